@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * In-kernel devices on the port and memory-mapped I/O buses of a VM.
+ */
+#ifndef CORE_BUS_H
+#define CORE_BUS_H
+
+#include <linux/types.h>
+#include <linux/list.h>
+
+struct vm;
+struct vcpu;
+struct bus_table;
+struct io_device;
+
+struct bus {
+	struct bus_table __rcu *table;	/* [r] vm->srcu; written under vm->lock */
+};
+
+/**
+ * struct io_device_ops - a device as the bus sees it
+ * @read: fill @data; return 0, or -EOPNOTSUPP to let the next device (in the
+ *	end user space) answer
+ * @write: likewise
+ * @destroy: the device left the bus for good; called after a grace period
+ *
+ * @addr lies inside the registered range; @len is 1, 2, 4 or 8 and the access
+ * does not reach past the range. vm->srcu is held for reading. @vcpu is the
+ * vCPU that makes the access.
+ */
+struct io_device_ops {
+	int (*read)(struct vcpu *vcpu, struct io_device *dev, u64 addr,
+		    unsigned int len, void *data);
+	int (*write)(struct vcpu *vcpu, struct io_device *dev, u64 addr,
+		     unsigned int len, const void *data);
+	void (*destroy)(struct io_device *dev);
+};
+
+struct io_device {
+	const struct io_device_ops *ops;
+};
+
+/**
+ * bus_register() - put a device on a bus
+ * @vm: the VM
+ * @bus: &vm->pio_bus or &vm->mmio_bus
+ * @addr: first address
+ * @len: bytes; 0 means "any length at exactly @addr" (ioeventfd)
+ * @dev: the device; one device may be registered at several ranges
+ *
+ * Context: vm->lock held. Ranges may overlap; the earlier one is asked first.
+ * Return: 0, -ENOMEM, -ENOSPC where the bus is full (1000 ranges), -EINVAL
+ * where the range wraps.
+ */
+int bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
+		 struct io_device *dev);
+
+/**
+ * bus_unregister() - take a device off a bus, all its ranges
+ * @vm: the VM
+ * @bus: the bus
+ * @dev: the device; not called any more when this returns. ops->destroy is
+ *	not called: the caller disposes of the device.
+ *
+ * Context: vm->lock held, may sleep. Return: 0 or -ENOENT.
+ */
+int bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev);
+
+/* Every device off the bus, ops->destroy called once for each. VM teardown only. */
+void bus_destroy(struct vm *vm, struct bus *bus);
+
+/**
+ * bus_read() - ask the in-kernel devices
+ * @vcpu: the vCPU that reads
+ * @bus: the bus
+ * @addr: address
+ * @len: 1, 2, 4 or 8
+ * @data: filled on success only
+ *
+ * Return: 0 when a device answered, -EOPNOTSUPP when user space has to.
+ */
+int bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
+	     void *data);
+
+/* The same for a write */
+int bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
+	      const void *data);
+
+#endif

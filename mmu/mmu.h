@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The memory-management unit: what the rest of the module sees of it.
+ *
+ * Two kinds stand behind this interface, EPT and shadow paging. Nothing
+ * outside mmu/kinds.c asks which one a VM runs: it calls the operations, and
+ * vmx/ reads the policy.
+ *
+ * Rules:
+ *  M1. No member of struct mmu_kind is NULL; a no-op is an empty function.
+ *  M2. fault() never injects: it answers MMU_INJECT and fills f->exception.
+ *  M3. #PF, EPT violation and EPT misconfiguration all come in as a
+ *      struct mmu_fault.
+ *  M4. Page-table formats are const struct pt_format values, never globals.
+ *  M5. Whoever writes guest memory from the host side does it through
+ *      guest_write() and its relatives, which mark the page dirty and call
+ *      gpa_written().
+ *  M6. In each kind exactly one file stores to page-table entries.
+ *  M7. audit() checks every live entry against its definition.
+ */
+#ifndef MMU_MMU_H
+#define MMU_MMU_H
+
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/seq_file.h>
+#include "core/types.h"
+
+struct memslot;
+struct memslots;
+struct mmu_kind;
+
+/* ---- what a fault is --------------------------------------------------- */
+
+/* Access that faulted, and access that a translation allows */
+#define MMU_ACC_READ	(1u << 0)
+#define MMU_ACC_WRITE	(1u << 1)
+#define MMU_ACC_EXEC	(1u << 2)
+#define MMU_ACC_USER	(1u << 3)	/* CPL 3, or a translation usable at CPL 3 */
+#define MMU_ACC_SYSTEM	(1u << 4)	/* implicit supervisor access: descriptor tables, TSS */
+
+enum mmu_fault_kind {
+	MMU_FAULT_PF,		/* #PF exit: gva and error_code are valid */
+	MMU_FAULT_VIOLATION,	/* EPT violation: gpa valid, gva if gva_valid */
+	MMU_FAULT_MISCONFIG,	/* EPT misconfiguration: gpa valid */
+};
+
+/* What became of it; never negative, so -errno can share the return value */
+enum mmu_result {
+	MMU_RESUME,		/* entry made or already there: run the guest again */
+	MMU_EMULATE,		/* no memory behind it, or a write to protect: f->gpa */
+	MMU_INJECT,		/* the guest's own fault: f->exception */
+};
+
+struct mmu_fault {
+	enum mmu_fault_kind kind;
+	u32 access;		/* MMU_ACC_* of the access that faulted */
+	u32 error_code;		/* MMU_FAULT_PF: as the CPU pushed it */
+	bool gva_valid;
+	bool in_walk;		/* VIOLATION: the access was to a guest table */
+	gva_t gva;
+	gpa_t gpa;		/* in for VIOLATION and MISCONFIG, out for PF */
+	struct x86_exception exception;	/* out with MMU_INJECT */
+	bool mmio;		/* out with MMU_EMULATE: no slot at gpa */
+};
+
+/* ---- what the kind wants of the VMCS ----------------------------------- */
+
+/*
+ * struct mmu_policy - constant data read by vmx/ alone
+ *
+ * Guest-owned bits are those whose guest value may live in the real register
+ * without an exit. vmx/ takes away what its own features forbid.
+ */
+struct mmu_policy {
+	u32 secondary_required;		/* SECONDARY_EXEC_* */
+	u32 secondary_wanted;		/* taken where the CPU offers them */
+	bool unrestricted_guest;	/* allowed, where the CPU offers it */
+	bool cr3_exiting;		/* intercept CR3 loads and stores */
+	bool invlpg_exiting;		/* INVLPG and INVPCID */
+	bool pf_intercept;		/* #PF bit of the exception bitmap */
+	u32 pfec_mask;			/* SDM 3C 25.2.1: with pf_intercept */
+	u32 pfec_match;
+	bool hw_pdptes;			/* load GUEST_PDPTRn from hw_root */
+	u64 cr0_forced;			/* set whatever the guest says */
+	u64 cr0_guest_owned;
+	u64 cr4_forced;
+	u64 cr4_guest_owned;
+	u64 cr4_no_paging_set;		/* in the real CR4 while guest CR0.PG = 0 */
+	u64 cr4_no_paging_clear;	/* and not in it (unless unrestricted) */
+	u64 efer_forced;		/* e.g. NX, which shadow entries use */
+};
+
+/* What load() yields for the next entry */
+struct mmu_hw_root {
+	u64 cr3;			/* GUEST_CR3 */
+	u64 eptp;			/* EPT_POINTER, 0 where there is none */
+	u64 pdpte[4];			/* with policy.hw_pdptes and PAE paging */
+};
+
+/* What the CPU can do, told to hw_setup() once; vmx/caps.c fills it */
+struct mmu_hw_caps {
+	u64 ept_vpid_cap;		/* IA32_VMX_EPT_VPID_CAP */
+	u32 secondary_allowed;		/* SECONDARY_EXEC_* that may be 1 */
+	u8 phys_bits;			/* MAXPHYADDR of the host */
+	bool vpid;			/* VPIDs in use, INVVPID works */
+};
+
+/* Scope of a flush that the guest or the VMM asks for */
+enum mmu_flush_scope {
+	MMU_FLUSH_ALL,			/* every context, globals included */
+	MMU_FLUSH_ALL_NONGLOBAL,	/* every PCID, globals kept */
+	MMU_FLUSH_CURRENT,		/* current PCID, globals kept */
+};
+
+struct mmu_range {
+	struct memslot *slot;
+	gfn_t start;			/* first */
+	gfn_t end;			/* one past the last */
+	bool may_block;
+};
+
+struct mmu_stats {
+	u64 pages_4k, pages_2m, pages_1g;	/* live mappings */
+	u64 table_pages;			/* page-table pages in use */
+	u64 faults_fixed, faults_spurious;
+	u64 flushes;
+};
+
+/**
+ * struct mmu_kind - one memory-management unit
+ *
+ * Lifecycle. hw_setup() runs once at module load; 0, or -EOPNOTSUPP with
+ * *why naming the feature the CPU lacks. vm_init() and vcpu_init() return 0 or
+ * -ENOMEM. vm_destroy() runs when no vCPU is left and the notifier is gone.
+ *
+ * Guest events; vCPU loaded, [v] held:
+ * mode_changed()  CR0, CR4, EFER or CPUID changed in a bit that matters
+ * new_cr3()       CR3 was loaded with @cr3 (PCID in bits 11:0, no bit 63);
+ *		   @noflush: bit 63 was set
+ * invlpg()        one address, all PCIDs where global
+ * invpcid_addr()  one address in one PCID
+ * invpcid()       one PCID
+ * flush_guest()   a scope
+ * gpa_written()   the host side wrote guest memory; may be called from any
+ *		   thread of the VM, @vcpu NULL where none made the write
+ *
+ * Entry. prepare() may sleep; 0 or -errno (-ENOMEM, -EFAULT, -EINTR), builds a
+ * root and tops up caches. load() runs with interrupts off, must not sleep,
+ * fills @root and performs the INVEPT/INVVPID that is due.
+ *
+ * fault()         enum mmu_result or -errno (-EFAULT: the host mapping is not
+ *		   there; -EINTR; -ENOMEM). vm->srcu held, interrupts on.
+ *
+ * Host events; vm->mmu.lock held for writing unless said otherwise; return
+ * true when a flush of all vCPUs is due (the caller batches it):
+ * unmap()         no entry of the range survives
+ * write_protect() no writable entry of the range survives (dirty log, and the
+ *		   4K granularity it needs)
+ * clear_dirty()   as write_protect() or cheaper with hardware dirty bits:
+ *		   the next write to a page of @mask is noticed. @mask bit i is
+ *		   gfn @first + i.
+ * age()           accessed since the last call with @clear? Returns that,
+ *		   not a flush.
+ * slot_removed()  as unmap() of the whole slot, and the kind's data in it
+ * slot_init()     allocate the kind's data of a new slot; 0 or -ENOMEM; no lock
+ * slot_free()     give it back; no lock
+ * sync_dirty()    move what hardware logged (PML) to the dirty bitmap; called
+ *		   for a loaded vCPU, interrupts on, no lock
+ * shrink()        give back up to @nr table pages; returns how many
+ */
+struct mmu_kind {
+	const char *name;
+	u32 id;				/* KVM_MMU_KIND_* of uapi/kvm_ext.h */
+	struct mmu_policy *policy;	/* constant after hw_setup() */
+
+	int (*hw_setup)(const struct mmu_hw_caps *caps, const char **why);
+	void (*hw_unsetup)(void);
+	int (*vm_init)(struct vm *vm);
+	void (*vm_destroy)(struct vm *vm);
+	int (*vcpu_init)(struct vcpu *vcpu);
+	void (*vcpu_destroy)(struct vcpu *vcpu);
+
+	void (*mode_changed)(struct vcpu *vcpu);
+	void (*new_cr3)(struct vcpu *vcpu, u64 cr3, bool noflush);
+	void (*invlpg)(struct vcpu *vcpu, gva_t gva);
+	void (*invpcid_addr)(struct vcpu *vcpu, u16 pcid, gva_t gva);
+	void (*invpcid)(struct vcpu *vcpu, u16 pcid);
+	void (*flush_guest)(struct vcpu *vcpu, enum mmu_flush_scope scope);
+	void (*gpa_written)(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
+			    unsigned int len);
+
+	int (*prepare)(struct vcpu *vcpu);
+	void (*load)(struct vcpu *vcpu, struct mmu_hw_root *root);
+
+	int (*fault)(struct vcpu *vcpu, struct mmu_fault *f);
+
+	bool (*unmap)(struct vm *vm, const struct mmu_range *range);
+	bool (*write_protect)(struct vm *vm, const struct mmu_range *range);
+	bool (*clear_dirty)(struct vm *vm, struct memslot *slot, gfn_t first,
+			    unsigned long mask);
+	bool (*age)(struct vm *vm, const struct mmu_range *range, bool clear);
+	int (*slot_init)(struct vm *vm, struct memslot *slot);
+	void (*slot_free)(struct vm *vm, struct memslot *slot);
+	bool (*slot_removed)(struct vm *vm, struct memslot *slot);
+	void (*dirty_log_changed)(struct vm *vm, struct memslot *slot, bool on);
+	void (*sync_dirty)(struct vcpu *vcpu);
+	unsigned long (*shrink)(struct vm *vm, unsigned long nr);
+
+	int (*audit)(struct vm *vm, struct seq_file *out);
+	void (*stats)(struct vm *vm, struct mmu_stats *out);
+};
+
+/* ---- what a VM and a vCPU hold ----------------------------------------- */
+
+struct mmu_vm {
+	const struct mmu_kind *kind;		/* [I] after the first vCPU or slot */
+	void *priv;				/* [I] the kind's own */
+	struct mutex slots_lock;		/* changes of slots and dirty log */
+	struct memslots __rcu *slots;		/* [r] vm->srcu, written under [s] */
+	rwlock_t lock;				/* page tables of the kind */
+	struct mmu_notifier notifier;
+	unsigned long inv_seq;			/* [m] notifier events ended */
+	long inv_count;				/* [m] notifier events under way */
+	unsigned long inv_start, inv_end;	/* [m] hva range under way */
+	gpa_t identity_map;			/* [s] KVM_SET_IDENTITY_MAP_ADDR */
+	gpa_t tss_addr;				/* [s] KVM_SET_TSS_ADDR */
+	bool tss_set;				/* [s] */
+	u64 manual_protect;			/* [V] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
+};
+
+struct mmu_vcpu {
+	bool need_prepare;		/* [v] or by REQ_MMU_RELOAD: prepare() first */
+	bool need_load;			/* [v] load() before the next entry */
+	bool need_flush;		/* [v] a flush of the guest's TLB is due */
+	void *priv;			/* [I] the kind's own */
+	struct mmu_hw_root root;	/* [v] what is in the VMCS */
+	struct memslot *last_slot;	/* [v] lookup cache, see memslot generation */
+	u64 slots_generation;		/* [v] */
+};
+
+/* ---- the module's and the VM's life ------------------------------------ */
+
+/**
+ * mmu_setup() - find out which kinds this CPU can run
+ * @caps: the CPU
+ *
+ * Return: 0, or -EOPNOTSUPP where no kind can run (said in the log).
+ */
+int mmu_setup(const struct mmu_hw_caps *caps);
+void mmu_unsetup(void);
+
+/* Bit mask of (1 << KVM_MMU_KIND_*) that can run here */
+u32 mmu_kinds_available(void);
+
+/**
+ * mmu_vm_choose() - KVM_CAP_MMU_KIND on a VM
+ * @vm: the VM, vm->lock held
+ * @id: KVM_MMU_KIND_*
+ *
+ * Return: 0, -EINVAL unknown, -EOPNOTSUPP, -EBUSY once vCPUs or slots exist.
+ */
+int mmu_vm_choose(struct vm *vm, u64 id);
+
+int mmu_vm_init(struct vm *vm);		/* VM creation, in the owner's context */
+void mmu_vm_release(struct vm *vm);	/* notifier gone; no fault any more */
+void mmu_vm_destroy(struct vm *vm);	/* everything freed */
+int mmu_vcpu_init(struct vcpu *vcpu);
+void mmu_vcpu_destroy(struct vcpu *vcpu);
+
+/* Kick all vCPUs out of the guest and have each flush before it enters again */
+void mmu_flush_all(struct vm *vm);
+
+/* ---- memory slots (mmu/memslot.c) -------------------------------------- */
+
+#define MMU_USER_SLOTS		32764	/* KVM_CAP_NR_MEMSLOTS */
+#define MMU_ADDRESS_SPACES	1	/* 2 with SMM */
+
+/**
+ * mmu_set_region() - KVM_SET_USER_MEMORY_REGION
+ * @vm: the VM
+ * @region: user space's argument, already copied, not checked
+ *
+ * Context: no lock held. Return: 0 or -EINVAL, -EEXIST (overlap), -ENOMEM,
+ * with nothing changed.
+ */
+int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *region);
+
+int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
+int mmu_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log);
+
+/* KVM_SET_TSS_ADDR: three pages the real-mode TSS is put in where the CPU needs it */
+int mmu_set_tss_addr(struct vm *vm, gpa_t addr);
+int mmu_set_identity_map_addr(struct vm *vm, gpa_t addr);
+
+/* Is there a slot, writable if @write, behind the address? vm->srcu held. */
+bool mmu_gpa_is_memory(struct vm *vm, gpa_t gpa, bool write);
+
+/* ---- guest memory from the host side (mmu/guest_mem.c) ------------------ */
+
+/*
+ * All of these: vm->srcu held, may sleep; 0 or -EFAULT where a part is not
+ * memory (writes: read-only slots too) or the host mapping is not there.
+ * Parts before the failing page may have been transferred.
+ */
+int guest_read(struct vm *vm, gpa_t gpa, void *data, unsigned int len);
+int guest_write(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, const void *data,
+		unsigned int len);
+int guest_clear(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, unsigned int len);
+
+/**
+ * guest_cmpxchg() - atomic compare-and-exchange in guest memory
+ * @gpa: naturally aligned to @len
+ * @old: expected; on a mismatch receives what was there
+ * @new: to be stored
+ * @len: 1, 2, 4, 8 or 16
+ *
+ * Return: 0 exchanged, 1 mismatch, -EFAULT.
+ */
+int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
+		  const void *new, unsigned int len);
+
+/* ---- the guest page walker (mmu/walk.c) --------------------------------- */
+
+/**
+ * mmu_translate() - guest-virtual to guest-physical by the guest's own tables
+ * @vcpu: the vCPU, loaded
+ * @gva: linear address
+ * @access: MMU_ACC_* wanted; MMU_ACC_USER for CPL 3, MMU_ACC_SYSTEM for an
+ *	implicit supervisor access. Permission, SMEP, SMAP, PKU, NX and
+ *	reserved bits are checked; A and D bits are set as the access would.
+ * @gpa: result
+ * @e: filled when the answer is MMU_INJECT
+ *
+ * Return: MMU_RESUME translated, MMU_INJECT the guest's fault, -errno.
+ */
+int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,
+		  struct x86_exception *e);
+
+/* As KVM_TRANSLATE wants it: no permission check, no A/D update. 0 or -ENOENT. */
+int mmu_translate_debug(struct vcpu *vcpu, gva_t gva, gpa_t *gpa,
+			bool *writable, bool *user);
+
+/**
+ * mmu_load_pdptes() - read and check the PAE page-directory-pointer entries
+ * @vcpu: the vCPU, loaded
+ * @cr3: where they are
+ *
+ * Keeps them in vcpu->arch.pdpte for the walker and the kind.
+ * Return: true when valid; false: the guest gets #GP (SDM 3A 4.4.1).
+ */
+bool mmu_load_pdptes(struct vcpu *vcpu, u64 cr3);
+
+/* ---- calls into the kind, for readers ----------------------------------- */
+
+#define mmu_op(vm_, op, ...)	((vm_)->mmu.kind->op(__VA_ARGS__))
+
+/* audit of one VM, or of all; text to @out. Return: number of findings. */
+int mmu_audit(struct vm *vm, struct seq_file *out);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * VMX: what core/, x86/ and uapi/ (through core/) may call.
+ *
+ * Unless said otherwise a function wants the vCPU loaded (vcpu_load()), since
+ * VMREAD and VMWRITE work on the CPU's current VMCS.
+ */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+#include "core/vcpu.h"
+#include "vmx/regs.h"
+
+struct mmu_hw_caps;
+
+/**
+ * vmx_setup() - discover what this machine's VMX can do
+ *
+ * Return: 0, or -EOPNOTSUPP with one line in the log saying what the CPU or
+ * the firmware lacks, -ENOMEM.
+ */
+int vmx_setup(void);
+void vmx_unsetup(void);
+const struct mmu_hw_caps *vmx_mmu_caps(void);
+
+/**
+ * vmx_enable() - VMXON on every CPU, now and as CPUs come online
+ *
+ * Counted: the first VM turns it on, the last turns it off.
+ * Return: 0, -EBUSY where CR4.VMXE is already set, -EIO where VMXON fails.
+ */
+int vmx_enable(void);
+void vmx_disable(void);
+
+int vmx_vm_init(struct vm *vm);
+void vmx_vm_destroy(struct vm *vm);
+int vmx_vcpu_init(struct vcpu *vcpu);
+void vmx_vcpu_destroy(struct vcpu *vcpu);
+void vmx_vcpu_reset(struct vcpu *vcpu, bool init);
+
+void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
+void vmx_vcpu_put(struct vcpu *vcpu);
+
+/**
+ * vmx_enter() - run the guest until an exit that the fast handlers leave
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off on entry and return.
+ * Return: what vmx_handle_exit() is to be told.
+ */
+int vmx_enter(struct vcpu *vcpu);
+
+/* What is left of an external interrupt, NMI or machine check; interrupts off */
+void vmx_handle_exit_irqoff(struct vcpu *vcpu);
+
+/**
+ * vmx_handle_exit() - full handler of the exit that vmx_enter() came back with
+ * @vcpu: the vCPU; interrupts on, vm->srcu held
+ *
+ * Return: enum run_result or -errno.
+ */
+int vmx_handle_exit(struct vcpu *vcpu);
+
+/* Host state that guests disturb, put aside / brought back; interrupts off */
+void vmx_switch_to_guest(struct vcpu *vcpu);
+void vmx_switch_to_host(struct vcpu *vcpu);
+
+/* ---- registers that have side effects in the VMCS ----------------------- */
+
+/* The segment as the guest sees it (real mode through v86 is hidden here) */
+void vmx_get_segment(struct vcpu *vcpu, struct kvm_segment *s, enum seg_reg r);
+void vmx_set_segment(struct vcpu *vcpu, const struct kvm_segment *s, enum seg_reg r);
+u64 vmx_segment_base(struct vcpu *vcpu, enum seg_reg r);
+void vmx_get_gdt(struct vcpu *vcpu, struct kvm_dtable *dt);
+void vmx_set_gdt(struct vcpu *vcpu, const struct kvm_dtable *dt);
+void vmx_get_idt(struct vcpu *vcpu, struct kvm_dtable *dt);
+void vmx_set_idt(struct vcpu *vcpu, const struct kvm_dtable *dt);
+
+/* Real registers from vcpu->arch.cr0/cr4/efer and the kind's policy */
+void vmx_update_cr0(struct vcpu *vcpu, u64 cr0);
+void vmx_update_cr4(struct vcpu *vcpu, u64 cr4);
+void vmx_update_efer(struct vcpu *vcpu, u64 efer);
+bool vmx_cr4_valid(struct vcpu *vcpu, u64 cr4);
+void vmx_update_dr7(struct vcpu *vcpu, u64 dr7);
+/* Pull the guest's debug registers out of the CPU into vcpu->arch */
+void vmx_sync_drs(struct vcpu *vcpu);
+void vmx_update_exception_bitmap(struct vcpu *vcpu);
+void vmx_update_tsc(struct vcpu *vcpu);		/* arch.tsc_offset changed */
+void vmx_cpuid_changed(struct vcpu *vcpu);	/* MSR bitmap, secondary controls */
+
+/*
+ * MSRs that live in the VMCS or are switched by vmx/. 0, or -ENOENT where
+ * the MSR is none of them, or -EINVAL (#GP) for a bad value.
+ */
+int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value);
+int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
+/* Values of the IA32_VMX_* and other MSRs of GET_MSR_FEATURE_INDEX_LIST; -ENOENT */
+int vmx_get_feature_msr(u32 index, u64 *value);
+
+/* ---- events -------------------------------------------------------------- */
+
+/**
+ * vmx_inject() - have the next entry deliver an event
+ * @vcpu: the vCPU
+ * @info: VM-entry interruption information without the valid bit (SDM 3C 25.8.3)
+ * @error: error code, used where @info says so
+ * @insn_len: for software events
+ */
+void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len);
+void vmx_cancel_injection(struct vcpu *vcpu);	/* take it back into arch.ev */
+
+bool vmx_irq_allowed(struct vcpu *vcpu);	/* IF, STI, MOV SS */
+bool vmx_nmi_allowed(struct vcpu *vcpu);
+void vmx_request_irq_window(struct vcpu *vcpu);
+void vmx_request_nmi_window(struct vcpu *vcpu);
+bool vmx_nmi_blocked(struct vcpu *vcpu);
+void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
+/* KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS */
+u32 vmx_get_interrupt_shadow(struct vcpu *vcpu);
+void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow);
+/* TPR below this makes a masked interrupt deliverable; -1: no threshold */
+void vmx_update_cr8_intercept(struct vcpu *vcpu, int tpr, int irr);
+
+/**
+ * vmx_skip_insn() - past the instruction that exited
+ *
+ * Also ends STI and MOV-SS blocking and raises the single-step trap (TF).
+ * Return: RUN_RESUME, or RUN_EXIT_USER for a debugger's single step.
+ */
+int vmx_skip_insn(struct vcpu *vcpu);
+
+/* Dump of the VMCS to the log, rate limited, for entry failures */
+void vmx_dump(struct vcpu *vcpu);
+
+#endif

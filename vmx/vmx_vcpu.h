@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What vmx/ keeps in a vCPU, and the register cache over the VMCS.
+ *
+ * avail: the copy in memory is what the guest has. Cleared at every exit.
+ * dirty: the copy is newer than the VMCS; written before the next entry.
+ * A bit in dirty implies the bit in avail.
+ */
+#ifndef VMX_VMX_VCPU_H
+#define VMX_VMX_VCPU_H
+
+#include <linux/types.h>
+#include <linux/list.h>
+#include <linux/bits.h>
+
+enum vmx_reg {
+	VREG_RIP, VREG_RSP, VREG_RFLAGS, VREG_CR0, VREG_CR3, VREG_CR4,
+	VREG_EXIT_QUAL, VREG_INTR_INFO, VREG_INSN_LEN, VREG_PDPTES,
+	VREG_CPL,
+};
+
+/* One VMCS region and what its hardware copy currently holds */
+struct vmcs {
+	void *region;			/* [I] one page */
+	int cpu;			/* [c] active on, or -1 */
+	bool launched;			/* [c] */
+	struct list_head link;		/* [c] the CPU's list of active ones */
+
+	/* fields as last written, so that they are written only when different */
+	u32 pin, proc, proc2, entry_ctls, exit_ctls;
+	u32 exception_bitmap;
+	u64 host_rsp, host_cr3, host_cr4;
+	u64 host_fs_base, host_gs_base;
+	u16 host_fs_sel, host_gs_sel, host_ds_sel, host_es_sel;
+};
+
+struct vmx_vcpu {
+	u32 avail, dirty;		/* [v] BIT(enum vmx_reg) */
+	u64 rip;			/* [v] */
+	u64 rflags;			/* [v] as the VMCS has it */
+	u32 exit_reason;		/* [v] with the entry-failure bit 31 */
+	u32 intr_info;			/* [v] VM_EXIT_INTR_INFO */
+	u64 exit_qual;			/* [v] */
+	u32 insn_len;			/* [v] */
+	u8 cpl;				/* [v] */
+	u32 idt_info, idt_error, idt_len; /* [v] IDT vectoring of the last exit */
+	u32 entry_fail;			/* [v] VM-instruction error of a failed entry */
+	unsigned long entry_flags;	/* [v] see entry.S */
+
+	struct vmcs vmcs;
+	void *msr_bitmap;		/* [I] one page */
+	u16 vpid;			/* [I] 0: none */
+
+	/* MSRs the guest has that the host's user space also uses */
+	u64 star, lstar, fmask, tsc_aux;	/* [v] guest's */
+	u64 kernel_gs_base;		/* [v] guest's, while not loaded */
+	u64 host_kernel_gs_base;	/* [c] host's, while the guest's is loaded */
+	u64 spec_ctrl;			/* [v] guest's */
+	bool guest_state_loaded;	/* [c] host-only state has been put aside */
+	bool spec_ctrl_passthrough;	/* [v] the guest has written it */
+	bool emulation_required;	/* [v] state VMX cannot enter: emulate */
+	bool rmode;			/* [v] real mode through virtual-8086 */
+	bool nmi_window, irq_window;	/* [v] armed */
+	bool dr_loaded;			/* [v] the guest's DRs are in the CPU */
+	bool has_pml;			/* [I] */
+	void *pml;			/* [I] one page, 512 entries */
+
+	/* guest segments set aside while virtual-8086 stands in for real mode */
+	struct {
+		u16 sel;
+		u32 limit, ar;
+		u64 base;
+	} seg[8];			/* [v] enum seg_reg */
+	unsigned long rmode_rflags;	/* [v] */
+};
+
+#endif

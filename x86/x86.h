@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Architectural state that does not depend on the MMU kind: CPUID, MSRs,
+ * control registers, FPU, TSC, events.
+ *
+ * vCPU loaded and vcpu->mutex held for everything that takes a vCPU, unless
+ * said otherwise.
+ */
+#ifndef X86_X86_H
+#define X86_X86_H
+
+#include "core/vcpu.h"
+#include "vmx/regs.h"
+
+int x86_setup(void);		/* module load: what the host CPU offers guests */
+void x86_unsetup(void);
+int x86_vm_init(struct vm *vm);
+void x86_vm_destroy(struct vm *vm);
+int x86_vcpu_init(struct vcpu *vcpu);
+void x86_vcpu_destroy(struct vcpu *vcpu);
+/* Power-on state, or INIT (SDM 3A table 10-1) */
+void x86_vcpu_reset(struct vcpu *vcpu, bool init);
+
+/* ---- control registers (x86/cr.c) ---------------------------------------- */
+
+/* Guest values; CR0, CR3 and CR4 come out of the VMCS where the guest owns bits */
+u64 x86_cr0(struct vcpu *vcpu);
+u64 x86_cr3(struct vcpu *vcpu);
+u64 x86_cr4(struct vcpu *vcpu);
+
+static inline bool x86_paging(struct vcpu *vcpu)
+{
+	return vcpu->arch.cr0 & X86_CR0_PG;	/* PG is never guest-owned */
+}
+
+static inline bool x86_long_mode(struct vcpu *vcpu)
+{
+	return vcpu->arch.efer & EFER_LMA;
+}
+
+static inline bool x86_protected(struct vcpu *vcpu)
+{
+	return vcpu->arch.cr0 & X86_CR0_PE;	/* PE is never guest-owned */
+}
+
+static inline bool x86_pae(struct vcpu *vcpu)
+{
+	return vcpu->arch.cr4 & X86_CR4_PAE;	/* PAE is never guest-owned */
+}
+
+static inline bool x86_gcap(struct vcpu *vcpu, enum x86_guest_cap cap)
+{
+	return vcpu->arch.gcaps & BIT_ULL(cap);
+}
+
+/*
+ * Guest MOV to CRn with all checks and effects (mode switches, LMA, PDPTEs,
+ * TLB flushes, mmu mode_changed/new_cr3). 0, or 1: the guest gets #GP(0).
+ */
+int x86_set_cr0(struct vcpu *vcpu, u64 cr0);
+int x86_set_cr3(struct vcpu *vcpu, u64 cr3);
+int x86_set_cr4(struct vcpu *vcpu, u64 cr4);
+int x86_set_cr8(struct vcpu *vcpu, u64 cr8);
+u64 x86_get_cr8(struct vcpu *vcpu);
+int x86_set_xcr(struct vcpu *vcpu, u32 index, u64 value);
+void x86_lmsw(struct vcpu *vcpu, u16 msw);
+/* Guest DR access; 0, or the vector to inject: #UD, #GP, #DB (GD) */
+int x86_set_dr(struct vcpu *vcpu, unsigned int n, u64 value);
+int x86_get_dr(struct vcpu *vcpu, unsigned int n, u64 *value);
+
+/* ---- CPUID (x86/cpuid.c) ------------------------------------------------- */
+
+/* CPUID as the guest executes it; regs in and out */
+void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+
+/* ---- MSRs (x86/msr.c) ---------------------------------------------------- */
+
+/**
+ * x86_get_msr(), x86_set_msr() - an MSR of the guest
+ * @vcpu: the vCPU
+ * @index: MSR number
+ * @value: value
+ * @host: user space asks (KVM_GET_MSRS, KVM_SET_MSRS): read-only MSRs that
+ *	describe the machine may be written, guest CPUID does not restrict
+ *
+ * Return: 0, or 1 where a guest gets #GP(0) and KVM_*_MSRS stops.
+ */
+int x86_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host);
+int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
+
+/* ---- events (x86/events.c) ----------------------------------------------- */
+
+/*
+ * Queue an exception, merging with one on its way into #DF or a triple fault
+ * (SDM 3A table 6-5).
+ */
+void x86_queue_exception(struct vcpu *vcpu, u8 vector);
+void x86_queue_exception_error(struct vcpu *vcpu, u8 vector, u32 error);
+void x86_queue_exception_payload(struct vcpu *vcpu, u8 vector, u64 payload);
+void x86_queue_fault(struct vcpu *vcpu, const struct x86_exception *e);
+static inline void x86_inject_gp(struct vcpu *vcpu)
+{
+	x86_queue_exception_error(vcpu, X86_TRAP_GP, 0);
+}
+
+/* Take back what an exit interrupted (SDM 3C 28.2.4); events already in VMX form */
+void x86_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
+
+/**
+ * x86_inject_events() - give the next entry its event, arm windows for others
+ * @vcpu: the vCPU
+ *
+ * Return: 0, or -EBUSY where an immediate exit must follow the entry.
+ */
+int x86_inject_events(struct vcpu *vcpu);
+
+/* NMI from any thread: queue, request and kick */
+void x86_nmi(struct vcpu *vcpu);
+/* REQ_NMI: nmi_queued -> nmi_pending */
+void x86_process_nmi(struct vcpu *vcpu);
+/* Something in ev that can be delivered and ends HLT */
+bool x86_event_pending(struct vcpu *vcpu);
+
+/* ---- FPU (x86/fpu.c) ----------------------------------------------------- */
+
+void x86_fpu_load(struct vcpu *vcpu);		/* KVM_RUN begins */
+void x86_fpu_put(struct vcpu *vcpu);		/* KVM_RUN ends */
+void x86_load_guest_xcr0(struct vcpu *vcpu);	/* interrupts off */
+void x86_load_host_xcr0(struct vcpu *vcpu);	/* interrupts off */
+
+/* ---- TSC (x86/tsc.c) ----------------------------------------------------- */
+
+u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
+void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host);
+/* Called in vcpu_load() when the vCPU came to another CPU */
+void x86_tsc_load(struct vcpu *vcpu);
+int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz);	/* 0, -EINVAL */
+
+/* ---- paravirtual clock, steal time (x86/pvclock.c) ------------------------ */
+
+void x86_update_clock(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE */
+void x86_update_steal(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE */
+void x86_steal_preempted(struct vcpu *vcpu);	/* scheduled out */
+
+/* ---- user space's view (x86/state.c, x86/cpuid_user.c, x86/msr_user.c) ---- */
+
+void x86_get_regs(struct vcpu *vcpu, struct kvm_regs *regs);
+void x86_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
+void x86_get_sregs(struct vcpu *vcpu, struct kvm_sregs *s);
+int x86_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *s);	/* 0, -EINVAL */
+void x86_get_sregs2(struct vcpu *vcpu, struct kvm_sregs2 *s);
+int x86_set_sregs2(struct vcpu *vcpu, const struct kvm_sregs2 *s);
+int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e);
+int x86_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *e);
+void x86_get_debugregs(struct vcpu *vcpu, struct kvm_debugregs *d);
+int x86_set_debugregs(struct vcpu *vcpu, const struct kvm_debugregs *d);
+int x86_get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *s);
+int x86_set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *s);
+int x86_get_fpu(struct vcpu *vcpu, struct kvm_fpu *f);
+int x86_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *f);
+void x86_get_xsave(struct vcpu *vcpu, void *buf, unsigned int size);
+int x86_set_xsave(struct vcpu *vcpu, const void *buf);
+unsigned int x86_xsave_size(void);		/* KVM_CAP_XSAVE2, at least 4096 */
+void x86_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *x);
+int x86_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *x);
+int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg);
+
+/*
+ * The CPUID and MSR ioctls with their variable-length arguments: user pointers.
+ * 0 or -EFAULT, -E2BIG (nent updated), -EINVAL, -ENOMEM as api.rst says;
+ * the MSR transfers return the number done.
+ */
+int x86_supported_cpuid(struct kvm_cpuid2 __user *arg, bool emulated);
+int x86_set_cpuid2(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg);
+int x86_get_cpuid2(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg);
+int x86_msr_index_list(struct kvm_msr_list __user *arg);
+int x86_msr_feature_list(struct kvm_msr_list __user *arg);
+int x86_get_feature_msrs(struct kvm_msrs __user *arg);
+int x86_get_msrs(struct vcpu *vcpu, struct kvm_msrs __user *arg);
+int x86_set_msrs(struct vcpu *vcpu, struct kvm_msrs __user *arg);
+
+#endif

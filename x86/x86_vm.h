@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef X86_X86_VM_H
+#define X86_X86_VM_H
+
+#include <linux/types.h>
+#include <linux/spinlock.h>
+
+/* What x86/ keeps in a VM */
+struct x86_vm {
+	u64 disabled_quirks;		/* [V] KVM_CAP_DISABLE_QUIRKS2 */
+	u64 disabled_exits;		/* [V] KVM_X86_DISABLE_EXITS_*, before vCPUs */
+	u32 default_tsc_khz;		/* [V] */
+	raw_spinlock_t tsc_lock;	/* TSC synchronisation of the VM's vCPUs */
+	u64 last_tsc_write;		/* tsc_lock */
+	u64 last_tsc_ns;		/* tsc_lock */
+	u64 last_tsc_offset;		/* tsc_lock */
+	s64 kvmclock_offset;		/* [V] */
+	u64 wall_clock_msr;		/* [V] */
+	bool exception_payload;		/* [V] KVM_CAP_EXCEPTION_PAYLOAD */
+	bool triple_fault_event;	/* [V] KVM_CAP_X86_TRIPLE_FAULT_EVENT */
+	u32 bsp_vcpu_id;		/* [V] KVM_SET_BOOT_CPU_ID */
+};
+
+#endif
