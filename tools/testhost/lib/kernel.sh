@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Host kernels.  Each is a directory in the cache with
+#   vmlinuz    what is booted
+#   modules/   the in-tree modules, flat
+#   build      the directory to build external modules in (KDIR)
+#   release    its uname -r
+# shellcheck shell=bash disable=SC2094
+
+source_version()
+{
+	dpkg-query -W -f '${Version}\n' linux-source-6.1 2>/dev/null ||
+		echo missing
+}
+
+# fragments HOST: the config fragments of a kernel that we build.
+fragments()
+{
+	echo "$HERE/config/lean.config"
+	[ "$1" = debug ] && echo "$HERE/config/debug.config"
+	return 0
+}
+
+built_dir()
+{
+	local host=$1 hash
+
+	hash=$({
+		source_version
+		fragments "$host" | xargs cat
+	} | sha256sum | cut -c1-12)
+	echo "$CACHE/kernel-$host-$hash"
+}
+
+# source_tree: linux-source-6.1 unpacked, clean and never written to again.
+source_tree()
+{
+	echo "$CACHE/linux-source-$(source_version)"
+}
+
+unpack_source()
+{
+	local tree=$1
+
+	rm -rf "$tree.new" && mkdir -p "$tree.new" || return 1
+	tar xf /usr/src/linux-source-6.1.tar.xz -C "$tree.new" \
+		--strip-components=1 || return 1
+	mv "$tree.new" "$tree"
+}
+
+source_prepare_locked()
+{
+	local tree
+
+	tree=$(source_tree)
+	[ -e "$tree/Makefile" ] ||
+		logged "unpacking linux-source-6.1" "$CACHE/log/unpack.log" \
+			unpack_source "$tree"
+}
+
+source_prepare()
+{
+	pkg_installed linux-source-6.1 || need_packages lean
+	[ -e "$(source_tree)/Makefile" ] ||
+		locked linux-source source_prepare_locked
+}
+
+configure_built()
+{
+	local dir=$1 tree=$2 frag line
+	shift 2
+
+	make -C "$tree" O="$dir/build" tinyconfig || return 1
+	cd "$dir/build" || return 1
+	"$tree/scripts/kconfig/merge_config.sh" -m .config "$@" || return 1
+	make olddefconfig || return 1
+	# What a fragment asks for and does not get is a mistake of ours.
+	for frag in "$@"; do
+		while read -r line; do
+			case $line in
+			CONFIG_*=n)
+				grep -q "^${line%=n}=" .config || continue ;;
+			CONFIG_*)
+				grep -qxF "$line" .config && continue ;;
+			*)	continue ;;
+			esac
+			[ "$frag" != "$1" ] || ! overridden "$line" "${@:2}" ||
+				continue
+			echo "not in .config as asked for: $line"
+			return 1
+		done <"$frag"
+	done
+}
+
+# overridden LINE FILE...: does a later fragment speak about this option?
+overridden()
+{
+	local name=${1%%=*}
+	shift
+	[ $# -gt 0 ] && grep -q "^$name=" "$@"
+}
+
+compile_built()
+{
+	local dir=$1 tree=$2 mod
+	shift 2
+
+	configure_built "$dir" "$tree" "$@" || return 1
+	nice make -C "$dir/build" -j"$JOBS" bzImage modules || return 1
+	mkdir -p "$dir/modules" || return 1
+	find "$dir/build" -name '*.ko' -exec cp {} "$dir/modules/" \; || return 1
+	for mod in "$dir"/modules/*.ko; do
+		strip --strip-debug "$mod" || return 1
+	done
+	cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz" || return 1
+	cp "$dir/build/include/config/kernel.release" "$dir/release"
+}
+
+built_prepare_locked()
+{
+	local host=$1 dir
+
+	dir=$(built_dir "$host")
+	[ -e "$dir/release" ] && return 0
+	source_prepare_locked
+	mkdir -p "$dir/build"
+	# shellcheck disable=SC2046
+	logged "building the $host host kernel" \
+		"$CACHE/log/kernel-$host.log" \
+		compile_built "$dir" "$(source_tree)" $(fragments "$host")
+}
+
+# kernel_dir HOST: where the host kernel is (or will be).
+kernel_dir()
+{
+	case $1 in
+	lean|debug) built_dir "$1" ;;
+	*) die "unknown host kernel '$1' (HOST=stock|lean|debug)" ;;
+	esac
+}
+
+kernel_prepare()
+{
+	local host=$1
+
+	case $host in
+	lean|debug)
+		if [ "$(source_version)" = missing ] ||
+		   [ ! -e "$(built_dir "$host")/release" ]; then
+			need_packages lean
+			locked linux-source built_prepare_locked "$host"
+		fi ;;
+	*)	kernel_dir "$host" ;;
+	esac
+}
