@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Guest registers that live in the VMCS, read at most once per exit and
+ * written at most once per entry. The vCPU must be loaded.
+ */
+#ifndef VMX_REGS_H
+#define VMX_REGS_H
+
+#include "core/vcpu.h"
+#include "vmx/insn.h"
+
+static __always_inline bool vmx_avail(const struct vcpu *vcpu, enum vmx_reg r)
+{
+	return vcpu->vmx.avail & BIT(r);
+}
+
+static __always_inline void vmx_set_avail(struct vcpu *vcpu, enum vmx_reg r)
+{
+	vcpu->vmx.avail |= BIT(r);
+}
+
+static __always_inline void vmx_set_dirty(struct vcpu *vcpu, enum vmx_reg r)
+{
+	vcpu->vmx.avail |= BIT(r);
+	vcpu->vmx.dirty |= BIT(r);
+}
+
+static __always_inline u64 vcpu_rip(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_RIP)) {
+		vcpu->vmx.rip = vmcs_read(GUEST_RIP);
+		vmx_set_avail(vcpu, VREG_RIP);
+	}
+	return vcpu->vmx.rip;
+}
+
+static __always_inline void vcpu_set_rip(struct vcpu *vcpu, u64 rip)
+{
+	vcpu->vmx.rip = rip;
+	vmx_set_dirty(vcpu, VREG_RIP);
+}
+
+static __always_inline u64 vcpu_rsp(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_RSP)) {
+		vcpu->regs[REG_RSP] = vmcs_read(GUEST_RSP);
+		vmx_set_avail(vcpu, VREG_RSP);
+	}
+	return vcpu->regs[REG_RSP];
+}
+
+static __always_inline void vcpu_set_rsp(struct vcpu *vcpu, u64 rsp)
+{
+	vcpu->regs[REG_RSP] = rsp;
+	vmx_set_dirty(vcpu, VREG_RSP);
+}
+
+/* Any GPR by its encoding; RSP comes out of the VMCS when needed */
+static __always_inline u64 vcpu_gpr(struct vcpu *vcpu, enum gpr r)
+{
+	return r == REG_RSP ? vcpu_rsp(vcpu) : vcpu->regs[r];
+}
+
+static __always_inline void vcpu_set_gpr(struct vcpu *vcpu, enum gpr r, u64 v)
+{
+	if (r == REG_RSP)
+		vcpu_set_rsp(vcpu, v);
+	else
+		vcpu->regs[r] = v;
+}
+
+/* RFLAGS as the guest sees them; real mode and single-stepping are hidden */
+u64 vcpu_rflags(struct vcpu *vcpu);
+void vcpu_set_rflags(struct vcpu *vcpu, u64 rflags);
+
+/* Guest CR0, CR3, CR4, with the bits the guest owns read back from the VMCS */
+u64 vmx_read_cr0(struct vcpu *vcpu);
+u64 vmx_read_cr3(struct vcpu *vcpu);
+u64 vmx_read_cr4(struct vcpu *vcpu);
+/* PAE entries the CPU keeps: EPT with PAE paging reads them back into arch.pdpte */
+void vmx_read_pdptes(struct vcpu *vcpu);
+
+/* Current privilege level: DPL of SS (SDM 3C 25.4.1), 0 in real mode, 3 in v86 */
+int vcpu_cpl(struct vcpu *vcpu);
+/* CS.L with EFER.LMA: 64-bit mode */
+bool vcpu_64bit(struct vcpu *vcpu);
+
+static __always_inline u64 vmx_exit_qual(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_EXIT_QUAL)) {
+		vcpu->vmx.exit_qual = vmcs_read(EXIT_QUALIFICATION);
+		vmx_set_avail(vcpu, VREG_EXIT_QUAL);
+	}
+	return vcpu->vmx.exit_qual;
+}
+
+static __always_inline u32 vmx_intr_info(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_INTR_INFO)) {
+		vcpu->vmx.intr_info = vmcs_read(VM_EXIT_INTR_INFO);
+		vmx_set_avail(vcpu, VREG_INTR_INFO);
+	}
+	return vcpu->vmx.intr_info;
+}
+
+static __always_inline u32 vmx_insn_len(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_INSN_LEN)) {
+		vcpu->vmx.insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+		vmx_set_avail(vcpu, VREG_INSN_LEN);
+	}
+	return vcpu->vmx.insn_len;
+}
+
+#endif
