@@ -129,7 +129,10 @@ private_apt()
 	mirror=$(apt-get indextargets --format '$(SITE) $(ORIGIN) $(CODENAME)' \
 			'Identifier: Packages' 2>/dev/null |
 		awk '$2 == "Debian" && $3 == "bookworm" { print $1; exit }')
-	[ -n "$mirror" ] || mirror=http://deb.debian.org/debian
+	if [ -z "$mirror" ]; then
+		echo "apt knows no mirror of Debian 12"
+		return 1
+	fi
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/pref"
 	echo "$kind [signed-by=$keyring] $mirror $suite main" >"$dir/sources.list"
 	APT=(

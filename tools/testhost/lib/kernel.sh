@@ -129,12 +129,95 @@ built_prepare_locked()
 		compile_built "$dir" "$(source_tree)" $(fragments "$host")
 }
 
+# Debian's own kernels, unpacked and not installed: "stock" is the one of this
+# release, "6.12" the one of its backports.  The first one fetched is kept, so
+# that work goes on without a network; "prepare --upgrade" looks for a newer.
+
+# download_debian HOST NEW: into NEW, with APT set to the options of apt
+download_debian()
+{
+	local host=$1 new=$2 image release headers version packages=()
+
+	image=$(apt-cache "${APT[@]}" show --no-all-versions linux-image-amd64 |
+		sed -n 's/^Depends: \(linux-image-[^ ,]*\) .*/\1/p')
+	release=${image#linux-image-}
+	[ -n "$release" ] || return 1
+	version=$(apt-cache "${APT[@]}" show --no-all-versions "$image" |
+		sed -n 's/^Version: //p')
+	headers=linux-headers-$release
+	mapfile -t packages < <(
+		apt-cache "${APT[@]}" show --no-all-versions "$headers" |
+		sed -n 's/^Depends: //p' | tr -s ' ,' '\n' |
+		grep -E '^linux-(headers|kbuild)-')
+	echo "$host: $image $version, headers need ${packages[*]}"
+	rm -rf "$new" && mkdir -p "$new/deb" || return 1
+	(cd "$new/deb" && apt-get "${APT[@]}" download "$image" "$headers" \
+		"${packages[@]}") || return 1
+	echo "$release" >"$new/release"
+}
+
+# unpack_debian NEW DIR: NEW is built up and then becomes DIR
+unpack_debian()
+{
+	local new=$1 dir=$2 deb release headers mod
+
+	release=$(cat "$new/release") || return 1
+	for deb in "$new"/deb/*.deb; do
+		dpkg -x "$deb" "$new/root" || return 1
+	done
+	rm -rf "$new/deb"
+	mkdir -p "$new/modules" || return 1
+	find "$new/root" -name '*.ko' -exec cp {} "$new/modules/" \;
+	find "$new/root" -name '*.ko.xz' -exec cp {} "$new/modules/" \;
+	find "$new/modules" -name '*.xz' -exec xz -d {} +
+	for mod in irqbypass kvm kvm-intel; do
+		[ -e "$new/modules/$mod.ko" ] || return 1
+	done
+	cp "$new/root/boot/vmlinuz-$release" "$new/vmlinuz" || return 1
+	rm -rf "$new/root/lib/modules" "$new/root/boot"
+	# The headers know where they should have been installed.
+	headers=root/usr/src/linux-headers-$release
+	sed -i "s,/usr/src,$dir/root/usr/src," "$new/$headers/Makefile" ||
+		return 1
+	ln -s "$headers" "$new/build" || return 1
+	rm -rf "$dir" && mv "$new" "$dir"
+}
+
+fetch_debian()
+{
+	local host=$1 new=$CACHE/kernel-$1.new dir
+
+	if [ "$host" = stock ]; then
+		APT=(-oAPT::Sandbox::User=root)
+		download_debian "$host" "$new" ||
+			{ [ "$(id -u)" -eq 0 ] && apt-get update &&
+			  download_debian "$host" "$new"; } || return 1
+	else
+		private_apt bookworm-backports deb \
+			download_debian "$host" "$new" || return 1
+	fi
+	dir=$CACHE/kernel-$host-$(cat "$new/release")
+	[ -e "$dir/build/Makefile" ] || unpack_debian "$new" "$dir" || return 1
+	ln -sfn "${dir##*/}" "$CACHE/kernel-$host"
+}
+
+debian_prepare_locked()
+{
+	local host=$1
+
+	[ -z "$UPGRADE" ] && [ -e "$CACHE/kernel-$host/build/Makefile" ] &&
+		return 0
+	logged "fetching Debian's kernel ($host)" \
+		"$CACHE/log/kernel-$host.log" fetch_debian "$host"
+}
+
 # kernel_dir HOST: where the host kernel is (or will be).
 kernel_dir()
 {
 	case $1 in
 	lean|debug) built_dir "$1" ;;
-	*) die "unknown host kernel '$1' (HOST=stock|lean|debug)" ;;
+	stock|6.12) readlink -f "$CACHE/kernel-$1" ;;
+	*) die "unknown host kernel '$1' (HOST=stock|lean|debug|6.12)" ;;
 	esac
 }
 
@@ -148,6 +231,12 @@ kernel_prepare()
 		   [ ! -e "$(built_dir "$host")/release" ]; then
 			need_packages lean
 			locked linux-source built_prepare_locked "$host"
+		fi ;;
+	stock|6.12)
+		if [ -n "$UPGRADE" ] ||
+		   [ ! -e "$CACHE/kernel-$host/build/Makefile" ]; then
+			need_packages fetch
+			locked "kernel-$host" debian_prepare_locked "$host"
 		fi ;;
 	*)	kernel_dir "$host" ;;
 	esac

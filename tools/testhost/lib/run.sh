@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # prepare, run, kdir, show; the back ends.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 # nested_vmx: can QEMU with KVM offer VT-x to its guest here?
 nested_vmx()
@@ -31,6 +31,10 @@ cmd_prepare()
 {
 	local host
 
+	if [ "${1:-}" = --upgrade ]; then
+		UPGRADE=y
+		shift
+	fi
 	[ $# -gt 0 ] || set -- "${HOST:-stock}"
 	need_packages host
 	[ "$(backend)" != bochs ] || bochs_prepare || exit "$EXIT_SETUP"
@@ -47,6 +51,15 @@ cmd_kdir()
 	echo "$(kernel_dir "$host")/build"
 }
 
+# cmd_kernel HOST: the directory with its vmlinuz and modules
+cmd_kernel()
+{
+	local host=${1:-${HOST:-stock}}
+
+	kernel_prepare "$host" >&2 || exit "$EXIT_SETUP"
+	kernel_dir "$host"
+}
+
 cmd_show()
 {
 	local host dir
@@ -54,7 +67,7 @@ cmd_show()
 	echo "cache    $CACHE"
 	echo "backend  $(backend)"
 	echo "bochs    $(bochs_binary)"
-	for host in stock lean debug; do
+	for host in stock 6.12 lean debug; do
 		dir=$(kernel_dir "$host")
 		echo "$host	$dir ($(cat "$dir/release" 2>/dev/null ||
 			echo "not prepared"))"
