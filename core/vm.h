@@ -18,6 +18,7 @@
 #include <linux/list.h>
 #include "core/types.h"
 #include "core/bus.h"
+#include "irqchip/irqchip_vm.h"
 #include "mmu/mmu.h"
 #include "vmx/vmx_vm.h"
 #include "x86/x86_vm.h"
@@ -44,6 +45,7 @@ struct vm {
 	struct mmu_vm mmu;
 	struct vmx_vm vmx;
 	struct x86_vm arch;
+	struct irqchip_vm irq;
 	struct irqchip *irqchip;		/* [V], published with smp_store_release */
 };
 

@@ -14,8 +14,19 @@
 enum irq_source {
 	IRQ_SRC_USER,		/* KVM_IRQ_LINE */
 	IRQ_SRC_PIT,
-	IRQ_SRC_RESAMPLE,
+	IRQ_SRC_RESAMPLE,	/* irqfds with a resamplefd, until the EOI */
 	NR_IRQ_SOURCES
+};
+
+#define IRQCHIP_MAX_ROUTES	4096	/* KVM_CAP_IRQ_ROUTING; GSIs are below it */
+
+/*
+ * What irqchip_pending() answers while nothing changed. First member of
+ * struct lapic, here so that the question is inline on the entry path.
+ */
+struct lapic_head {
+	bool changed;		/* [a] the answer may be stale */
+	s16 vector;		/* [v] last answer, or -1 */
 };
 
 static inline bool irqchip_in_kernel(struct vm *vm)
@@ -24,6 +35,12 @@ static inline bool irqchip_in_kernel(struct vm *vm)
 }
 
 /* ---- VM ------------------------------------------------------------------ */
+
+/*
+ * x2APIC ids are 32 bits wide in KVM_GET/SET_LAPIC and MSI addresses
+ * (KVM_CAP_X2APIC_API): @flags are KVM_X2APIC_API_*. 0 or -EINVAL. [V]
+ */
+int irqchip_set_x2apic_api(struct vm *vm, u64 flags);
 
 /* KVM_CREATE_IRQCHIP; vm->lock held. 0, -EEXIST, -EINVAL (vCPUs exist), -ENOMEM */
 int irqchip_create(struct vm *vm);
@@ -53,10 +70,19 @@ int irqchip_set_routing(struct vm *vm, const struct kvm_irq_routing_entry *e,
 			unsigned int n, u32 flags);	/* 0, -EINVAL, -ENOMEM */
 int irqchip_send_msi(struct vm *vm, const struct kvm_msi *msi); /* as set_line */
 
-/* KVM_IRQFD and KVM_IOEVENTFD (irqchip/eventfd.c); released with the VM file */
+/*
+ * KVM_IRQFD (irqchip/irqfd.c) and KVM_IOEVENTFD (irqchip/ioeventfd.c), assign
+ * and deassign as the flags say; vm->lock not held. 0, -EINVAL, -EBADF,
+ * -EBUSY, -EEXIST, -ENOENT, -ENOSPC, -ENOMEM.
+ */
 int irqfd_assign(struct vm *vm, const struct kvm_irqfd *args);
 int ioeventfd_assign(struct vm *vm, const struct kvm_ioeventfd *args);
+/* When the VM file is released: no irqfd fires any more on return */
 void eventfd_release(struct vm *vm);
+
+/* Module load and unload */
+int irqchip_setup(void);
+void irqchip_unsetup(void);
 
 /* ---- vCPU ---------------------------------------------------------------- */
 
@@ -64,19 +90,34 @@ int lapic_create(struct vcpu *vcpu);		/* with an in-kernel irqchip; 0, -ENOMEM *
 void lapic_destroy(struct vcpu *vcpu);		/* NULL is fine */
 void lapic_reset(struct vcpu *vcpu, bool init);
 
+int irqchip_pending_slow(struct vcpu *vcpu);
+
 /**
  * irqchip_pending() - the vector that would be delivered now
  * @vcpu: the vCPU, by its own thread
  *
- * LAPIC (IRR above PPR), else PIC through LVT0 ExtINT on the CPU wired to it.
+ * PIC through LVT0 ExtINT on the CPU wired to it, else LAPIC (IRR above PPR).
+ * An expired timer that nobody turned into an interrupt yet counts.
  * Return: 0..255, or -1. Cheap when nothing changed since the last call.
  */
-int irqchip_pending(struct vcpu *vcpu);
+static inline int irqchip_pending(struct vcpu *vcpu)
+{
+	const struct lapic_head *head = (const void *)vcpu->lapic;
+
+	if (!head)
+		return -1;
+	if (likely(!READ_ONCE(head->changed)))
+		return head->vector;
+	return irqchip_pending_slow(vcpu);
+}
 
 /* Acknowledge what irqchip_pending() answers: IRR -> ISR, or PIC INTA. -1: spurious */
 int irqchip_ack(struct vcpu *vcpu);
 
-/* An event for a CPU that waits: INIT or SIPI latched */
+/*
+ * An event for a CPU that waits: INIT latched, or SIPI where the CPU waits for
+ * one (KVM_MP_STATE_INIT_RECEIVED). REQ_EVENT comes with it.
+ */
 bool lapic_init_sipi_pending(struct vcpu *vcpu);
 /* Act on latched INIT/SIPI: x86_vcpu_reset(), mp_state, CS from the vector */
 void lapic_accept_init_sipi(struct vcpu *vcpu);
@@ -87,7 +128,10 @@ int lapic_highest_irr(struct vcpu *vcpu);	/* or -1; for the TPR threshold */
 
 /* IA32_APIC_BASE write: 0, or 1 for #GP */
 int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
-/* x2APIC MSRs 0x800..0x8ff: 0, or 1 for #GP */
+/*
+ * x2APIC MSRs 0x800..0x8ff: 0, or 1 for #GP. Safe with interrupts off for
+ * TPR, EOI, ICR, SELF IPI, and for lapic_set_tsc_deadline().
+ */
 int lapic_read_msr(struct vcpu *vcpu, u32 index, u64 *value);
 int lapic_write_msr(struct vcpu *vcpu, u32 index, u64 value);
 u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
@@ -107,6 +151,9 @@ void lapic_timer_fired(struct vcpu *vcpu);
 void lapic_migrate_timers(struct vcpu *vcpu);
 /* Guest TSC offset or frequency changed: recompute a pending deadline */
 void lapic_tsc_changed(struct vcpu *vcpu);
+
+/* The register page in the layout of a virtual-APIC page (SDM 3C 30.1.1) */
+void *lapic_page(struct vcpu *vcpu);
 
 void lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *s);
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef IRQCHIP_IRQCHIP_VM_H
+#define IRQCHIP_IRQCHIP_VM_H
+
+#include <linux/types.h>
+
+struct vm_eventfds;
+
+/* What irqchip/ keeps in a VM even without an irqchip; all zero at first */
+struct irqchip_vm {
+	struct vm_eventfds *eventfds;	/* [V] irqfds and ioeventfds, once used */
+	bool x2apic_format;		/* [V] KVM_X2APIC_API_USE_32BIT_IDS */
+	bool no_broadcast_quirk;	/* [V] KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK */
+};
+
+#endif
