@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Everything is built below build/; "make help" lists what can be made.
+
+MAKEFLAGS += --no-print-directory
+Q := $(if $(V),,@)
+TOP := $(CURDIR)
+O := $(TOP)/build
+TESTHOST_CMD := tools/testhost/testhost
+
+# Host kernel that the test host runs, and that the module is built for.
+export HOST CPU_MODEL HOST_CPUS HOST_MEM TESTHOST
+host = $(if $(filter native,$(TESTHOST)),native,$(or $(HOST),stock))
+
+# What "make" alone builds for: KDIR, or the running kernel where its build
+# directory is there, or HOST.
+running := /lib/modules/$(shell uname -r)/build
+ifdef KDIR
+default_host := kdir
+else
+default_host := $(if $(HOST),$(HOST),$(if $(wildcard $(running)/Makefile),native,stock))
+endif
+
+# The guest of "make run" and "make shell".
+MMU ?= auto
+CPUS ?= 1
+MEM ?= 256M
+
+.PHONY: all
+all: module-$(default_host) vmrun ## build kvm.ko and the tools (KDIR=, or HOST=)
+
+.PHONY: help
+help: ## show this list
+	@echo "targets:"
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+	@echo "variables:"
+	@echo "  KDIR=DIR             kernel build directory that 'make' builds for"
+	@echo "  HOST=KERNEL          test host's kernel: stock (default), 6.12, lean, debug"
+	@echo "  TESTHOST=BACKEND     auto (default), native, qemu or bochs"
+	@echo "  CPU_MODEL=MODEL      emulated CPU of the test host (corei7_skylake_x)"
+	@echo "  HOST_CPUS=N          its processors (1); HOST_MEM=MIB its memory (2048)"
+	@echo "  MMU=auto|ept|shadow  the guest's memory management unit"
+	@echo "  CPUS=N MEM=SIZE      the guest's processors (1) and memory (256M)"
+	@echo "  T='NAME...'          only these selftests"
+	@echo "  V=1                  show the commands"
+
+# ---- packages, emulator, kernels -------------------------------------------
+
+.PHONY: packages
+packages:
+	$(Q)$(TESTHOST_CMD) packages build host fetch bochs check lean
+
+.PHONY: prepare
+prepare: packages ## install, fetch and build all that is needed, once
+	$(Q)$(TESTHOST_CMD) prepare $(host)
+
+# ---- the module ------------------------------------------------------------
+# One directory per kernel it is built for: build/stock/kvm.ko and so on, a tree
+# of links to the sources, since the kernel's build system writes next to them.
+
+source_dirs := core emulate ept irqchip mmu shadow uapi vmx x86
+
+.PHONY: module
+module: module-$(default_host) ## build kvm.ko alone
+
+.PHONY: module-%
+module-%:
+	$(Q)$(TESTHOST_CMD) packages build
+	$(Q)case $* in \
+	kdir)	kdir='$(KDIR)' ;; \
+	native)	kdir='$(running)' ;; \
+	*)	kdir=$$($(TESTHOST_CMD) kdir $*) || exit ;; \
+	esac; \
+	[ -e "$$kdir/Makefile" ] || { \
+		echo "$$kdir is not a kernel build directory" >&2; exit 2; }; \
+	dir=$(O)/$(or $(MODULE_DIR),$*); \
+	mkdir -p $$dir && \
+	cp -rsf $(TOP)/Kbuild $(addprefix $(TOP)/,$(wildcard $(source_dirs))) \
+		$$dir/ && \
+	$(MAKE) -C "$$kdir" M=$$dir W=1 \
+		$(if $(SPARSE),C=2 CF='$(SPARSE)') modules
+
+.PHONY: vmrun
+vmrun: ## build vmrun and the initramfs of its guest
+	$(Q)$(MAKE) -C tools/vmrun O=$(O)/vmrun
+
+# ---- running it ------------------------------------------------------------
+
+.PHONY: run
+run: guest_command = ./vmrun $(vmrun_args)
+run: boot-guest ## boot Debian's kernel in a guest on our kvm.ko
+
+.PHONY: shell
+shell: guest_command = ./vmrun $(vmrun_args) --append shell
+shell: boot-guest ## the same, with a shell in the guest
+
+vmrun_args = --kernel guest/vmlinuz --initrd guest/initramfs \
+	--mem $(MEM) --cpus $(CPUS) --mmu $(MMU)
+
+.PHONY: boot-guest
+boot-guest: module-for-host vmrun
+	$(Q)guest=$$($(TESTHOST_CMD) kernel stock) && \
+	$(TESTHOST_CMD) run --interactive --timeout 0 \
+		--file $(O)/$(host)/kvm.ko --file $(O)/vmrun/vmrun \
+		--file "$$guest/vmlinuz:/root/guest/vmlinuz" \
+		--file $(O)/vmrun/guest.cpio:/root/guest/initramfs \
+		-c 'insmod kvm.ko' -c '$(guest_command)'
+
+.PHONY: module-for-host
+module-for-host: module-$(host)
+
+.PHONY: bench
+bench: module-for-host ## measure against the host kernel's own KVM
+	$(Q)$(MAKE) -C bench run HOST=$(host)
+
+# ---- checking it -----------------------------------------------------------
+
+.PHONY: check
+check: packages ## build everything, static checks, unit tests, selftests
+	$(Q)tools/checks/check all
+
+.PHONY: lint
+lint: packages ## static checks alone
+	$(Q)tools/checks/check lint
+
+.PHONY: unit
+unit: packages ## user-space unit tests alone
+	$(Q)tools/checks/check unit
+
+.PHONY: selftest
+selftest: packages ## selftests in the test host alone (T=, HOST=lean is quick)
+	$(Q)tools/checks/check selftest $(T)
+
+.PHONY: check-matrix
+check-matrix: packages ## selftests on several generations of CPUs
+	$(Q)tools/checks/check matrix $(T)
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf $(O)
