@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * KVM's own statistics (KVM_GET_STATS_FD).
+ */
+#ifndef VMRUN_STATS_H
+#define VMRUN_STATS_H
+
+#include "vm.h"
+
+enum stats_format { STATS_NONE, STATS_TEXT, STATS_JSON };
+
+/*
+ * Writes those of the VM and of every vCPU that are not zero to @path, or to
+ * standard error when it is NULL.
+ */
+void stats_show(const struct vm *vm, enum stats_format format,
+		const char *path);
+
+#endif

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "kvm_ext.h"
+#include "layout.h"
+#include "report.h"
+#include "stop.h"
+#include "vm.h"
+
+static struct vm *the_vm;
+
+int vm_capability(const struct vm *vm, unsigned long cap)
+{
+	int value = ioctl(vm->fd, KVM_CHECK_EXTENSION, cap);
+
+	return value < 0 ? 0 : value;
+}
+
+static const char *open_hint(void)
+{
+	switch (errno) {
+	case ENOENT:
+		return "is the module loaded? insmod kvm.ko, then look at dmesg for the reason if it refuses";
+	case EACCES:
+	case EPERM:
+		return "run as root, or as a member of the group that owns the device";
+	case ENODEV:
+	case ENXIO:
+		return "the node is there but no module answers: insmod kvm.ko";
+	default:
+		return NULL;
+	}
+}
+
+static void open_device(struct vm *vm, const char *device)
+{
+	int version;
+
+	vm->kvm_fd = open(device, O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0)
+		die_host(open_hint(), "opening %s", device);
+	version = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
+	if (version < 0)
+		die_host("name a KVM device with --device",
+			 "asking %s for its API version", device);
+	if (version != KVM_API_VERSION)
+		die(EXIT_HOST, "%s has API version %d, vmrun knows %d", device,
+		    version, KVM_API_VERSION);
+	vm->run_size = (size_t)ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if ((ssize_t)vm->run_size < (ssize_t)sizeof(struct kvm_run))
+		die_host(NULL, "asking for the size of a vCPU's shared area");
+	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		die_host("dmesg tells what the module found missing",
+			 "creating a virtual machine");
+}
+
+static const char *mmu_name(unsigned long kind)
+{
+	static const char * const names[] = {
+		[KVM_MMU_KIND_AUTO] = "auto",
+		[KVM_MMU_KIND_SHADOW] = "shadow",
+		[KVM_MMU_KIND_EPT] = "ept",
+	};
+
+	return names[kind];
+}
+
+/* This module's addition to the ABI; other KVMs answer 0 for the capability. */
+static void choose_mmu(struct vm *vm, unsigned long kind)
+{
+	int kinds = vm_capability(vm, KVM_CAP_MMU_KIND);
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MMU_KIND,
+		.args = { kind },
+	};
+
+	snprintf(vm->hypervisor, sizeof(vm->hypervisor), "%s",
+		 kinds ? mmu_name(kind) : "not this module's");
+	if (kind == KVM_MMU_KIND_AUTO)
+		return;
+	if (!kinds)
+		die(EXIT_HOST, "--mmu %s: this KVM does not let a VM choose its MMU; use --mmu auto (the in-tree module chooses with kvm_intel's parameter ept)",
+		    mmu_name(kind));
+	if (!(kinds & 1 << kind))
+		die(EXIT_HOST, "--mmu %s: not supported on this CPU or by this build of kvm.ko; use --mmu auto, and see dmesg for what is missing",
+		    mmu_name(kind));
+	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap) < 0)
+		die_host("use --mmu auto; dmesg tells what is missing",
+			 "choosing the %s MMU", mmu_name(kind));
+}
+
+/* Both are for hosts without unrestricted guest; all accept them. */
+static void set_kvm_pages(struct vm *vm)
+{
+	uint64_t identity_map = GPA_IDENTITY_MAP;
+
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, GPA_TSS) < 0)
+		die_host(NULL, "giving KVM its TSS pages");
+	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
+		die_host(NULL, "giving KVM its identity-map page");
+}
+
+static void create_irqchip(struct vm *vm)
+{
+	/* Port 0x61 as well: Linux times the TSC with it. */
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0)
+		die_host("--irqchip none runs guests that need no interrupts",
+			 "creating the interrupt controllers");
+	if (ioctl(vm->fd, KVM_CREATE_PIT2, &pit) < 0)
+		die_host("--irqchip none runs guests that need no interrupts",
+			 "creating the interval timer");
+}
+
+static void set_memory_slots(struct vm *vm)
+{
+	uint32_t i;
+
+	for (i = 0; i < vm->memory.count; i++) {
+		const struct memory_range *range = &vm->memory.ranges[i];
+		struct kvm_userspace_memory_region region = {
+			.slot = i,
+			.guest_phys_addr = range->gpa,
+			.memory_size = range->size,
+			.userspace_addr = (uintptr_t)range->host,
+		};
+
+		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+			die_host("ask for less with --mem",
+				 "giving the guest %" PRIu64 " MiB of memory at %#" PRIx64,
+				 range->size >> 20, range->gpa);
+	}
+}
+
+static void check_ncpus(const struct vm *vm)
+{
+	int max = vm_capability(vm, KVM_CAP_MAX_VCPUS);
+
+	/* The ABI: without the capability the limit is 4 vCPUs. */
+	if (max <= 0)
+		max = 4;
+	if (vm->ncpus > (unsigned int)max)
+		die(EXIT_HOST, "--cpus %u: this KVM has at most %d vCPUs",
+		    vm->ncpus, max);
+	if (vm->ncpus > 1 && !vm->irqchip)
+		die(EXIT_USAGE, "--cpus %u needs the interrupt controllers that --irqchip none leaves out",
+		    vm->ncpus);
+}
+
+void vm_create(struct vm *vm, const struct vm_config *config)
+{
+	memset(vm, 0, sizeof(*vm));
+	the_vm = vm;
+	vm->ncpus = config->ncpus;
+	vm->irqchip = config->irqchip;
+	vm->ports.name = "port";
+	vm->mmio.name = "memory";
+	open_device(vm, config->device);
+	check_ncpus(vm);
+	choose_mmu(vm, config->mmu_kind);
+	set_kvm_pages(vm);
+	if (vm->irqchip)
+		create_irqchip(vm);
+	memory_create(&vm->memory, config->memory_size);
+	set_memory_slots(vm);
+}
+
+void vm_set_irq(unsigned int gsi, bool level)
+{
+	struct kvm_irq_level irq = { .irq = gsi, .level = level };
+
+	if (!the_vm->irqchip)
+		return;
+	if (ioctl(the_vm->fd, KVM_IRQ_LINE, &irq) < 0)
+		request_stop(EXIT_HOST, "setting interrupt line %u: %s", gsi,
+			     strerror(errno));
+}
