@@ -16,6 +16,7 @@ enum {
 	LEAF_TOPOLOGY_V2	= 0x1f,
 
 	FEATURE_ECX_TSC_DEADLINE = 1 << 24,
+	FEATURE_ECX_HYPERVISOR_BIT = 31,
 	FEATURE_EDX_HTT		= 1 << 28,
 
 	TOPOLOGY_THREAD		= 1,
@@ -92,6 +93,8 @@ static void adapt_features(struct kvm_cpuid_entry2 *entry,
 		entry->edx |= FEATURE_EDX_HTT;
 	else
 		entry->edx &= ~(uint32_t)FEATURE_EDX_HTT;
+	/* Mainline's KVM leaves it to its client to own up. */
+	entry->ecx |= 1u << FEATURE_ECX_HYPERVISOR_BIT;
 	if (config->tsc_deadline)
 		entry->ecx |= FEATURE_ECX_TSC_DEADLINE;
 	else
@@ -145,24 +148,48 @@ static void set_topology(struct kvm_cpuid2 *cpuid, uint32_t leaf,
 }
 
 /*
+ * The fraction nearest to @value / @unit whose numerator is at most @max: a
+ * continued fraction, cut off where it grows too large.
+ */
+static void approximate(uint64_t value, uint64_t unit, uint64_t max,
+			uint32_t *numerator, uint32_t *denominator)
+{
+	uint64_t n0 = 0, d0 = 1, n1 = 1, d1 = 0;
+
+	while (unit) {
+		uint64_t digit = value / unit, rest = value % unit;
+		uint64_t n = digit * n1 + n0, d = digit * d1 + d0;
+
+		if (n > max || d > UINT32_MAX)
+			break;
+		n0 = n1, d0 = d1, n1 = n, d1 = d;
+		value = unit, unit = rest;
+	}
+	*numerator = (uint32_t)n1;
+	*denominator = (uint32_t)d1;
+}
+
+/*
  * TSC = crystal * EBX / EAX. A guest without a paravirtual clock need not
  * measure its clocks against the PIT, and is not misled by the leaf of a host
- * CPU whose TSC runs at another speed than the guest's.
+ * CPU whose TSC runs at another speed than the guest's. Linux computes
+ * crystal in kHz * EBX in 32 bits: a large EBX would overflow.
  */
 static void set_tsc_frequency(struct kvm_cpuid2 *cpuid, unsigned int tsc_khz)
 {
+	const uint32_t crystal_khz = CRYSTAL_HZ / 1000;
 	struct kvm_cpuid_entry2 entry = {
-		.function = LEAF_TSC,
-		.eax = CRYSTAL_HZ / 1000,
-		.ebx = tsc_khz,
-		.ecx = CRYSTAL_HZ,
+		.function = LEAF_TSC, .ecx = CRYSTAL_HZ,
 	};
 	struct kvm_cpuid_entry2 *vendor = find(cpuid, LEAF_VENDOR, 0);
 
 	remove_leaf(cpuid, LEAF_TSC);
 	if (!tsc_khz || !vendor || vendor->eax < LEAF_TSC)
 		return;
-	append(cpuid, &entry);
+	approximate(tsc_khz, crystal_khz, UINT32_MAX / crystal_khz,
+		    &entry.ebx, &entry.eax);
+	if (entry.eax && entry.ebx)
+		append(cpuid, &entry);
 }
 
 void cpuid_adapt(struct kvm_cpuid2 *cpuid, const struct cpuid_config *config)

@@ -80,8 +80,12 @@ static void choose_mmu(struct vm *vm, unsigned long kind)
 		.args = { kind },
 	};
 
-	snprintf(vm->hypervisor, sizeof(vm->hypervisor), "%s",
-		 kinds ? mmu_name(kind) : "not this module's");
+	if (kinds)
+		snprintf(vm->hypervisor, sizeof(vm->hypervisor),
+			 "kvm.ko with MMU %s", mmu_name(kind));
+	else
+		snprintf(vm->hypervisor, sizeof(vm->hypervisor),
+			 "another KVM");
 	if (kind == KVM_MMU_KIND_AUTO)
 		return;
 	if (!kinds)
