@@ -43,7 +43,7 @@ add_file()
 	*/)	dst=$dst${src##*/} ;;
 	esac
 	mkdir -p "$tree$(dirname "$dst")" || return 1
-	cp -L --preserve=mode,timestamps "$src" "$tree$dst" || return 1
+	cp -L --remove-destination --preserve=mode,timestamps "$src" "$tree$dst" || return 1
 	[ ! -x "$src" ] || add_libs "$tree" "$src"
 }
 
@@ -54,7 +54,8 @@ add_tree()
 
 	case $2 in *:*) dst=${2#*:} ;; esac
 	[ -d "$src" ] || die "no such directory: $src"
-	mkdir -p "$tree$dst" && cp -a "$src/." "$tree$dst/" || return 1
+	mkdir -p "$tree$dst" && cp -a --remove-destination \
+		"$src/." "$tree$dst/" || return 1
 	find "$src" -type f -perm -u+x | while read -r file; do
 		add_libs "$tree" "$file"
 	done
