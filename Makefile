@@ -111,7 +111,7 @@ module-for-host: module-$(host)
 
 .PHONY: bench
 bench: module-for-host ## measure against the host kernel's own KVM
-	$(Q)$(MAKE) -C bench run HOST=$(host)
+	$(Q)$(MAKE) -C selftests/bench run HOST=$(host)
 
 # ---- checking it -----------------------------------------------------------
 
