@@ -42,6 +42,7 @@ help: ## show this list
 	@echo "  MMU=auto|ept|shadow  the guest's memory management unit"
 	@echo "  CPUS=N MEM=SIZE      the guest's processors (1) and memory (256M)"
 	@echo "  T='NAME...'          only these selftests"
+	@echo "  PEER=1               run and selftest use the host kernel's own KVM"
 	@echo "  V=1                  show the commands"
 
 # ---- packages, emulator, kernels -------------------------------------------
@@ -86,25 +87,35 @@ vmrun: ## build vmrun and the initramfs of its guest
 
 # ---- running it ------------------------------------------------------------
 
+vmrun_command = ./vmrun --kernel guest/vmlinuz --initrd guest/initramfs \
+	--mem $(MEM) --cpus $(CPUS) --mmu $(MMU) $(vmrun_args)
+
 .PHONY: run
-run: guest_command = ./vmrun $(vmrun_args)
+run: vmrun_args = --append "console=ttyS0 wanted_cpus=$(CPUS)"
 run: boot-guest ## boot Debian's kernel in a guest on our kvm.ko
 
 .PHONY: shell
-shell: guest_command = ./vmrun $(vmrun_args) --append shell
+shell: vmrun_args = --append "console=ttyS0 shell"
 shell: boot-guest ## the same, with a shell in the guest
 
-vmrun_args = --kernel guest/vmlinuz --initrd guest/initramfs \
-	--mem $(MEM) --cpus $(CPUS) --mmu $(MMU)
+# PEER=1: not our module but the host kernel's own KVM, to compare.
+ifdef PEER
+kvm_options = --peer -c load-peer
+boot-guest: vmrun
+else
+kvm_options = --file $(O)/$(host)/kvm.ko -c 'insmod kvm.ko'
+boot-guest: module-for-host vmrun
+endif
+export PEER
 
 .PHONY: boot-guest
-boot-guest: module-for-host vmrun
+boot-guest:
 	$(Q)guest=$$($(TESTHOST_CMD) kernel stock) && \
 	$(TESTHOST_CMD) run --interactive --timeout 0 \
-		--file $(O)/$(host)/kvm.ko --file $(O)/vmrun/vmrun \
+		$(kvm_options) --file $(O)/vmrun/vmrun \
 		--file "$$guest/vmlinuz:/root/guest/vmlinuz" \
 		--file $(O)/vmrun/guest.cpio:/root/guest/initramfs \
-		-c 'insmod kvm.ko' -c '$(guest_command)'
+		-c '$(vmrun_command)'
 
 .PHONY: module-for-host
 module-for-host: module-$(host)

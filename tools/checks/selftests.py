@@ -53,9 +53,13 @@ class Run:
         argv = [
             os.path.join(self.top, "tools/testhost/testhost"), "run",
             "--host", self.host, "--name", run, "--timeout", str(LIMIT),
-            "--file", os.path.join(self.top, "build", self.host, "kvm.ko"),
             "--file", os.path.join(self.top, "tools/checks/run-in-host"),
             "--file", listing + ":/root/list"]
+        if os.environ.get("PEER"):
+            argv += ["--peer"]
+        else:
+            argv += ["--file", os.path.join(
+                self.top, "build", self.host, "kvm.ko")]
         if self.model:
             argv += ["--cpu-model", self.model]
         for name in names:
@@ -91,7 +95,7 @@ class Run:
 
     def collect(self, names, text, code, log):
         """Results of the tests that ran.  Returns those that did not."""
-        current, lines, seen = None, [], set()
+        current, last, lines, seen = None, None, [], set()
         for line in text.splitlines():
             match = MARK.match(line.rstrip("\r"))
             if not match:
@@ -103,14 +107,14 @@ class Run:
             elif name == current:
                 self.result(name, lines, int(status), None, log)
                 seen.add(name)
-                current = None
+                current, last = None, name
         if current:
             self.result(current, lines, 0, STATUS.get(
                 code, "the test host stopped"), log)
             seen.add(current)
-        elif code in STATUS and seen:
+        elif code in STATUS and last:
             # It came out after a test had ended: the last one's doing.
-            self.done.put((names[len(seen) - 1], [(
+            self.done.put((last, [(
                 "leaves the host alone", False, STATUS[code])], log))
         return [n for n in names if n not in seen]
 

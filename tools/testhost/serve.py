@@ -39,7 +39,8 @@ CRASH = re.compile(
     r"Objects remaining in|nobody cared"
 )
 DEAD = re.compile(r"end Kernel panic|Attempted to kill init")
-STAMP = re.compile(r"^\[\s*\d+\.\d+\]\s?(\[\s*[TC]\d+\]\s?)?")
+# Of our own.  Somebody's half line on the console may stand before them.
+SAID = re.compile(r"\] testhost: (start|command|exit|done) ?(.*)$")
 ESCAPE = 0x1D  # Ctrl-]
 
 
@@ -65,30 +66,30 @@ class Console:
             self.line(line.rstrip("\r"))
 
     def line(self, line):
-        text = STAMP.sub("", line)
-        if text.startswith("testhost: "):
-            self.said(text.split()[1:])
+        said = SAID.search(line)
+        if said:
+            self.said(said.group(1), said.group(2).split())
             return
         if self.crash and len(self.crash) < 60:
             self.crash.append(line)
-        if CRASH.search(text):
+        if CRASH.search(line):
             if not self.crash:
                 self.crash.append(line)
                 self.crash_time = time.monotonic()
-        if DEAD.search(text):
+        if DEAD.search(line):
             self.dead = True
 
-    def said(self, words):
-        if words[0] == "start":
+    def said(self, what, words):
+        if what == "start":
             self.started = time.monotonic()
             # A kernel that gets here was only grumbling at the machine.
             self.crash = []
-        elif words[0] == "command":
-            self.command = words[1]
-        elif words[0] == "exit":
-            self.exits[words[1]] = int(words[2])
-        elif words[0] == "done":
-            self.done = int(words[1])
+        elif what == "command":
+            self.command = words[0]
+        elif what == "exit":
+            self.exits[words[0]] = int(words[1])
+        elif what == "done":
+            self.done = int(words[0])
 
 
 class Server:
