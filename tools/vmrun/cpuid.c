@@ -149,7 +149,8 @@ static void set_topology(struct kvm_cpuid2 *cpuid, uint32_t leaf,
 
 /*
  * The fraction nearest to @value / @unit whose numerator is at most @max: a
- * continued fraction, cut off where it grows too large.
+ * continued fraction, whose last digit is made smaller where the numerator
+ * would grow too large; less than half of that digit would be worse than none.
  */
 static void approximate(uint64_t value, uint64_t unit, uint64_t max,
 			uint32_t *numerator, uint32_t *denominator)
@@ -158,12 +159,20 @@ static void approximate(uint64_t value, uint64_t unit, uint64_t max,
 
 	while (unit) {
 		uint64_t digit = value / unit, rest = value % unit;
-		uint64_t n = digit * n1 + n0, d = digit * d1 + d0;
+		uint64_t largest = n1 ? (max - n0) / n1 : digit;
+		uint64_t used = digit < largest ? digit : largest;
+		uint64_t n = used * n1 + n0, d = used * d1 + d0;
 
-		if (n > max || d > UINT32_MAX)
+		if (2 * used <= digit && digit)
 			break;
-		n0 = n1, d0 = d1, n1 = n, d1 = d;
-		value = unit, unit = rest;
+		n0 = n1;
+		d0 = d1;
+		n1 = n;
+		d1 = d;
+		if (used < digit)
+			break;
+		value = unit;
+		unit = rest;
 	}
 	*numerator = (uint32_t)n1;
 	*denominator = (uint32_t)d1;
@@ -173,7 +182,8 @@ static void approximate(uint64_t value, uint64_t unit, uint64_t max,
  * TSC = crystal * EBX / EAX. A guest without a paravirtual clock need not
  * measure its clocks against the PIT, and is not misled by the leaf of a host
  * CPU whose TSC runs at another speed than the guest's. Linux computes
- * crystal in kHz * EBX in 32 bits: a large EBX would overflow.
+ * crystal in kHz * EBX in 32 bits: a large EBX would overflow. Where a small
+ * one is off by more than ten parts in a million the guest measures better.
  */
 static void set_tsc_frequency(struct kvm_cpuid2 *cpuid, unsigned int tsc_khz)
 {
@@ -182,13 +192,16 @@ static void set_tsc_frequency(struct kvm_cpuid2 *cpuid, unsigned int tsc_khz)
 		.function = LEAF_TSC, .ecx = CRYSTAL_HZ,
 	};
 	struct kvm_cpuid_entry2 *vendor = find(cpuid, LEAF_VENDOR, 0);
+	uint64_t wanted, given;
 
 	remove_leaf(cpuid, LEAF_TSC);
 	if (!tsc_khz || !vendor || vendor->eax < LEAF_TSC)
 		return;
 	approximate(tsc_khz, crystal_khz, UINT32_MAX / crystal_khz,
 		    &entry.ebx, &entry.eax);
-	if (entry.eax && entry.ebx)
+	wanted = (uint64_t)tsc_khz * entry.eax;
+	given = (uint64_t)crystal_khz * entry.ebx;
+	if (llabs((long long)(wanted - given)) <= (long long)(wanted / 100000))
 		append(cpuid, &entry);
 }
 
