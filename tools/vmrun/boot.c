@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <inttypes.h>
 #include <string.h>
 
 #include "boot.h"
@@ -14,15 +13,16 @@ void boot_copy(const struct memory *memory, const struct blob *blob,
 	uint8_t *to;
 
 	if (offset > blob->size || len > blob->size - offset)
-		die(EXIT_IMAGE, "%s is cut short: %zu bytes, should have %zu from %zu on",
+		die(EXIT_IMAGE, "%s is cut short: %zu bytes, needs %zu at %zu",
 		    blob->path, blob->size, len, offset);
 	if (room < len)
 		room = len;
 	to = memory_at(memory, gpa, room);
 	if (!to || gpa >= GPA_4G)
-		die(EXIT_IMAGE, "%s needs %" PRIu64 " KiB at %#" PRIx64
-		    ", where the guest has no memory; try a larger --mem",
-		    blob->path, room >> 10, gpa);
+		die(EXIT_IMAGE,
+		    "%s needs %llu KiB at %#llx, where the guest has no memory; try a larger --mem",
+		    blob->path, (unsigned long long)room >> 10,
+		    (unsigned long long)gpa);
 	memcpy(to, blob->data + offset, len);
 	memset(to + len, 0, room - len);
 }
@@ -47,7 +47,8 @@ static enum boot_format detect(const struct blob *kernel)
 		return FORMAT_LINUX;
 	if (multiboot_recognize(kernel))
 		return FORMAT_MULTIBOOT;
-	die(EXIT_IMAGE, "%s is neither a Linux bzImage nor a Multiboot image; flat images need --format flat16, flat32 or flat64",
+	die(EXIT_IMAGE,
+	    "%s is neither a Linux bzImage nor a Multiboot image; flat images need --format flat16, flat32 or flat64",
 	    kernel->path);
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <inttypes.h>
-
 #include "boot.h"
 #include "layout.h"
 #include "report.h"
@@ -21,15 +19,16 @@ void flat_load(const struct memory *memory, const struct boot_config *config,
 	if (!load)
 		load = real ? REAL_MODE_LOAD : GPA_HIGH_RAM;
 	if (real && load > 0xffff)
-		die(EXIT_USAGE, "--load %#" PRIx64 ": a 16-bit image starts below 64 KiB",
-		    load);
+		die(EXIT_USAGE, "--load %#llx: a 16-bit image starts below 64 KiB",
+		    (unsigned long long)load);
 	if (config->initrd.data)
 		die(EXIT_USAGE, "--initrd: a flat image has no way to find it");
 	entry->mode = real ? MODE_REAL : config->format == FORMAT_FLAT32 ?
 		      MODE_PROTECTED : MODE_LONG;
 	if (!real && load < GPA_BOOT_STACK_TOP)
-		die(EXIT_USAGE, "--load %#" PRIx64 ": below %#x is where vmrun puts tables and the stack",
-		    load, GPA_BOOT_STACK_TOP);
+		die(EXIT_USAGE,
+		    "--load %#llx: below %#x is where vmrun puts tables and the stack",
+		    (unsigned long long)load, GPA_BOOT_STACK_TOP);
 	boot_copy(memory, kernel, 0, kernel->size, load, kernel->size);
 	entry->rip = load;
 	entry->rsp = real ? REAL_MODE_LOAD : GPA_BOOT_STACK_TOP;

@@ -108,8 +108,10 @@ static uint32_t place_initrd(const struct bzimage *image,
 	else
 		start = (limit - initrd->size) & ~0xfffull;
 	if (start < kernel_end)
-		die(EXIT_IMAGE, "the initrd %s (%zu KiB) does not fit between the kernel's end at %#" PRIx64 " and %#" PRIx64 "; try a larger --mem",
-		    initrd->path, initrd->size >> 10, kernel_end, limit);
+		die(EXIT_IMAGE,
+		    "the initrd %s (%zu KiB) does not fit between the kernel's end at %#llx and %#llx; try a larger --mem",
+		    initrd->path, initrd->size >> 10,
+		    (unsigned long long)kernel_end, (unsigned long long)limit);
 	return (uint32_t)start;
 }
 
@@ -142,15 +144,18 @@ void linux_load(const struct memory *memory, const struct boot_config *config,
 	struct boot_params *params;
 	struct bzimage image;
 	const char *problem = bzimage_parse(&config->kernel, &image);
-	uint64_t load;
+	uint64_t load, kernel_end;
 
 	if (problem)
 		die(EXIT_IMAGE, "%s: %s", config->kernel.path, problem);
 	load = bzimage_load_address(&image, ram_end);
 	if (!load)
-		die(EXIT_IMAGE, "%s needs %" PRIu64 " MiB of memory at %#llx, the guest's ends at %" PRIu64 " MiB; try a larger --mem",
-		    config->kernel.path, room_needed(&image) >> 20,
-		    image.header.pref_address, ram_end >> 20);
+		die(EXIT_IMAGE,
+		    "%s needs %llu MiB of memory at %#llx, the guest's ends at %llu MiB; try a larger --mem",
+		    config->kernel.path,
+		    (unsigned long long)room_needed(&image) >> 20,
+		    image.header.pref_address,
+		    (unsigned long long)ram_end >> 20);
 	boot_copy(memory, &config->kernel, image.payload_offset,
 		  image.payload_size, load, image.payload_size);
 	fill_boot_params(memory, config, &image);
@@ -158,8 +163,9 @@ void linux_load(const struct memory *memory, const struct boot_config *config,
 	params = memory_at(memory, GPA_BOOT_INFO, sizeof(*params));
 	params->hdr.code32_start = (uint32_t)load;
 	if (initrd->data) {
+		kernel_end = load + room_needed(&image);
 		params->hdr.ramdisk_image = place_initrd(&image, initrd,
-			load + room_needed(&image), ram_end);
+							 kernel_end, ram_end);
 		params->hdr.ramdisk_size = (uint32_t)initrd->size;
 		boot_copy(memory, initrd, 0, initrd->size,
 			  params->hdr.ramdisk_image, initrd->size);

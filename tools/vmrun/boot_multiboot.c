@@ -92,8 +92,9 @@ bool multiboot_recognize(const struct blob *kernel)
 static void check_low(const struct blob *kernel, uint64_t gpa)
 {
 	if (gpa < GPA_COMMAND_LINE + COMMAND_LINE_MAX)
-		die(EXIT_IMAGE, "%s wants to be loaded at %#" PRIx64 ", where vmrun puts its tables",
-		    kernel->path, gpa);
+		die(EXIT_IMAGE,
+		    "%s wants to be loaded at %#llx, where vmrun puts its tables",
+		    kernel->path, (unsigned long long)gpa);
 }
 
 /* Returns the end of what was loaded. */
@@ -139,7 +140,8 @@ static uint64_t load_elf(const struct memory *memory,
 	    elf.e_ident[EI_CLASS] != ELFCLASS32 ||
 	    elf.e_ident[EI_DATA] != ELFDATA2LSB || elf.e_machine != EM_386 ||
 	    elf.e_phentsize != sizeof(ph))
-		die(EXIT_IMAGE, "%s: Multiboot images are 32-bit x86 ELF files, or say in their header where they go; objcopy -O elf32-i386 converts a 64-bit one",
+		die(EXIT_IMAGE,
+		    "%s: Multiboot images are 32-bit x86 ELF files, or say in their header where they go; objcopy -O elf32-i386 converts a 64-bit one",
 		    kernel->path);
 	for (i = 0; i < elf.e_phnum; i++) {
 		uint64_t offset = elf.e_phoff + (uint64_t)i * sizeof(ph);
@@ -226,7 +228,8 @@ void multiboot_load(const struct memory *memory,
 		die(EXIT_IMAGE, "%s has no Multiboot header in its first 8 KiB",
 		    kernel->path);
 	if (header.flags & WANT_MASK & ~WANT_KNOWN)
-		die(EXIT_IMAGE, "%s asks for what vmrun cannot give: Multiboot flags %#x (a video mode, perhaps)",
+		die(EXIT_IMAGE,
+		    "%s asks for what vmrun cannot give: Multiboot flags %#x (a video mode, perhaps)",
 		    kernel->path, header.flags & WANT_MASK & ~WANT_KNOWN);
 	if (header.flags & HAS_ADDRESSES)
 		end = load_by_addresses(memory, kernel, &header,

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "array.h"
 #include "bus.h"
 #include "report.h"
 
@@ -9,7 +10,7 @@ void bus_add(struct bus *bus, const struct bus_range *range)
 {
 	size_t i;
 
-	if (bus->count == sizeof(bus->ranges) / sizeof(bus->ranges[0]))
+	if (bus->count == ARRAY_SIZE(bus->ranges))
 		die(EXIT_HOST, "%s bus: no room for %s", bus->name,
 		    range->name);
 	for (i = 0; i < bus->count; i++) {

@@ -120,10 +120,11 @@ static void pause_input(void)
 		room(NULL);
 }
 
-static void help(void)
+static void show_keys(void)
 {
-	say("Ctrl-A x  quit; Ctrl-A p  press the power button; "
-	    "Ctrl-A Ctrl-A  send Ctrl-A; Ctrl-A h  this help");
+	say("Ctrl-A x  quit");
+	say("Ctrl-A p  press the power button");
+	say("Ctrl-A Ctrl-A  send Ctrl-A to the guest");
 }
 
 /* Returns whether @key is for the guest. */
@@ -144,7 +145,7 @@ static bool filter_key(uint8_t key)
 		con.power_button();
 		break;
 	default:
-		help();
+		show_keys();
 		break;
 	}
 	return false;

@@ -4,11 +4,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "array.h"
 #include "dump.h"
 #include "report.h"
 
-#define NAMED(array, index) \
-	((index) < sizeof(array) / sizeof((array)[0]) ? (array)[index] : NULL)
+static const char *name_of(const char * const *names, size_t count,
+			   uint64_t number, const char *otherwise)
+{
+	return number < count && names[number] ? names[number] : otherwise;
+}
 
 const char *internal_error_name(uint32_t suberror)
 {
@@ -22,9 +26,8 @@ const char *internal_error_name(uint32_t suberror)
 		[KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] =
 			"an exit reason that should not occur",
 	};
-	const char *name = NAMED(names, suberror);
-
-	return name ? name : "unknown";
+	return name_of(names, ARRAY_SIZE(names), suberror,
+		       "unknown");
 }
 
 /*
@@ -43,7 +46,7 @@ const char *entry_failure_name(uint64_t hardware_reason)
 		[25] = "invalid VMCS link pointer",
 		[26] = "events blocked by MOV SS",
 	};
-	const char *name = NULL;
+	static const char elsewhere[] = "see the Intel manual, volume 3C";
 
 	if (hardware_reason & 0x80000000u) {
 		switch (hardware_reason & 0xffff) {
@@ -55,9 +58,11 @@ const char *entry_failure_name(uint64_t hardware_reason)
 			return "machine check";
 		}
 	} else {
-		name = NAMED(instruction_errors, hardware_reason);
+		return name_of(instruction_errors,
+			       ARRAY_SIZE(instruction_errors),
+			       hardware_reason, elsewhere);
 	}
-	return name ? name : "see the Intel manual, volume 3C";
+	return elsewhere;
 }
 
 static void dump_segment(const char *name, const struct kvm_segment *s)

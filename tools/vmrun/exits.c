@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
 #include "dump.h"
 #include "exits.h"
 #include "stop.h"
@@ -78,8 +79,8 @@ static void say_internal_data(const struct kvm_run *run)
 {
 	uint32_t i, n = run->internal.ndata;
 
-	if (n > sizeof(run->internal.data) / sizeof(run->internal.data[0]))
-		n = sizeof(run->internal.data) / sizeof(run->internal.data[0]);
+	if (n > ARRAY_SIZE(run->internal.data))
+		n = ARRAY_SIZE(run->internal.data);
 	for (i = 0; i < n; i++)
 		say_raw("  data[%u] %#llx", i, run->internal.data[i]);
 }
@@ -188,7 +189,7 @@ void handle_exit(struct vcpu *vcpu)
 {
 	uint32_t reason = vcpu->run->exit_reason;
 
-	if (reason < sizeof(handlers) / sizeof(handlers[0]) &&
+	if (reason < ARRAY_SIZE(handlers) &&
 	    handlers[reason])
 		handlers[reason](vcpu);
 	else

@@ -17,15 +17,24 @@
 const char *argp_program_version = "vmrun 1";
 
 static const char doc[] =
-	"Boots a guest on /dev/kvm, with its serial port on the terminal."
-	"\v"
-	"Ctrl-A x quits, Ctrl-A h lists the keys.\n\n"
-	"Exit status: 0 guest powered off; 1-63 value the guest wrote to the "
-	"debug-exit port 0xf4; 64 bad usage; 65 unusable kernel or initrd; "
-	"71 host error; 80 guest rebooted; 81 triple fault; 82 internal error; "
-	"83 entry failed; 84 halted for good; 85 guest crashed; 86 time limit; "
-	"87 quit from the keyboard; 88 --expect text not seen; 128+N signal N. "
-	"vmrun(1) has the details.";
+	"Boots a guest on /dev/kvm, with its serial port on the terminal.\n"
+	"\vCtrl-A x quits, Ctrl-A h lists the keys.\n\n"
+	"Exit status:\n"
+	"  0     the guest powered off\n"
+	"  1-63  the guest wrote this to the debug-exit port, 0xf4\n"
+	"  64    bad usage\n"
+	"  65    the kernel or initrd is not usable\n"
+	"  71    the host refused something\n"
+	"  80    the guest rebooted\n"
+	"  81    the guest shut down by a triple fault\n"
+	"  82    internal error: KVM could not go on\n"
+	"  83    the CPU refused the guest's state\n"
+	"  84    the guest halted for good\n"
+	"  85    the guest reported that it crashed\n"
+	"  86    --timeout reached\n"
+	"  87    quit from the keyboard\n"
+	"  88    powered off without the --expect text\n"
+	"  128+N ended by signal N";
 
 enum {
 	KEY_MMU = 0x100, KEY_DEVICE, KEY_STATS, KEY_STATS_FILE, KEY_TIMEOUT,
@@ -42,8 +51,7 @@ static const struct argp_option table[] = {
 	{ "format", KEY_FORMAT, "FORMAT", 0,
 	  "auto (default), linux, multiboot, flat16, flat32 or flat64", 0 },
 	{ "load", KEY_LOAD, "ADDRESS", 0,
-	  "where a flat binary goes and starts (0x7c00 for flat16, else "
-	  "0x100000)", 0 },
+	  "where a flat binary goes (default 0x7c00 or 0x100000)", 0 },
 	{ NULL, 0, NULL, 0, "The machine:", 2 },
 	{ "mem", 'm', "SIZE", 0,
 	  "memory, in MiB or with K, M, G, T (default 256M)", 0 },
@@ -117,13 +125,13 @@ static unsigned int choice(struct argp_state *state, const char *option,
 	return 0;
 }
 
-static uint64_t number(struct argp_state *state, const char *option,
-		       const char *text, uint64_t min, uint64_t max)
+static uint64_t number_in(struct argp_state *state, const char *option,
+			  const char *text, uint64_t min, uint64_t max)
 {
 	uint64_t value = 0;
 
 	if (!parse_number(text, min, max, &value))
-		argp_error(state, "--%s: '%s' is not a number from %llu to %llu",
+		argp_error(state, "--%s: '%s' is not between %llu and %llu",
 			   option, text, (unsigned long long)min,
 			   (unsigned long long)max);
 	return value;
@@ -155,7 +163,7 @@ static error_t parse_machine(int key, char *arg, struct argp_state *state)
 		set_memory(state, options, arg);
 		return 0;
 	case 'c':
-		options->cpus = (unsigned int)number(state, "cpus", arg, 1,
+		options->cpus = (unsigned int)number_in(state, "cpus", arg, 1,
 						     MAX_CPUS);
 		return 0;
 	case KEY_MMU:
@@ -180,7 +188,7 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_TIMEOUT:
-		options->timeout = (unsigned int)number(state, "timeout", arg,
+		options->timeout = (unsigned int)number_in(state, "timeout", arg,
 							1, 1000000);
 		return 0;
 	case KEY_EXPECT:
@@ -225,7 +233,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->format = choice(state, "format", arg, formats);
 		return 0;
 	case KEY_LOAD:
-		options->load = number(state, "load", arg, 0x500, 0xffffffff);
+		options->load = number_in(state, "load", arg, 0x500, 0xffffffff);
 		return 0;
 	case ARGP_KEY_END:
 		if (!options->kernel)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <pthread.h>
 
+#include "array.h"
 #include "loop.h"
 #include "power.h"
 #include "stop.h"
@@ -218,6 +219,6 @@ void power_attach(struct bus *ports, struct irq_line sci)
 	pm.control = CONTROL_SCI_EN;
 	pm.epoch_ns = now_ns();
 	pm.timer = loop_timer(timer_fired, NULL);
-	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(ranges); i++)
 		bus_add(ports, &ranges[i]);
 }

@@ -145,8 +145,9 @@ static void print(FILE *file, enum stats_format format,
 	size_t i;
 
 	if (format == STATS_JSON) {
-		fprintf(file, "%s\n", json_object_to_json_string_ext(root,
-			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED));
+		json_object_to_fd(fileno(file), root, JSON_C_TO_STRING_PRETTY |
+				  JSON_C_TO_STRING_SPACED);
+		fprintf(file, "\n");
 		return;
 	}
 	print_text(file, "vm", vm);

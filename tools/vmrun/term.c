@@ -4,6 +4,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "report.h"
 #include "term.h"
 
@@ -41,7 +42,7 @@ static void catch_fatal_signals(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(fatal); i++)
 		sigaction(fatal[i], &action, NULL);
 }
 

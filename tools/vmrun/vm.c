@@ -25,7 +25,7 @@ static const char *open_hint(void)
 {
 	switch (errno) {
 	case ENOENT:
-		return "is the module loaded? insmod kvm.ko, then look at dmesg for the reason if it refuses";
+		return "insmod kvm.ko; if it refuses, dmesg has the reason";
 	case EACCES:
 	case EPERM:
 		return "run as root, or as a member of the group that owns the device";
@@ -89,10 +89,12 @@ static void choose_mmu(struct vm *vm, unsigned long kind)
 	if (kind == KVM_MMU_KIND_AUTO)
 		return;
 	if (!kinds)
-		die(EXIT_HOST, "--mmu %s: this KVM does not let a VM choose its MMU; use --mmu auto (the in-tree module chooses with kvm_intel's parameter ept)",
+		die(EXIT_HOST,
+		    "--mmu %s: this KVM does not let a VM choose its MMU; use --mmu auto (the in-tree module chooses with kvm_intel's parameter ept)",
 		    mmu_name(kind));
 	if (!(kinds & 1 << kind))
-		die(EXIT_HOST, "--mmu %s: not supported on this CPU or by this build of kvm.ko; use --mmu auto, and see dmesg for what is missing",
+		die(EXIT_HOST,
+		    "--mmu %s: not supported on this CPU or by this build of kvm.ko; use --mmu auto, and see dmesg for what is missing",
 		    mmu_name(kind));
 	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap) < 0)
 		die_host("use --mmu auto; dmesg tells what is missing",
@@ -154,7 +156,8 @@ static void check_ncpus(const struct vm *vm)
 		die(EXIT_HOST, "--cpus %u: this KVM has at most %d vCPUs",
 		    vm->ncpus, max);
 	if (vm->ncpus > 1 && !vm->irqchip)
-		die(EXIT_USAGE, "--cpus %u needs the interrupt controllers that --irqchip none leaves out",
+		die(EXIT_USAGE,
+		    "--cpus %u needs the interrupt controllers that --irqchip none leaves out",
 		    vm->ncpus);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The virtual machine: /dev/kvm, the VM file, memory slots, interrupts, buses.
+ * The virtual machine: the device, the VM's file, memory slots, interrupts, buses.
  */
 #ifndef VMRUN_VM_H
 #define VMRUN_VM_H

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "tap.h"
 
 static unsigned int failures;
@@ -72,7 +73,7 @@ int main(void)
 		bus_tests, boot_tests, firmware_tests, options_tests,
 		power_tests, rtc_tests, serial_tests, term_tests, vcpu_tests,
 	};
-	const size_t nsuites = sizeof(suites) / sizeof(suites[0]);
+	const size_t nsuites = ARRAY_SIZE(suites);
 	unsigned int number = 0, failed = 0, before;
 	const struct test *test;
 	size_t i;

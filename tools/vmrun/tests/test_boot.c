@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <string.h>
 
+#include "array.h"
 #include "boot.h"
 #include "boot_linux.h"
 #include "boot_multiboot.h"
@@ -116,7 +117,7 @@ static void parse_bad(void)
 	struct blob cut = kernel;
 	size_t i;
 
-	for (i = 0; i < sizeof(spoilers) / sizeof(spoilers[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(spoilers); i++)
 		CHECK(parse_with(spoilers[i]));
 	make_bzimage();
 	for (cut.size = 0; cut.size <= 5 * 512 + 0x200; cut.size++)

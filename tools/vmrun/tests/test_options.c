@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <string.h>
 
+#include "array.h"
 #include "kvm_ext.h"
 #include "options.h"
 #include "report.h"
@@ -21,7 +22,7 @@ static void sizes(void)
 	uint64_t size;
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		CHECK_EQ(parse_size(cases[i].text, &size), cases[i].size != 0);
 		if (cases[i].size)
 			CHECK_EQ(size, cases[i].size);
@@ -43,15 +44,24 @@ static void numbers(void)
 	CHECK(!parse_number("99999999999999999999999", 0, UINT64_MAX, &n));
 }
 
+static int count(char **argv)
+{
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	return argc;
+}
+
 static void good_command_line(void)
 {
-	char *argv[] = { "vmrun", "--kernel", "k", "-i", "i", "--append=x y",
+	char *argv[32] = { "vmrun", "--kernel", "k", "-i", "i", "--append=x y",
 		"--mem", "4G", "--cpus", "8", "--mmu", "shadow", "--device",
 		"/d", "--stats=json", "--timeout", "9", "--format", "flat64",
-		"--load", "0x200000", "--irqchip", "none", NULL };
+		"--load", "0x200000", "--irqchip", "none" };
 	struct options options;
 
-	options_parse(&options, sizeof(argv) / sizeof(argv[0]) - 1, argv);
+	options_parse(&options, count(argv), argv);
 	CHECK(!strcmp(options.kernel, "k"));
 	CHECK(!strcmp(options.initrd, "i"));
 	CHECK(!strcmp(options.append, "x y"));
@@ -69,12 +79,8 @@ static void good_command_line(void)
 static void parse(void *arg)
 {
 	struct options options;
-	char **argv = arg;
-	int argc = 0;
 
-	while (argv[argc])
-		argc++;
-	options_parse(&options, argc, argv);
+	options_parse(&options, count(arg), arg);
 }
 
 static void bad_command_lines(void)
@@ -96,14 +102,14 @@ static void bad_command_lines(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		CHECK_EQ(status_of(parse, cases[i]), EXIT_USAGE);
 }
 
 static void help(void)
 {
-	char *help_argv[] = { "vmrun", "--help", NULL };
-	char *version_argv[] = { "vmrun", "--version", NULL };
+	char *help_argv[3] = { "vmrun", "--help" };
+	char *version_argv[3] = { "vmrun", "--version" };
 
 	CHECK_EQ(status_of(parse, help_argv), 0);
 	CHECK_EQ(status_of(parse, version_argv), 0);

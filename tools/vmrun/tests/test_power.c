@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <unistd.h>
 
+#include "array.h"
 #include "power.h"
 #include "stop.h"
 #include "tap.h"
@@ -82,7 +83,7 @@ static void ways_out(void)
 	size_t i;
 
 	attach();
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		CHECK_EQ(status_of(write_and_exit, (void *)&cases[i].access),
 			 cases[i].status);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "cpuid.h"
 #include "exits.h"
 #include "report.h"
@@ -81,7 +82,7 @@ static void tsc_frequency(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct kvm_cpuid2 *cpuid = make_cpuid(0x16);
 		const struct kvm_cpuid_entry2 *e;
 		uint32_t khz = cases[i].khz, computed;
@@ -89,7 +90,7 @@ static void tsc_frequency(void)
 		cpuid_adapt(cpuid, &(struct cpuid_config){
 			.ncpus = 1, .tsc_khz = khz });
 		e = leaf(cpuid, 0x15, 0);
-		CHECK_EQ(e->ecx, cases[i].leaf ? 1000000000 : 0);
+		CHECK_EQ(e->ecx, cases[i].leaf * 1000000000);
 		computed = e->eax ? e->ecx / 1000 * e->ebx / e->eax : khz;
 		CHECK((uint32_t)abs((int)(computed - khz)) <=
 		      khz / 100000 + 1);
@@ -142,7 +143,7 @@ static void exit_statuses(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		memset(&area, 0, sizeof(area));
 		area.run.exit_reason = cases[i].reason;
 		CHECK_EQ(status_of(handle_and_exit, NULL), cases[i].status);
@@ -176,8 +177,9 @@ static unsigned int written;
 static void count_write(void *opaque, uint64_t offset, unsigned int len,
 			uint32_t value)
 {
-	(void)opaque, (void)offset;
-	written = written * 16 + (len << 4 | value);
+	(void)opaque;
+	(void)offset;
+	written = written * 16 + (len * 16 | value);
 }
 
 static void string_output(void)
