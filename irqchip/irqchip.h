@@ -25,13 +25,13 @@ enum irq_source {
  * struct lapic, here so that the question is inline on the entry path.
  */
 struct lapic_head {
-	bool changed;		/* [a] the answer may be stale */
+	u8 changed;		/* [a] the answer may be stale */
 	s16 vector;		/* [v] last answer, or -1 */
 };
 
 static inline bool irqchip_in_kernel(struct vm *vm)
 {
-	return smp_load_acquire(&vm->irqchip);
+	return smp_load_acquire(&vm->irqchip);	/* pairs with irqchip_create() */
 }
 
 /* ---- VM ------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #ifndef X86_X86_H
 #define X86_X86_H
 
+#include <asm/trapnr.h>
 #include "core/vcpu.h"
 #include "vmx/regs.h"
 

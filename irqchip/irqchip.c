@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The interrupt controllers of a VM as a unit: creation, teardown, state, and
+ * who is told when an interrupt has been completed.
+ *
+ * Teardown. lapic_destroy() of the first vCPU, or irqchip_destroy(), whichever
+ * comes first, calls irqchip_stop(): timers off, no LAPIC can be found any
+ * more, and a grace period. After that vCPUs may go in any order.
+ */
+#include <linux/slab.h>
+#include "eventfds.h"
+#include "lapic.h"
+
+int irqchip_create(struct vm *vm)
+{
+	struct irqchip *chip;
+	int err;
+
+	lockdep_assert_held(&vm->lock);
+	if (vm->irqchip)
+		return -EEXIST;
+	if (vm->nr_vcpus)
+		return -EINVAL;
+	chip = kzalloc(sizeof(*chip), GFP_KERNEL_ACCOUNT);
+	if (!chip)
+		return -ENOMEM;
+	chip->vm = vm;
+	mutex_init(&chip->map_lock);
+	INIT_LIST_HEAD(&chip->lapics);
+
+	err = pic_init(chip);
+	if (err)
+		goto free;
+	err = ioapic_init(chip);
+	if (err)
+		goto pic;
+	err = routes_default(chip);
+	if (err)
+		goto ioapic;
+	/* complete before anybody sees it: irqchip_in_kernel() */
+	smp_store_release(&vm->irqchip, chip);
+	return 0;
+
+ioapic:
+	ioapic_fini(chip);
+pic:
+	pic_fini(chip);
+free:
+	kfree(chip);
+	return err;
+}
+
+void irqchip_stop(struct irqchip *chip)
+{
+	if (chip->pit)
+		pit_stop(chip->pit);
+	lapic_forget_all(chip);
+}
+
+void irqchip_destroy(struct vm *vm)
+{
+	struct irqchip *chip = vm->irqchip;
+
+	eventfds_free(vm);
+	if (!chip)
+		return;
+	irqchip_stop(chip);
+	pit_destroy(chip);
+	routes_free(chip);
+	vm->irqchip = NULL;
+	kfree(chip);
+}
+
+int irqchip_set_x2apic_api(struct vm *vm, u64 flags)
+{
+	if (flags & ~(KVM_X2APIC_API_USE_32BIT_IDS |
+		      KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
+		return -EINVAL;
+	if (flags & KVM_X2APIC_API_USE_32BIT_IDS)
+		vm->irq.x2apic_format = true;
+	if (flags & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+		vm->irq.no_broadcast_quirk = true;
+	return 0;
+}
+
+int irqchip_get(struct vm *vm, struct kvm_irqchip *state)
+{
+	struct irqchip *chip = vm->irqchip;
+
+	if (!chip)
+		return -ENXIO;
+	switch (state->chip_id) {
+	case KVM_IRQCHIP_PIC_MASTER:
+	case KVM_IRQCHIP_PIC_SLAVE:
+		pic_get(chip, state->chip_id, &state->chip.pic);
+		return 0;
+	case KVM_IRQCHIP_IOAPIC:
+		ioapic_get(chip, &state->chip.ioapic);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int irqchip_set(struct vm *vm, const struct kvm_irqchip *state)
+{
+	struct irqchip *chip = vm->irqchip;
+
+	if (!chip)
+		return -ENXIO;
+	switch (state->chip_id) {
+	case KVM_IRQCHIP_PIC_MASTER:
+	case KVM_IRQCHIP_PIC_SLAVE:
+		pic_set(chip, state->chip_id, &state->chip.pic);
+		return 0;
+	case KVM_IRQCHIP_IOAPIC:
+		ioapic_set(chip, &state->chip.ioapic);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* ---- completion ------------------------------------------------------------ */
+
+void irqchip_notify_eoi(struct irqchip *chip, enum chip_kind kind,
+			unsigned int pin)
+{
+	/* pairs with irqchip_create_pit() */
+	struct pit *pit = smp_load_acquire(&chip->pit);
+	int gsi;
+
+	rcu_read_lock();
+	gsi = routes_pin_to_gsi(chip, kind, pin);
+	rcu_read_unlock();
+	if (gsi < 0)
+		return;
+	if (!gsi && pit)
+		pit_eoi(pit);
+	irqfd_eoi(chip->vm, gsi);
+}
+
+void irqchip_notify_unmask(struct irqchip *chip, enum chip_kind kind,
+			   unsigned int pin)
+{
+	/* pairs with irqchip_create_pit() */
+	struct pit *pit = smp_load_acquire(&chip->pit);
+	int gsi;
+
+	rcu_read_lock();
+	gsi = routes_pin_to_gsi(chip, kind, pin);
+	rcu_read_unlock();
+	if (!gsi && pit)
+		pit_unmasked(pit);
+}
+
+void irqchip_update_watched(struct irqchip *chip)
+{
+	unsigned int pin;
+	u32 pins = 0;
+
+	lockdep_assert_held(&chip->vm->lock);
+	if (chip->pit && pit_wants_eoi(chip->pit)) {
+		rcu_read_lock();
+		for (pin = 0; pin < IOAPIC_PINS; pin++) {
+			if (!routes_pin_to_gsi(chip, CHIP_IOAPIC, pin))
+				pins |= BIT(pin);
+		}
+		rcu_read_unlock();
+	}
+	ioapic_watch(chip, pins);
+}

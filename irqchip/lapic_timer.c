@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The LAPIC timer (SDM 3A 11.5.4): one-shot, periodic, TSC deadline.
+ *
+ * An hrtimer pinned to the CPU that the vCPU runs on. Its expiry is a count in
+ * timer.pending, REQ_TIMER and a kick; the vCPU's thread makes an interrupt of
+ * it, in lapic_timer_fired(). So IA32_TSC_DEADLINE and LVTT stay with that
+ * thread.
+ *
+ * A guest can not storm the host: a periodic timer's period has a lower limit,
+ * and the other modes need an exit for each expiry.
+ */
+#include <linux/math64.h>
+#include <linux/module.h>
+#include <asm/tsc.h>
+#include "core/compat.h"
+#include "x86/x86.h"
+#include "lapic.h"
+
+#define BUS_NS		1	/* one tick of the undivided timer: 1 GHz */
+
+static unsigned int min_timer_period_us = 200;
+module_param(min_timer_period_us, uint, 0644);
+MODULE_PARM_DESC(min_timer_period_us,
+		 "shortest period of a guest's periodic timers");
+
+/* So far ahead that it never happens, and no arithmetic on it overflows */
+#define FAR_FUTURE_NS	((u64)365 * 86400 * NSEC_PER_SEC)
+
+u64 irqchip_limit_period(u64 ns)
+{
+	u64 min = (u64)READ_ONCE(min_timer_period_us) * NSEC_PER_USEC;
+
+	if (ns >= min)
+		return ns;
+	pr_info_ratelimited("guest timer period of %llu ns limited to %llu ns\n",
+			    ns, min);
+	return max_t(u64, min, 1);
+}
+
+static enum hrtimer_restart timer_expired(struct hrtimer *timer)
+{
+	struct lapic *l = container_of(timer, struct lapic, timer.timer);
+	u64 period = READ_ONCE(l->timer.period);
+
+	/* expiries nobody has looked at yet are one interrupt anyway */
+	atomic_set(&l->timer.pending, 1);
+	smp_wmb();	/* L3: the cause before the flag */
+	WRITE_ONCE(l->head.changed, true);
+	vcpu_request(l->vcpu, REQ_TIMER);
+	vcpu_kick(l->vcpu);
+
+	if (!period)
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ns_to_ktime(period));
+	return HRTIMER_RESTART;
+}
+
+void lapic_timer_init(struct lapic *l)
+{
+	compat_hrtimer_setup(&l->timer.timer, timer_expired, CLOCK_MONOTONIC,
+			     HRTIMER_MODE_ABS_PINNED_HARD);
+	l->timer.divide = 2;
+}
+
+void lapic_timer_stop(struct lapic *l)
+{
+	hrtimer_cancel(&l->timer.timer);
+	l->timer.period = 0;
+	l->timer.deadline = 0;
+	atomic_set(&l->timer.pending, 0);
+}
+
+/* SDM 3A figure 11-10: 0, 1, 2, 3, 8, 9, a, b are 2, 4, ..., 128, 1 */
+void lapic_timer_set_divide(struct lapic *l, u32 tdcr)
+{
+	unsigned int n = (tdcr & 3) | (tdcr & 8) >> 1;
+
+	l->timer.divide = 1U << ((n + 1) & 7);
+}
+
+static u64 ticks_to_ns(struct lapic *l, u32 ticks)
+{
+	return (u64)ticks * l->timer.divide * BUS_NS;
+}
+
+static void start_at(struct lapic *l, ktime_t when)
+{
+	hrtimer_start(&l->timer.timer, when, HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
+/* Raise it without a timer: the time is already past */
+static void fire_now(struct lapic *l)
+{
+	atomic_set(&l->timer.pending, 1);
+	WRITE_ONCE(l->head.changed, true);
+	vcpu_request(l->vcpu, REQ_TIMER);
+}
+
+void lapic_timer_start(struct lapic *l, u32 count)
+{
+	u32 mode = lapic_timer_mode(l);
+	u32 init = lapic_reg(l, APIC_TMICT);
+	u64 first;
+
+	lapic_timer_stop(l);
+	if (!init || (mode & APIC_LVT_TIMER_TSCDEADLINE))
+		return;
+	first = ticks_to_ns(l, count);
+	if (mode == APIC_LVT_TIMER_PERIODIC) {
+		WRITE_ONCE(l->timer.period,
+			   irqchip_limit_period(ticks_to_ns(l, init)));
+		if (count == init)
+			first = l->timer.period;
+	}
+	start_at(l, ktime_add_ns(ktime_get(), first));
+}
+
+u32 lapic_timer_count(struct lapic *l)
+{
+	s64 left;
+
+	if (!lapic_reg(l, APIC_TMICT) ||
+	    lapic_timer_mode(l) & APIC_LVT_TIMER_TSCDEADLINE)
+		return 0;
+	left = ktime_to_ns(hrtimer_get_remaining(&l->timer.timer));
+	if (left <= 0)
+		return 0;
+	/* a limited period still counts down from no more than TMICT */
+	return min_t(u64, div_u64(left, l->timer.divide * BUS_NS),
+		     lapic_reg(l, APIC_TMICT));
+}
+
+/* ---- TSC deadline -------------------------------------------------------- */
+
+static void start_deadline(struct lapic *l)
+{
+	struct vcpu *vcpu = l->vcpu;
+	u32 khz = vcpu->arch.tsc_khz;
+	ktime_t now = ktime_get();
+	u64 tsc, delta, ns = FAR_FUTURE_NS;
+
+	tsc = x86_guest_tsc(vcpu, rdtsc());
+	if (l->timer.deadline <= tsc) {
+		fire_now(l);
+		return;
+	}
+	delta = l->timer.deadline - tsc;
+	/* the limit also keeps the division from overflowing */
+	if (khz && delta < (u64)khz * (FAR_FUTURE_NS / NSEC_PER_MSEC))
+		ns = mul_u64_u32_div(delta, NSEC_PER_MSEC, khz) + 1;
+	start_at(l, ktime_add_ns(now, ns));
+}
+
+u64 lapic_get_tsc_deadline(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	if (!l || lapic_timer_mode(l) != APIC_LVT_TIMER_TSCDEADLINE)
+		return 0;
+	return l->timer.deadline;
+}
+
+void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value)
+{
+	struct lapic *l = vcpu->lapic;
+
+	/* SDM 3A 11.5.4.1: writes in other modes are ignored */
+	if (!l || lapic_timer_mode(l) != APIC_LVT_TIMER_TSCDEADLINE)
+		return;
+	lapic_timer_fired(vcpu);
+	lapic_timer_stop(l);
+	l->timer.deadline = value;
+	if (value)
+		start_deadline(l);
+}
+
+void lapic_tsc_changed(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	if (!l || !l->timer.deadline)
+		return;
+	hrtimer_cancel(&l->timer.timer);
+	start_deadline(l);
+}
+
+/* ---- expiry and migration ------------------------------------------------- */
+
+void lapic_timer_fired(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+	struct lapic_timer *t;
+
+	if (!l)
+		return;
+	t = &l->timer;
+	if (!atomic_read(&t->pending) || !atomic_xchg(&t->pending, 0))
+		return;
+	if (lapic_timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE) {
+		if (!t->deadline)
+			return;
+		/*
+		 * The host's clock is disciplined and runs a little faster or
+		 * slower than the TSC: not before the guest's TSC says so.
+		 */
+		if (x86_guest_tsc(vcpu, rdtsc()) < t->deadline) {
+			start_deadline(l);
+			return;
+		}
+		t->deadline = 0;
+	}
+	lapic_local_deliver(l, APIC_LVTT);
+}
+
+void lapic_migrate_timers(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	if (!l)
+		return;
+	if (hrtimer_cancel(&l->timer.timer))
+		hrtimer_start_expires(&l->timer.timer,
+				      HRTIMER_MODE_ABS_PINNED_HARD);
+}
