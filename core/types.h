@@ -14,6 +14,17 @@
 #include <linux/types.h>
 #include <linux/kvm_types.h>	/* gva_t, gpa_t, gfn_t, hva_t, hpa_t, kvm_pfn_t */
 #include <linux/kvm.h>
+#include <asm/vmx.h>
+
+/* The kernel's header has macros of these names for one field of one VMCS word */
+#undef REG_R8
+#undef REG_R9
+#undef REG_R10
+#undef REG_R11
+#undef REG_R12
+#undef REG_R13
+#undef REG_R14
+#undef REG_R15
 
 struct vm;
 struct vcpu;

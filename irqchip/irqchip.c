@@ -3,10 +3,9 @@
  * The interrupt controllers of a VM as a unit: creation, teardown, state, and
  * who is told when an interrupt has been completed.
  *
- * Teardown. irqchip_destroy(), or lapic_destroy() of the first vCPU, whichever
+ * Teardown. lapic_destroy() of the first vCPU, or irqchip_destroy(), whichever
  * comes first, calls irqchip_stop(): timers off, no LAPIC can be found any
- * more, and a grace period. After that buses, vCPUs and the VM's irqchip may go
- * in any order; the last of them frees struct irqchip.
+ * more, and a grace period. After that vCPUs may go in any order.
  */
 #include <linux/slab.h>
 #include "eventfds.h"
@@ -26,8 +25,7 @@ int irqchip_create(struct vm *vm)
 	if (!chip)
 		return -ENOMEM;
 	chip->vm = vm;
-	refcount_set(&chip->refs, 3);	/* ours, and two bus devices' */
-	mutex_init(&chip->lock);
+	mutex_init(&chip->map_lock);
 	INIT_LIST_HEAD(&chip->lapics);
 
 	err = pic_init(chip);
@@ -52,15 +50,6 @@ free:
 	return err;
 }
 
-void irqchip_put(struct irqchip *chip)
-{
-	if (!refcount_dec_and_test(&chip->refs))
-		return;
-	kfree(chip->pit);
-	routes_free(chip);
-	kfree(chip);
-}
-
 void irqchip_stop(struct irqchip *chip)
 {
 	if (chip->pit)
@@ -76,8 +65,10 @@ void irqchip_destroy(struct vm *vm)
 	if (!chip)
 		return;
 	irqchip_stop(chip);
+	pit_destroy(chip);
+	routes_free(chip);
 	vm->irqchip = NULL;
-	irqchip_put(chip);
+	kfree(chip);
 }
 
 int irqchip_set_x2apic_api(struct vm *vm, u64 flags)
@@ -166,7 +157,7 @@ void irqchip_update_watched(struct irqchip *chip)
 	unsigned int pin;
 	u32 pins = 0;
 
-	lockdep_assert_held(&chip->lock);
+	lockdep_assert_held(&chip->vm->lock);
 	if (chip->pit && pit_wants_eoi(chip->pit)) {
 		rcu_read_lock();
 		for (pin = 0; pin < IOAPIC_PINS; pin++) {

@@ -23,6 +23,8 @@
 
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/xarray.h>
 #include <linux/spinlock.h>
 #include <linux/seq_file.h>
 #include "core/types.h"
@@ -78,6 +80,9 @@ struct mmu_policy {
 	u32 secondary_wanted;		/* taken where the CPU offers them */
 	bool unrestricted_guest;	/* allowed, where the CPU offers it */
 	bool cr3_exiting;		/* intercept CR3 loads and stores */
+	bool cr3_exiting_no_paging;	/* ... while guest CR0.PG = 0 without
+					 * unrestricted guest: the real CR3 is ours
+					 */
 	bool invlpg_exiting;		/* INVLPG and INVPCID */
 	bool pf_intercept;		/* #PF bit of the exception bitmap */
 	u32 pfec_mask;			/* SDM 3C 25.2.1: with pf_intercept */
@@ -90,6 +95,7 @@ struct mmu_policy {
 	u64 cr4_no_paging_set;		/* in the real CR4 while guest CR0.PG = 0 */
 	u64 cr4_no_paging_clear;	/* and not in it (unless unrestricted) */
 	u64 efer_forced;		/* e.g. NX, which shadow entries use */
+	gpa_t gpa_last;			/* highest address a slot may contain */
 };
 
 /* What load() yields for the next entry */
@@ -146,9 +152,13 @@ struct mmu_stats {
  * gpa_written()   the host side wrote guest memory; may be called from any
  *		   thread of the VM, @vcpu NULL where none made the write
  *
+ * The vCPU's owner (core/) sets mmu.need_load when the vCPU came to another CPU,
+ * and after REQ_TLB_FLUSH; the guest-event operations set it themselves.
+ *
  * Entry. prepare() may sleep; 0 or -errno (-ENOMEM, -EFAULT, -EINTR), builds a
  * root and tops up caches. load() runs with interrupts off, must not sleep,
- * fills @root and performs the INVEPT/INVVPID that is due.
+ * fills @root and performs the INVEPT/INVVPID that is due. It is called after
+ * vcpu->mode became VCPU_IN_GUEST, or a request check follows it that does.
  *
  * fault()         enum mmu_result or -errno (-EFAULT: the host mapping is not
  *		   there; -EINTR; -ENOMEM). vm->srcu held, interrupts on.
@@ -163,11 +173,16 @@ struct mmu_stats {
  *		   gfn @first + i.
  * age()           accessed since the last call with @clear? Returns that,
  *		   not a flush.
+ * mmio_reset()    the generation of the slots wrapped: no remembered "no memory
+ *		   here" survives
  * slot_removed()  as unmap() of the whole slot, and the kind's data in it
  * slot_init()     allocate the kind's data of a new slot; 0 or -ENOMEM; no lock
  * slot_free()     give it back; no lock
  * sync_dirty()    move what hardware logged (PML) to the dirty bitmap; called
- *		   for a loaded vCPU, interrupts on, no lock
+ *		   for a loaded vCPU with vm->srcu held, no lock: on a PML-full
+ *		   exit, and before the vCPU leaves KVM_RUN where vmx.has_pml
+ * collect_dirty() everything that hardware logged for any vCPU before the call
+ *		   is in the dirty bitmap after it; slots lock held
  * shrink()        give back up to @nr table pages; returns how many
  */
 struct mmu_kind {
@@ -206,6 +221,8 @@ struct mmu_kind {
 	bool (*slot_removed)(struct vm *vm, struct memslot *slot);
 	void (*dirty_log_changed)(struct vm *vm, struct memslot *slot, bool on);
 	void (*sync_dirty)(struct vcpu *vcpu);
+	void (*collect_dirty)(struct vm *vm);
+	void (*mmio_reset)(struct vm *vm);
 	unsigned long (*shrink)(struct vm *vm, unsigned long nr);
 
 	int (*audit)(struct vm *vm, struct seq_file *out);
@@ -217,8 +234,14 @@ struct mmu_kind {
 struct mmu_vm {
 	const struct mmu_kind *kind;		/* [I] after the first vCPU or slot */
 	void *priv;				/* [I] the kind's own */
+	void *spare_priv;			/* [s] while the kind changes */
 	struct mutex slots_lock;		/* changes of slots and dirty log */
 	struct memslots __rcu *slots;		/* [r] vm->srcu, written under [s] */
+	struct xarray slot_ids;			/* [s] struct memslot by its number */
+	struct rb_root_cached hva_tree;		/* [m] slots whose pages may be mapped */
+	atomic64_t flush_gen;			/* [a] flushes asked for, see mmu_flush_all() */
+	struct dentry *debugfs;			/* [I] directory of this VM, or NULL */
+	bool registered;			/* [I] the notifier is */
 	rwlock_t lock;				/* page tables of the kind */
 	struct mmu_notifier notifier;
 	unsigned long inv_seq;			/* [m] notifier events ended */
@@ -233,7 +256,7 @@ struct mmu_vm {
 struct mmu_vcpu {
 	bool need_prepare;		/* [v] or by REQ_MMU_RELOAD: prepare() first */
 	bool need_load;			/* [v] load() before the next entry */
-	bool need_flush;		/* [v] a flush of the guest's TLB is due */
+	bool need_flush;		/* [v] load() has to flush the guest's own TLB */
 	void *priv;			/* [I] the kind's own */
 	struct mmu_hw_root root;	/* [v] what is in the VMCS */
 	struct memslot *last_slot;	/* [v] lookup cache, see memslot generation */
@@ -269,8 +292,20 @@ void mmu_vm_destroy(struct vm *vm);	/* everything freed */
 int mmu_vcpu_init(struct vcpu *vcpu);
 void mmu_vcpu_destroy(struct vcpu *vcpu);
 
-/* Kick all vCPUs out of the guest and have each flush before it enters again */
+/**
+ * mmu_flush_all() - no translation made before the call is used after it
+ * @vm: the VM; mmu.lock may be held
+ *
+ * Counts vm->mmu.flush_gen up, requests REQ_TLB_FLUSH of all vCPUs, forces
+ * those in the guest out and waits until they are. On REQ_TLB_FLUSH the run
+ * loop sets mmu.need_load; load() compares generations and invalidates.
+ *
+ * Context: interrupts on. May be called with spinlocks held.
+ */
 void mmu_flush_all(struct vm *vm);
+
+/* True where the CPU runs guests in any mode under this VM's kind */
+bool mmu_unrestricted(struct vm *vm);
 
 /* ---- memory slots (mmu/memslot.c) -------------------------------------- */
 
@@ -352,11 +387,24 @@ int mmu_translate_debug(struct vcpu *vcpu, gva_t gva, gpa_t *gpa,
  */
 bool mmu_load_pdptes(struct vcpu *vcpu, u64 cr3);
 
+/* The guest's CR3 and PAE entries, for kinds */
+u64 mmu_guest_cr3(struct vcpu *vcpu);
+void mmu_guest_pdptes(struct vcpu *vcpu, u64 pdpte[4]);
+
 /* ---- calls into the kind, for readers ----------------------------------- */
 
 #define mmu_op(vm_, op, ...)	((vm_)->mmu.kind->op(__VA_ARGS__))
 
-/* audit of one VM, or of all; text to @out. Return: number of findings. */
+/**
+ * mmu_audit() - check every live entry of a VM against its definition
+ * @vm: the VM
+ * @out: receives one line for each finding and the line "findings: N"
+ *
+ * User space reaches it as debugfs kvm/<pid>-<number>/audit. What the host maps
+ * is checked when the reader is a thread of the VM's own process.
+ *
+ * Return: number of findings.
+ */
 int mmu_audit(struct vm *vm, struct seq_file *out);
 
 #endif

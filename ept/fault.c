@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * EPT violations and misconfigurations.
+ *
+ *   entry only lacks a permission we took ----> give it back, no lock
+ *   no slot -------> remember that in the entry, emulate
+ *   slot ----------> what does the host map? -> [read lock] make the entry,
+ *                                               and its neighbours' as well
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include "ept/ept.h"
+
+/* Internal answers of the mapping step, apart from enum mmu_result and errnos */
+enum map_result {
+	MAP_DONE,
+	MAP_SPURIOUS,		/* somebody else did it before */
+	MAP_STALE,		/* the host's mapping changed: fault again */
+	MAP_NEED_PAGES,		/* the cache of table pages ran out */
+	MAP_EXCLUSIVE,		/* something must be taken away first: write lock */
+};
+
+static u64 access_needs(u32 access)
+{
+	return (access & MMU_ACC_READ ? EPT_R : 0) |
+	       (access & MMU_ACC_WRITE ? EPT_W : 0) |
+	       (access & MMU_ACC_EXEC ? EPT_X : 0);
+}
+
+/*
+ * What may be set in a present leaf without asking the host (E3): permissions
+ * put aside for ageing, and W that was taken away for the dirty log.
+ * Returns the new value, which is @e where nothing can be done.
+ */
+static u64 ept_repair(const struct memslot *slot, u64 e, unsigned int level,
+		      u32 access)
+{
+	u64 new = e;
+
+	if (e & EPT_TRACK) {
+		new |= EPT_R;
+		new |= e & EPT_SAVED_W ? EPT_W : 0;
+		new |= e & EPT_SAVED_X ? EPT_X : 0;
+		new &= ~(EPT_TRACK | EPT_SAVED_W | EPT_SAVED_X);
+	}
+	new &= ~EPT_AROUND;
+	if (access & MMU_ACC_WRITE && e & EPT_HOST_W &&
+	    !(slot->dirty && level > PG_4K))
+		new |= EPT_W | (ept_hw.ad ? EPT_D : 0);
+	return new;
+}
+
+/* MMU_RESUME where the entry is good now, else -1: go the long way */
+static int ept_fix(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
+		   u32 access)
+{
+	u64 need = access_needs(access), e, new;
+	unsigned int level;
+	int r = -1;
+	u64 *ep;
+
+	rcu_read_lock();
+	ep = ept_walk(vcpu->vm, gfn, PG_4K, &level);
+	e = READ_ONCE(*ep);
+	if (!ept_mapped(e))
+		goto out;
+	new = ept_repair(slot, e, level, access);
+	if ((new & need) != need)
+		goto out;
+	if (new == e) {
+		ept_vcpu(vcpu)->spurious++;
+		vcpu->stats.pf_spurious++;
+		r = MMU_RESUME;
+		goto out;
+	}
+	if (!ept_change(ep, e, new))
+		goto out;
+	if (access & MMU_ACC_WRITE)
+		memslot_mark_dirty(slot, gfn);		/* after W: E5 */
+	ept_vcpu(vcpu)->fixed++;
+	vcpu->stats.pf_fixed++;
+	r = MMU_RESUME;
+out:
+	rcu_read_unlock();
+	return r;
+}
+
+/* Largest page that slot, host and CPU allow for this access */
+static unsigned int map_level(const struct memslot *slot, gfn_t gfn,
+			      const struct host_page *p, u32 access)
+{
+	unsigned int level = min_t(unsigned int, p->level, ept_hw.max_level);
+	gfn_t offset = (slot->hva >> PAGE_SHIFT) - slot->base;
+
+	if (slot->dirty || (ept_hw.no_exec_large && access & MMU_ACC_EXEC))
+		return PG_4K;
+	for (; level > PG_4K; level--) {
+		gfn_t mask = pg_pages(level) - 1, first = gfn & ~mask;
+
+		if (!(offset & mask) && first >= slot->base &&
+		    first + mask < slot->base + slot->npages)
+			break;
+	}
+	return level;
+}
+
+/* A leaf for a page that the host maps, as yet neither accessed nor written */
+static u64 leaf_base(const struct memslot *slot, bool writable, bool uncached)
+{
+	u64 e = EPT_R | EPT_X;
+
+	/*
+	 * Ordinary memory is write-back whatever the guest's PAT says: nothing
+	 * that is not coherent looks at it. What the host itself maps uncached
+	 * is a device's, and there the guest's PAT may choose write-combining.
+	 */
+	e |= uncached ? EPT_MT_UC : EPT_MT_WB | EPT_IPAT;
+	if (writable && !(slot->flags & KVM_MEM_READONLY)) {
+		e |= EPT_HOST_W;
+		if (!slot->dirty || ept_hw.pml)
+			e |= EPT_W;			/* E5 */
+	}
+	if (ept_hw.ad && !slot->dirty)
+		e |= EPT_D;				/* E6 */
+	return e;
+}
+
+static u64 leaf_entry(const struct memslot *slot, gfn_t gfn, unsigned int level,
+		      const struct host_page *p, u32 access)
+{
+	u64 e = leaf_base(slot, p->writable, p->uncached);
+	kvm_pfn_t pfn = p->pfn;
+
+	if (level > PG_4K) {
+		pfn -= gfn & (pg_pages(level) - 1);
+		e |= EPT_PS;
+		if (ept_hw.no_exec_large)
+			e &= ~EPT_X;
+	}
+	if (access & MMU_ACC_WRITE)
+		e |= EPT_W | (ept_hw.ad ? EPT_D : 0);
+	if (ept_hw.ad)
+		e |= EPT_A;
+	return e | (u64)pfn << PAGE_SHIFT;
+}
+
+/* The neighbours in around[], turned into entries in place */
+static void map_around(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
+		       u64 *ep, struct host_page *p)
+{
+	u64 base_w = leaf_base(slot, true, false);
+	u64 base_r = leaf_base(slot, false, false);
+	unsigned int i;
+
+	if (!ept_hw.ad) {
+		base_w |= EPT_AROUND;			/* E7 */
+		base_r |= EPT_AROUND;
+	}
+	for (i = 0; i < p->nr; i++) {
+		u64 v = p->around[i];
+
+		if (v)
+			p->around[i] = (v & EPT_ADDR) |
+				       (v & HOST_PAGE_WRITE ? base_w : base_r);
+	}
+	ept_make_many(vcpu->vm, ep - (gfn - p->first), p->around, p->nr);
+}
+
+static enum map_result map_page(struct vcpu *vcpu, const struct memslot *slot,
+				gfn_t gfn, struct host_page *p, u32 access,
+				bool exclusive)
+{
+	unsigned int level = map_level(slot, gfn, p, access);
+	u64 new = leaf_entry(slot, gfn, level, p, access);
+	struct vm *vm = vcpu->vm;
+	struct ept_dead dead = {};
+	u64 *ep, old;
+
+	ep = ept_reach(vcpu, gfn, level);
+	if (!ep)
+		return MAP_NEED_PAGES;
+	old = READ_ONCE(*ep);
+	if (!ept_mapped(old)) {
+		if (!ept_make(vm, ep, level, old, new))
+			return MAP_STALE;
+		if (p->nr > 1)
+			map_around(vcpu, slot, gfn, ep, p);
+		return MAP_DONE;
+	}
+	if (ept_leaf(old, level) && (old & EPT_ADDR) == (new & EPT_ADDR)) {
+		/* the same page with more permissions; keep A, D and W */
+		new |= old & (EPT_RWX | EPT_A | EPT_D);
+		if (new == old)
+			return MAP_SPURIOUS;
+		return ept_change(ep, old, new) ? MAP_DONE : MAP_STALE;
+	}
+	if (!exclusive)
+		return MAP_EXCLUSIVE;
+	ept_zap(vm, ep, level, &dead);
+	mmu_flush_all(vm);
+	ept_make(vm, ep, level, 0, new);
+	ept_free_dead(vm, &dead);
+	return MAP_DONE;
+}
+
+static enum map_result map_locked(struct vcpu *vcpu, const struct memslot *slot,
+				  gfn_t gfn, struct host_page *p, u32 access,
+				  unsigned long seq)
+{
+	gfn_t first = p->nr ? p->first : gfn;
+	hva_t start = slot->hva + ((first - slot->base) << PAGE_SHIFT);
+	hva_t end = start + (max(p->nr, 1u) << PAGE_SHIFT);
+	enum map_result r = MAP_STALE;
+	struct vm *vm = vcpu->vm;
+
+	if (p->level > PG_4K) {
+		/* the entry may cover all of the host's large page */
+		end = start | ((pg_pages(p->level) << PAGE_SHIFT) - 1);
+		start &= ~((pg_pages(p->level) << PAGE_SHIFT) - 1);
+	}
+	read_lock(&vm->mmu.lock);
+	if (!mmu_inv_stale(vm, seq, start, end))
+		r = map_page(vcpu, slot, gfn, p, access, false);
+	read_unlock(&vm->mmu.lock);
+	if (r != MAP_EXCLUSIVE)
+		return r;
+
+	write_lock(&vm->mmu.lock);
+	r = MAP_STALE;
+	if (!mmu_inv_stale(vm, seq, start, end))
+		r = map_page(vcpu, slot, gfn, p, access, true);
+	write_unlock(&vm->mmu.lock);
+	return r;
+}
+
+static int fault_in(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
+		    u32 access)
+{
+	struct vm *vm = vcpu->vm;
+	enum map_result res;
+	struct host_page p;
+	unsigned long seq;
+	int r;
+
+	p.write = access & MMU_ACC_WRITE;
+	p.window = READ_ONCE(mmu_fault_around);
+	do {
+		r = ept_cache_fill(vcpu);
+		if (r)
+			return r;
+		seq = mmu_inv_begin(vm);
+		r = host_lookup(vm, slot, gfn, &p);
+		if (r == -EAGAIN || r == -EHWPOISON)
+			return MMU_RESUME;	/* for the latter SIGBUS waits */
+		if (r)
+			return r;
+		res = map_locked(vcpu, slot, gfn, &p, access, seq);
+	} while (res == MAP_NEED_PAGES);
+
+	switch (res) {
+	case MAP_DONE:
+		if (p.write)
+			memslot_mark_dirty(slot, gfn);
+		ept_vcpu(vcpu)->fixed++;
+		vcpu->stats.pf_fixed++;
+		break;
+	case MAP_SPURIOUS:
+		ept_vcpu(vcpu)->spurious++;
+		vcpu->stats.pf_spurious++;
+		break;
+	default:
+		break;
+	}
+	return MMU_RESUME;
+}
+
+/* Remember in the entry that no memory is here, for as long as that holds */
+static int fault_mmio(struct vcpu *vcpu, struct mmu_fault *f, u64 generation)
+{
+	gfn_t gfn = f->gpa >> PAGE_SHIFT;
+	struct vm *vm = vcpu->vm;
+	u64 *ep, old;
+
+	f->mmio = true;
+	if (ept_cache_fill(vcpu))
+		return MMU_EMULATE;		/* works without, only slower */
+	read_lock(&vm->mmu.lock);
+	ep = ept_reach(vcpu, gfn, PG_4K);
+	if (ep) {
+		old = READ_ONCE(*ep);
+		/* a leaf of a slot that was just removed goes by itself */
+		if (!ept_mapped(old))
+			ept_make(vm, ep, PG_4K, old, ept_mmio_entry(generation));
+	}
+	read_unlock(&vm->mmu.lock);
+	return MMU_EMULATE;
+}
+
+/*
+ * Is it a remembered "no memory here" that still holds? 1 yes, 0 no, -EIO: the
+ * CPU objects to an entry that we made as a good one.
+ */
+static int misconfig_known(struct vcpu *vcpu, gfn_t gfn, u64 generation)
+{
+	unsigned int level;
+	int r = 0;
+	u64 e;
+
+	rcu_read_lock();
+	e = READ_ONCE(*ept_walk(vcpu->vm, gfn, PG_4K, &level));
+	rcu_read_unlock();
+	if (ept_is_mmio(e))
+		return e == ept_mmio_entry(generation);
+	if (ept_mapped(e) && !(e & EPT_R) && !(e & EPT_TRACK))
+		r = -EIO;
+	if (e & EPT_R && e & ept_hw.rsvd)
+		r = -EIO;
+	if (r)
+		pr_err_ratelimited("EPT misconfiguration: gfn %llx level %u entry %llx\n",
+				   gfn, level, e);
+	return r;
+}
+
+int ept_fault(struct vcpu *vcpu, struct mmu_fault *f)
+{
+	const struct memslots *slots = memslots_get(vcpu->vm);
+	gfn_t gfn = f->gpa >> PAGE_SHIFT;
+	struct memslot *slot;
+	int r;
+
+	f->mmio = false;
+	if (f->gpa > mmu_gpa_last(vcpu->vm)) {
+		f->mmio = true;
+		return MMU_EMULATE;
+	}
+	if (f->kind == MMU_FAULT_MISCONFIG) {
+		r = misconfig_known(vcpu, gfn, slots->generation);
+		if (r < 0)
+			return r;
+		if (r) {
+			f->mmio = true;
+			return MMU_EMULATE;
+		}
+	}
+	slot = memslot_find_vcpu(vcpu, slots, gfn);
+	if (!slot)
+		return fault_mmio(vcpu, f, slots->generation);
+	if (f->access & MMU_ACC_WRITE && slot->flags & KVM_MEM_READONLY)
+		return MMU_EMULATE;
+	r = ept_fix(vcpu, slot, gfn, f->access);
+	if (r >= 0)
+		return r;
+	return fault_in(vcpu, slot, gfn, f->access);
+}

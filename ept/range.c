@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the host and user space ask of a range of guest memory: unmap, protect,
+ * log, age. mmu.lock is held for writing unless a function says otherwise.
+ */
+#include <linux/mm.h>
+#include "ept/ept.h"
+#include "vmx/insn.h"
+
+/* The largest level whose entry lies wholly inside [gfn, end) and starts at gfn */
+static unsigned int inside_level(gfn_t gfn, gfn_t end)
+{
+	unsigned int level = PG_4K;
+
+	while (level < ept_hw.fmt->levels &&
+	       !(gfn & (pg_pages(level + 1) - 1)) &&
+	       end - gfn >= pg_pages(level + 1))
+		level++;
+	return level;
+}
+
+/*
+ * Take everything in [gfn, end) away, whole tables where they lie inside; a
+ * large page that sticks out goes too. Tables are freed after a flush made
+ * here, the other pages' flush is left to the caller, who is told.
+ */
+static bool zap_range(struct vm *vm, gfn_t gfn, gfn_t end)
+{
+	struct ept_dead dead = {};
+	unsigned int level;
+	bool flush = false;
+	u64 *ep;
+
+	while (gfn < end) {
+		ep = ept_walk(vm, gfn, inside_level(gfn, end), &level);
+		do {
+			if (ept_mapped(READ_ONCE(*ep))) {
+				ept_zap(vm, ep, level, &dead);
+				flush = true;
+			}
+			gfn = (gfn | (pg_pages(level) - 1)) + 1;
+			ep++;
+		} while (level == PG_4K && gfn < end && gfn & 511);
+	}
+	if (!dead.list)
+		return flush;
+	mmu_flush_all(vm);
+	ept_free_dead(vm, &dead);
+	return false;
+}
+
+bool ept_unmap(struct vm *vm, const struct mmu_range *range)
+{
+	return zap_range(vm, range->start, range->end);
+}
+
+bool ept_slot_removed(struct vm *vm, struct memslot *slot)
+{
+	return zap_range(vm, slot->base, slot->base + slot->npages);
+}
+
+/* A leaf that came to its turn; returns the value it is to have */
+typedef u64 (*leaf_fn)(u64 e, unsigned int level);
+
+/* Apply @fn to all leaves that meet [gfn, end). Returns whether one changed. */
+static bool change_leaves(struct vm *vm, gfn_t gfn, gfn_t end, leaf_fn fn)
+{
+	bool changed = false;
+	unsigned int level;
+	u64 *ep, e, new;
+
+	while (gfn < end) {
+		ep = ept_walk(vm, gfn, PG_4K, &level);
+		do {
+			/* hardware sets A and D whenever it likes */
+			do {
+				e = READ_ONCE(*ep);
+				new = ept_mapped(e) ? fn(e, level) : e;
+			} while (new != e && !ept_change(ep, e, new));
+			changed |= new != e;
+			gfn = (gfn | (pg_pages(level) - 1)) + 1;
+			ep++;
+		} while (level == PG_4K && gfn < end && gfn & 511);
+	}
+	return changed;
+}
+
+static u64 leaf_protect(u64 e, unsigned int level)
+{
+	return e & ~(EPT_W | EPT_SAVED_W);
+}
+
+/* With PML: small pages are logged once D is clear, large ones must be split */
+static u64 leaf_log(u64 e, unsigned int level)
+{
+	return level == PG_4K ? e & ~EPT_D : leaf_protect(e, level);
+}
+
+bool ept_write_protect(struct vm *vm, const struct mmu_range *range)
+{
+	return change_leaves(vm, range->start, range->end, leaf_protect);
+}
+
+bool ept_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
+		     unsigned long mask)
+{
+	leaf_fn fn = ept_logs_writes(slot) ? leaf_log : leaf_protect;
+	unsigned long from, to;
+	bool flush = false;
+
+	/* runs of set bits, so that neighbours share a walk */
+	for (from = 0; mask >> from; from = to) {
+		from += __ffs(mask >> from);
+		to = from + 1;
+		while (to < BITS_PER_LONG && mask & BIT(to))
+			to++;
+		flush |= change_leaves(vm, first + from, first + to, fn);
+		if (to == BITS_PER_LONG)
+			break;
+	}
+	return flush;
+}
+
+void ept_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on)
+{
+	gfn_t end = slot->base + slot->npages;
+	bool flush = false;
+
+	write_lock(&vm->mmu.lock);
+	if (!on)
+		/* small pages become large again, and need no log: start over */
+		flush = zap_range(vm, slot->base, end);
+	else if (!(READ_ONCE(vm->mmu.manual_protect) &
+		   KVM_DIRTY_LOG_INITIALLY_SET))
+		flush = change_leaves(vm, slot->base, end,
+				      ept_logs_writes(slot) ? leaf_log :
+							      leaf_protect);
+	/* else every page is in the log, and protected when it is cleared */
+	if (flush)
+		mmu_flush_all(vm);
+	write_unlock(&vm->mmu.lock);
+}
+
+/* E7 */
+static u64 leaf_track(u64 e)
+{
+	if (e & EPT_TRACK)
+		return e;
+	return (e & ~(EPT_RWX | EPT_AROUND)) | EPT_TRACK |
+	       (e & EPT_W ? EPT_SAVED_W : 0) | (e & EPT_X ? EPT_SAVED_X : 0);
+}
+
+bool ept_age(struct vm *vm, const struct mmu_range *range, bool clear)
+{
+	gfn_t gfn = range->start;
+	unsigned int level;
+	bool young = false;
+	u64 *ep, e, new;
+
+	while (gfn < range->end) {
+		ep = ept_walk(vm, gfn, PG_4K, &level);
+		gfn = (gfn | (pg_pages(level) - 1)) + 1;
+		do {
+			e = READ_ONCE(*ep);
+			if (!ept_mapped(e))
+				break;
+			new = ept_hw.ad ? e & ~EPT_A : leaf_track(e);
+		} while (clear && new != e && !ept_change(ep, e, new));
+		if (!ept_mapped(e))
+			continue;
+		if (ept_hw.ad)
+			young |= !!(e & EPT_A);
+		else
+			young |= !(e & (EPT_TRACK | EPT_AROUND));
+	}
+	return young;
+}
+
+/* All of it: entries that remember "no memory" cannot be told by generation */
+void ept_mmio_reset(struct vm *vm)
+{
+	u64 *root = ept_vm(vm)->root;
+	struct ept_dead dead = {};
+	unsigned int i;
+
+	for (i = 0; i < 512; i++)
+		ept_zap(vm, root + i, ept_hw.fmt->levels, &dead);
+	mmu_flush_all(vm);
+	ept_free_dead(vm, &dead);
+}
+
+/* A gigabyte's tables at a time, from where the last call stopped */
+unsigned long ept_shrink(struct vm *vm, unsigned long nr)
+{
+	struct ept_vm *et = ept_vm(vm);
+	long before = atomic_long_read(&et->tables);
+	gfn_t end = (mmu_gpa_last(vm) >> PAGE_SHIFT) + 1;
+	gfn_t gfn = et->shrink_next;
+	struct ept_dead dead = {};
+	unsigned long n = 0;
+	unsigned int level;
+	bool wrapped = false;
+	u64 *ep, e;
+
+	while (n < nr) {
+		struct page *page;
+
+		if (gfn >= end) {
+			if (wrapped)
+				break;
+			wrapped = true;
+			gfn = 0;
+		}
+		ep = ept_walk(vm, gfn, PG_1G, &level);
+		e = READ_ONCE(*ep);
+		if (level == PG_1G && ept_mapped(e) && !ept_leaf(e, level)) {
+			ept_zap(vm, ep, level, &dead);
+			for (n = 0, page = dead.list; page;
+			     page = (struct page *)page_private(page))
+				n++;
+		}
+		gfn = (gfn | (pg_pages(level) - 1)) + 1;
+		if (wrapped && gfn > et->shrink_next)
+			break;
+	}
+	et->shrink_next = gfn;
+	if (dead.list) {
+		mmu_flush_all(vm);
+		ept_free_dead(vm, &dead);
+	}
+	return before - atomic_long_read(&et->tables);
+}
+
+/* ---- page-modification logging (SDM 3C 29.3.6) --------------------------------- */
+
+/*
+ * An entry of the log is taken by exchange, so that the vCPU's own thread and
+ * whoever reads the dirty log can both go through it.
+ */
+static void pml_take(struct vm *vm, u64 *entry)
+{
+	struct memslot *slot;
+	u64 gpa;
+
+	if (READ_ONCE(*entry) == EPT_PML_EMPTY)
+		return;
+	gpa = xchg(entry, EPT_PML_EMPTY);
+	if (gpa == EPT_PML_EMPTY)
+		return;
+	slot = memslot_find(memslots_get(vm), gpa >> PAGE_SHIFT);
+	if (slot)
+		memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+}
+
+void ept_sync_dirty(struct vcpu *vcpu)
+{
+	u64 *pml = vcpu->vmx.pml;
+	unsigned int i;
+	u16 index;
+
+	if (!vcpu->vmx.has_pml)
+		return;
+	/* hardware counts down, and is past 0 when the log is full */
+	index = vmcs_read(GUEST_PML_INDEX);
+	if (index == EPT_PML_ENTRIES - 1)
+		return;
+	i = index < EPT_PML_ENTRIES ? index + 1 : 0;
+	for (; i < EPT_PML_ENTRIES; i++)
+		pml_take(vcpu->vm, pml + i);
+	vmcs_write(GUEST_PML_INDEX, EPT_PML_ENTRIES - 1);
+}
+
+void ept_collect_dirty(struct vm *vm)
+{
+	struct vcpu *vcpu;
+	unsigned long n;
+	unsigned int i;
+
+	if (!ept_hw.pml)
+		return;
+	/* what a CPU is about to log is in memory once it has left the guest */
+	vm_request_all(vm, REQ_OUTSIDE, true);
+	vm_for_each_vcpu(vm, n, vcpu) {
+		if (!vcpu->vmx.has_pml)
+			continue;
+		for (i = 0; i < EPT_PML_ENTRIES; i++)
+			pml_take(vm, (u64 *)vcpu->vmx.pml + i);
+	}
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * debugfs kvm/<pid>-<number>/audit: read it to have every entry of the VM's
+ * page tables checked. The number counts the module's VMs.
+ */
+#include <linux/debugfs.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include "mmu/memslot.h"
+#include "mmu/private.h"
+
+static struct dentry *root_dir;		/* [I] */
+static atomic_t vm_number;
+
+int mmu_audit(struct vm *vm, struct seq_file *out)
+{
+	int n;
+
+	mutex_lock(&vm->mmu.slots_lock);
+	n = mmu_op(vm, audit, vm, out);
+	mutex_unlock(&vm->mmu.slots_lock);
+	seq_printf(out, "findings: %d\n", n);
+	return n;
+}
+
+static int audit_show(struct seq_file *out, void *unused)
+{
+	mmu_audit(out->private, out);
+	return 0;
+}
+
+DEFINE_SHOW_ATTRIBUTE(audit);
+
+static int mmu_show(struct seq_file *out, void *unused)
+{
+	struct vm *vm = out->private;
+	struct mmu_stats s;
+
+	mutex_lock(&vm->mmu.slots_lock);
+	mmu_op(vm, stats, vm, &s);
+	seq_printf(out, "kind %s\nslots %u\n", vm->mmu.kind->name,
+		   memslots_get(vm)->nr);
+	mutex_unlock(&vm->mmu.slots_lock);
+	seq_printf(out, "pages_4k %llu\npages_2m %llu\npages_1g %llu\n",
+		   s.pages_4k, s.pages_2m, s.pages_1g);
+	seq_printf(out, "table_pages %llu\nfaults_fixed %llu\n",
+		   s.table_pages, s.faults_fixed);
+	seq_printf(out, "faults_spurious %llu\nflushes %llu\n",
+		   s.faults_spurious, s.flushes);
+	return 0;
+}
+
+DEFINE_SHOW_ATTRIBUTE(mmu);
+
+void mmu_debugfs_init(void)
+{
+	root_dir = debugfs_create_dir("kvm", NULL);
+}
+
+void mmu_debugfs_exit(void)
+{
+	debugfs_remove(root_dir);
+}
+
+void mmu_debugfs_add(struct vm *vm)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%d-%d", task_tgid_nr(current),
+		 atomic_inc_return(&vm_number));
+	vm->mmu.debugfs = debugfs_create_dir(name, root_dir);
+	debugfs_create_file("audit", 0400, vm->mmu.debugfs, vm, &audit_fops);
+	debugfs_create_file("mmu", 0400, vm->mmu.debugfs, vm, &mmu_fops);
+}
+
+/* Waits for readers; none can begin afterwards */
+void mmu_debugfs_remove(struct vm *vm)
+{
+	debugfs_remove(vm->mmu.debugfs);
+	vm->mmu.debugfs = NULL;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest memory read and written from the host side, through the owner's
+ * mapping of it: the same pages the guest sees, so nothing has to be kept
+ * coherent. Every write marks the page dirty afterwards and tells the kind.
+ */
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+#include "mmu/host.h"
+
+/* One page's part of an access: where it is for us; NULL where there is none */
+static void __user *part(struct vm *vm, gpa_t gpa, bool write,
+			 struct memslot **slotp)
+{
+	struct memslot *slot = memslot_find(memslots_get(vm), gpa >> PAGE_SHIFT);
+
+	*slotp = slot;
+	if (!slot || (write && slot->flags & KVM_MEM_READONLY))
+		return NULL;
+	/* user addresses mean the caller's: it must be the owner */
+	if (WARN_ON_ONCE(current->mm != vm->mm))
+		return NULL;
+	return (void __user *)(memslot_hva(slot, gpa >> PAGE_SHIFT) +
+			       offset_in_page(gpa));
+}
+
+static unsigned int part_len(gpa_t gpa, unsigned int len)
+{
+	return min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gpa));
+}
+
+static void written(struct vm *vm, struct vcpu *vcpu, struct memslot *slot,
+		    gpa_t gpa, unsigned int len)
+{
+	memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+	mmu_op(vm, gpa_written, vm, vcpu, gpa, len);
+}
+
+int guest_read(struct vm *vm, gpa_t gpa, void *data, unsigned int len)
+{
+	struct memslot *slot;
+	void __user *from;
+	unsigned int n;
+
+	for (; len; len -= n, gpa += n, data += n) {
+		n = part_len(gpa, len);
+		from = part(vm, gpa, false, &slot);
+		if (!from || __copy_from_user(data, from, n))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+int guest_write(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, const void *data,
+		unsigned int len)
+{
+	struct memslot *slot;
+	void __user *to;
+	unsigned int n;
+	bool failed;
+
+	for (; len; len -= n, gpa += n, data += n) {
+		n = part_len(gpa, len);
+		to = part(vm, gpa, true, &slot);
+		if (!to)
+			return -EFAULT;
+		/* a copy that fails half way has still written something */
+		failed = __copy_to_user(to, data, n);
+		written(vm, vcpu, slot, gpa, n);
+		if (failed)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+int guest_clear(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, unsigned int len)
+{
+	struct memslot *slot;
+	void __user *to;
+	unsigned int n;
+	bool failed;
+
+	for (; len; len -= n, gpa += n) {
+		n = part_len(gpa, len);
+		to = part(vm, gpa, true, &slot);
+		if (!to)
+			return -EFAULT;
+		failed = __clear_user(to, n);
+		written(vm, vcpu, slot, gpa, n);
+		if (failed)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* 16 bytes have no user-space primitive: through the page itself */
+static int cmpxchg16(void __user *to, void *old, const void *new)
+{
+	struct { u64 lo, hi; } want, val;
+	struct page *page;
+	bool equal;
+	void *p;
+
+	if (!boot_cpu_has(X86_FEATURE_CX16))
+		return -EFAULT;
+	memcpy(&want, old, sizeof(want));
+	memcpy(&val, new, sizeof(val));
+	if (get_user_pages_fast((unsigned long)to, 1, FOLL_WRITE, &page) != 1)
+		return -EFAULT;
+	p = page_address(page) + offset_in_page(to);
+	asm volatile("lock cmpxchg16b %[m]"
+		     : [m] "+m" (*(u64 (*)[2])p), "=@cce" (equal),
+		       "+a" (want.lo), "+d" (want.hi)
+		     : "b" (val.lo), "c" (val.hi) : "memory");
+	set_page_dirty_lock(page);
+	put_page(page);
+	if (equal)
+		return 0;
+	memcpy(old, &want, sizeof(want));
+	return 1;
+}
+
+#define CMPXCHG_USER(type)						\
+({									\
+	type want_ = *(type *)old;					\
+	int r_ = __try_cmpxchg_user((type __user *)to, &want_,		\
+				    *(const type *)new, fault_##type);	\
+	if (r_ == 1)							\
+		*(type *)old = want_;					\
+	r_;								\
+})
+
+int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
+		  const void *new, unsigned int len)
+{
+	struct memslot *slot;
+	void __user *to;
+	int r;
+
+	if (WARN_ON_ONCE(!len || len & (len - 1) || len > 16 ||
+			 gpa & (len - 1)))
+		return -EFAULT;
+	to = part(vm, gpa, true, &slot);
+	if (!to)
+		return -EFAULT;
+	switch (len) {
+	case 1:
+		r = CMPXCHG_USER(u8);
+		break;
+	case 2:
+		r = CMPXCHG_USER(u16);
+		break;
+	case 4:
+		r = CMPXCHG_USER(u32);
+		break;
+	case 8:
+		r = CMPXCHG_USER(u64);
+		break;
+	default:
+		r = cmpxchg16(to, old, new);
+	}
+	if (!r)
+		written(vm, vcpu, slot, gpa, len);
+	return r;
+}

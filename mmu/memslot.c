@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory slots: create, move, change, delete. See memslot.h for the structure
+ * and its invariants, private_slot.c for the VM's own slots.
+ *
+ * Order of a change (the numbers are cited below):
+ *  C1. everything that can fail is done before anything changes;
+ *  C2. the new slot goes into the hva tree once no notifier event that began
+ *      without knowing it is under way;
+ *  C3. the new table is published, with the next generation;
+ *  C4. after synchronize_srcu() nobody uses the old slot;
+ *  C5. the kind drops what was mapped through the old slot, vCPUs flush, and
+ *      it leaves the hva tree; write protection for a dirty log that was turned
+ *      on is done here too: an entry made without marking must not survive;
+ *  C6. the old objects are freed.
+ */
+#include <linux/interval_tree_generic.h>
+#include <linux/mman.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "mmu/memslot.h"
+#include "mmu/private.h"
+
+#define HVA_FIRST(slot)	((slot)->hva)
+#define HVA_LAST(slot)	(memslot_hva_end(slot) - 1)
+
+INTERVAL_TREE_DEFINE(struct memslot, hva_node, hva_t, subtree_last,
+		     HVA_FIRST, HVA_LAST, static __maybe_unused, hva_it)
+
+struct memslot *hva_tree_first(struct rb_root_cached *root, hva_t start,
+			       hva_t last)
+{
+	return hva_it_iter_first(root, start, last);
+}
+
+struct memslot *hva_tree_next(struct memslot *slot, hva_t start, hva_t last)
+{
+	return hva_it_iter_next(slot, start, last);
+}
+
+/* ---- the sorted table ---------------------------------------------------- */
+
+/* Index of the chunk @gfn belongs in; there is at least one */
+static unsigned int chunk_of(const struct memslots *s, gfn_t gfn)
+{
+	unsigned int lo = 0, hi = s->nr_chunks, mid;
+
+	while (hi - lo > 1) {
+		mid = (lo + hi) / 2;
+		if (s->dir[mid].first <= gfn)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Position of the first slot in the chunk with a base above @gfn */
+static unsigned int pos_in(const struct slot_chunk *c, gfn_t gfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n && c->base[i] <= gfn; i++)
+		;
+	return i;
+}
+
+static bool overlaps(const struct memslots *s, gfn_t base, unsigned long npages,
+		     const struct memslot *except)
+{
+	unsigned int i, j;
+
+	if (!s->nr_chunks)
+		return false;
+	for (i = chunk_of(s, base); i < s->nr_chunks; i++) {
+		const struct slot_chunk *c = s->dir[i].chunk;
+
+		for (j = 0; j < c->n; j++) {
+			const struct memslot *o = c->slot[j];
+
+			if (o->base >= base + npages)
+				return false;
+			if (o != except && o->base + o->npages > base)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What a change replaces and what it made, freed after the fact or on failure */
+struct table_edit {
+	struct memslots *table;
+	struct slot_chunk *made[4], *gone[2];
+	unsigned int nr_made, nr_gone;
+};
+
+static struct slot_chunk *new_chunk(struct table_edit *e)
+{
+	struct slot_chunk *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+
+	if (c)
+		e->made[e->nr_made++] = c;
+	return c;
+}
+
+static void chunk_fill(struct slot_chunk *to, const struct slot_chunk *from,
+		       unsigned int first, unsigned int n)
+{
+	memcpy(to->base, from->base + first, n * sizeof(to->base[0]));
+	memcpy(to->slot, from->slot + first, n * sizeof(to->slot[0]));
+	to->n = n;
+}
+
+static void dir_set(struct memslots *s, unsigned int i, struct slot_chunk *c)
+{
+	s->dir[i].chunk = c;
+	s->dir[i].first = c->base[0];
+}
+
+static void dir_insert(struct memslots *s, unsigned int i, struct slot_chunk *c)
+{
+	memmove(&s->dir[i + 1], &s->dir[i],
+		(s->nr_chunks - i) * sizeof(s->dir[0]));
+	s->nr_chunks++;
+	dir_set(s, i, c);
+}
+
+/* Was the chunk made by this edit already? Then it may be changed in place. */
+static bool made_here(struct table_edit *e, const struct slot_chunk *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < e->nr_made; i++)
+		if (e->made[i] == c)
+			return true;
+	return false;
+}
+
+/* A private copy of chunk @i of the new table */
+static struct slot_chunk *own_chunk(struct table_edit *e, unsigned int i)
+{
+	struct slot_chunk *old = e->table->dir[i].chunk, *c;
+
+	if (made_here(e, old))
+		return old;
+	c = new_chunk(e);
+	if (!c)
+		return NULL;
+	chunk_fill(c, old, 0, old->n);
+	e->gone[e->nr_gone++] = old;
+	e->table->dir[i].chunk = c;
+	return c;
+}
+
+static int table_remove(struct table_edit *e, const struct memslot *slot)
+{
+	struct memslots *s = e->table;
+	unsigned int i = chunk_of(s, slot->base), j;
+	struct slot_chunk *c = own_chunk(e, i);
+
+	if (!c)
+		return -ENOMEM;
+	j = pos_in(c, slot->base) - 1;
+	c->n--;
+	memmove(c->base + j, c->base + j + 1, (c->n - j) * sizeof(c->base[0]));
+	memmove(c->slot + j, c->slot + j + 1, (c->n - j) * sizeof(c->slot[0]));
+	s->nr--;
+	if (c->n) {
+		dir_set(s, i, c);
+		return 0;
+	}
+	s->nr_chunks--;
+	memmove(&s->dir[i], &s->dir[i + 1],
+		(s->nr_chunks - i) * sizeof(s->dir[0]));
+	/* c stays on the made list without being in use: see edit_commit() */
+	return 0;
+}
+
+static int table_insert(struct table_edit *e, struct memslot *slot)
+{
+	struct memslots *s = e->table;
+	struct slot_chunk *c, *tail;
+	unsigned int i, j;
+
+	if (!s->nr_chunks) {
+		c = new_chunk(e);
+		if (!c)
+			return -ENOMEM;
+		i = j = 0;
+		s->nr_chunks = 1;
+	} else {
+		i = chunk_of(s, slot->base);
+		c = own_chunk(e, i);
+		if (!c)
+			return -ENOMEM;
+		j = pos_in(c, slot->base);
+	}
+	if (c->n == SLOT_CHUNK) {
+		/* slots that come in order fill their chunks: no split at the end */
+		unsigned int keep = j == c->n ? c->n : c->n / 2;
+
+		tail = new_chunk(e);
+		if (!tail)
+			return -ENOMEM;
+		chunk_fill(tail, c, keep, c->n - keep);
+		c->n = keep;
+		if (j >= keep) {
+			j -= keep;
+			tail->base[0] = tail->n ? tail->base[0] : slot->base;
+			dir_insert(s, i + 1, tail);
+			i++;
+			c = tail;
+		} else {
+			dir_insert(s, i + 1, tail);
+		}
+	}
+	memmove(c->base + j + 1, c->base + j, (c->n - j) * sizeof(c->base[0]));
+	memmove(c->slot + j + 1, c->slot + j, (c->n - j) * sizeof(c->slot[0]));
+	c->base[j] = slot->base;
+	c->slot[j] = slot;
+	c->n++;
+	s->nr++;
+	dir_set(s, i, c);
+	return 0;
+}
+
+static void edit_abort(struct table_edit *e)
+{
+	while (e->nr_made)
+		kfree(e->made[--e->nr_made]);
+	kvfree(e->table);
+}
+
+/* The table after taking @old out and putting @new in; either may be NULL */
+static int edit_table(struct vm *vm, struct table_edit *e,
+		      const struct memslot *old, struct memslot *new)
+{
+	struct memslots *cur = memslots_get(vm);
+	int r = 0;
+
+	memset(e, 0, sizeof(*e));
+	e->table = kvmalloc(struct_size(e->table, dir, cur->nr_chunks + 2),
+			    GFP_KERNEL_ACCOUNT);
+	if (!e->table)
+		return -ENOMEM;
+	memcpy(e->table, cur, struct_size(cur, dir, cur->nr_chunks));
+	e->table->generation++;
+	if (old)
+		r = table_remove(e, old);
+	if (!r && new)
+		r = table_insert(e, new);
+	if (r)
+		edit_abort(e);
+	return r;
+}
+
+/* Publish, wait until nobody uses the old table, free what only it used (C3, C4) */
+static void edit_commit(struct vm *vm, struct table_edit *e)
+{
+	struct memslots *old = memslots_get(vm);
+	unsigned int i;
+
+	rcu_assign_pointer(vm->mmu.slots, e->table);
+	synchronize_srcu_expedited(&vm->srcu);
+	if (!(e->table->generation & MMIO_GEN_MASK)) {
+		write_lock(&vm->mmu.lock);
+		mmu_op(vm, mmio_reset, vm);
+		write_unlock(&vm->mmu.lock);
+	}
+	for (i = 0; i < e->nr_gone; i++)
+		kfree(e->gone[i]);
+	/* a chunk that was copied and then emptied is in no table */
+	for (i = 0; i < e->nr_made; i++)
+		if (!e->made[i]->n)
+			kfree(e->made[i]);
+	kvfree(old);
+}
+
+/* ---- slots ---------------------------------------------------------------- */
+
+static void slot_free(struct vm *vm, struct memslot *slot)
+{
+	mmu_op(vm, slot_free, vm, slot);
+	kvfree(slot->dirty);
+	kfree(slot);
+}
+
+static int slot_alloc_dirty(struct vm *vm, struct memslot *slot)
+{
+	unsigned long bytes = BITS_TO_LONGS(slot->npages) * sizeof(long);
+
+	slot->dirty = kvzalloc(bytes, GFP_KERNEL_ACCOUNT);
+	if (!slot->dirty)
+		return -ENOMEM;
+	if (vm->mmu.manual_protect & KVM_DIRTY_LOG_INITIALLY_SET)
+		bitmap_set(slot->dirty, 0, slot->npages);
+	return 0;
+}
+
+/*
+ * C2. Whoever looks up a page of the new slot after this is seen by notifier
+ * events that begin after it. Events that began before it did not find the
+ * slot, but count in inv_count, and mmu_inv_stale() looks at their address
+ * range whether or not a slot was there.
+ */
+static void hva_insert(struct vm *vm, struct memslot *slot)
+{
+	write_lock(&vm->mmu.lock);
+	hva_it_insert(slot, &vm->mmu.hva_tree);
+	write_unlock(&vm->mmu.lock);
+}
+
+static int slot_create(struct vm *vm, struct memslot *new)
+{
+	struct table_edit e;
+	int r;
+
+	r = xa_reserve(&vm->mmu.slot_ids, new->id, GFP_KERNEL_ACCOUNT);
+	if (r)
+		return r;
+	r = mmu_op(vm, slot_init, vm, new);
+	if (r)
+		goto release;
+	r = edit_table(vm, &e, NULL, new);
+	if (r)
+		goto free_kind;
+	hva_insert(vm, new);
+	xa_store(&vm->mmu.slot_ids, new->id, new, GFP_KERNEL_ACCOUNT);
+	edit_commit(vm, &e);
+	return 0;
+
+free_kind:
+	mmu_op(vm, slot_free, vm, new);
+release:
+	xa_release(&vm->mmu.slot_ids, new->id);
+	return r;
+}
+
+/* C5 for a slot that is gone or moved away */
+static void slot_unmap(struct vm *vm, struct memslot *old)
+{
+	write_lock(&vm->mmu.lock);
+	if (mmu_op(vm, slot_removed, vm, old))
+		mmu_flush_all(vm);
+	hva_it_remove(old, &vm->mmu.hva_tree);
+	write_unlock(&vm->mmu.lock);
+}
+
+static int slot_delete(struct vm *vm, struct memslot *old)
+{
+	struct table_edit e;
+	int r = edit_table(vm, &e, old, NULL);
+
+	if (r)
+		return r;
+	xa_erase(&vm->mmu.slot_ids, old->id);
+	edit_commit(vm, &e);
+	slot_unmap(vm, old);
+	slot_free(vm, old);
+	return 0;
+}
+
+/* @new has the same pages at another guest address; the dirty log goes along */
+static int slot_move(struct vm *vm, struct memslot *old, struct memslot *new)
+{
+	struct table_edit e;
+	int r;
+
+	r = mmu_op(vm, slot_init, vm, new);
+	if (r)
+		return r;
+	r = edit_table(vm, &e, old, new);
+	if (r) {
+		mmu_op(vm, slot_free, vm, new);
+		return r;
+	}
+	if (old->dirty && new->flags & KVM_MEM_LOG_DIRTY_PAGES) {
+		kvfree(new->dirty);
+		new->dirty = old->dirty;
+	}
+	hva_insert(vm, new);
+	xa_store(&vm->mmu.slot_ids, new->id, new, GFP_KERNEL_ACCOUNT);
+	edit_commit(vm, &e);
+	slot_unmap(vm, old);
+	if (old->dirty == new->dirty)
+		old->dirty = NULL;
+	slot_free(vm, old);
+	return 0;
+}
+
+/* @new is @old with dirty logging turned on or off; the kind's data goes along */
+static int slot_change_log(struct vm *vm, struct memslot *old,
+			   struct memslot *new)
+{
+	struct table_edit e;
+	int r = edit_table(vm, &e, old, new);
+
+	if (r)
+		return r;
+	new->priv = old->priv;
+	hva_insert(vm, new);
+	xa_store(&vm->mmu.slot_ids, new->id, new, GFP_KERNEL_ACCOUNT);
+	edit_commit(vm, &e);
+	write_lock(&vm->mmu.lock);
+	hva_it_remove(old, &vm->mmu.hva_tree);
+	write_unlock(&vm->mmu.lock);
+	mmu_op(vm, dirty_log_changed, vm, new, new->dirty);
+	kvfree(old->dirty);
+	kfree(old);
+	return 0;
+}
+
+static int set_slot(struct vm *vm, const struct memslot *want)
+{
+	struct memslot *old = xa_load(&vm->mmu.slot_ids, want->id);
+	struct memslot *new;
+	int r;
+
+	lockdep_assert_held(&vm->mmu.slots_lock);
+	if (!want->npages)
+		return old ? slot_delete(vm, old) : -EINVAL;
+	if (old && (old->npages != want->npages || old->hva != want->hva ||
+		    (old->flags ^ want->flags) & KVM_MEM_READONLY))
+		return -EINVAL;
+	if (old && old->base == want->base && old->flags == want->flags)
+		return 0;
+	if (overlaps(memslots_get(vm), want->base, want->npages, old))
+		return -EEXIST;
+
+	new = kmemdup(want, sizeof(*want), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	if (new->flags & KVM_MEM_LOG_DIRTY_PAGES) {
+		r = slot_alloc_dirty(vm, new);
+		if (r)
+			goto free;
+	}
+	if (!old)
+		r = slot_create(vm, new);
+	else if (old->base != new->base)
+		r = slot_move(vm, old, new);
+	else
+		r = slot_change_log(vm, old, new);
+	if (!r)
+		return 0;
+free:
+	kvfree(new->dirty);
+	kfree(new);
+	return r;
+}
+
+int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *region)
+{
+	u32 id = region->slot & 0xffff, space = region->slot >> 16;
+	u64 size = region->memory_size, gpa = region->guest_phys_addr;
+	struct memslot want = {};
+	int r;
+
+	if (region->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
+		return -EINVAL;
+	if (id >= MMU_USER_SLOTS || space >= MMU_ADDRESS_SPACES)
+		return -EINVAL;
+	if ((size | gpa | region->userspace_addr) & ~PAGE_MASK)
+		return -EINVAL;
+	if (size >> PAGE_SHIFT > SLOT_MAX_PAGES || gpa + size < gpa)
+		return -EINVAL;
+	if (region->userspace_addr !=
+	    (unsigned long)untagged_addr(region->userspace_addr) ||
+	    !access_ok((void __user *)(unsigned long)region->userspace_addr,
+		       size))
+		return -EINVAL;
+	if (size && gpa + size - 1 > mmu_gpa_last(vm))
+		return -EINVAL;
+
+	want.id = id;
+	want.base = gpa >> PAGE_SHIFT;
+	want.npages = size >> PAGE_SHIFT;
+	want.hva = region->userspace_addr;
+	want.flags = region->flags;
+
+	mutex_lock(&vm->mmu.slots_lock);
+	r = set_slot(vm, &want);
+	mutex_unlock(&vm->mmu.slots_lock);
+	return r;
+}
+
+/**
+ * memslot_set_private() - a slot of the VM's own, of fresh anonymous memory
+ * @vm: the VM, slots lock held; called by the process that owns it
+ * @id: SLOT_PRIVATE_*
+ * @gpa: where; the slot is moved there when it exists already
+ * @npages: how large
+ * @hva: receives where the memory is
+ *
+ * Return: 0, -EEXIST where it would overlap another slot, -EINVAL where the
+ * guest cannot address it, -ENOMEM.
+ */
+int memslot_set_private(struct vm *vm, u32 id, gpa_t gpa, unsigned long npages,
+			hva_t *hva)
+{
+	struct memslot *old = xa_load(&vm->mmu.slot_ids, id);
+	unsigned long size = npages << PAGE_SHIFT;
+	struct memslot want = {
+		.id = id, .base = gpa >> PAGE_SHIFT, .npages = npages,
+	};
+	int r;
+
+	if (gpa + size - 1 > mmu_gpa_last(vm))
+		return -EINVAL;
+	if (old) {
+		want.hva = old->hva;
+	} else {
+		want.hva = vm_mmap(NULL, 0, size, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, 0);
+		if (IS_ERR_VALUE(want.hva))
+			return -ENOMEM;
+	}
+	r = set_slot(vm, &want);
+	if (r && !old)
+		vm_munmap(want.hva, size);
+	*hva = want.hva;
+	return r;
+}
+
+bool mmu_gpa_is_memory(struct vm *vm, gpa_t gpa, bool write)
+{
+	struct memslot *slot = memslot_find(memslots_get(vm), gpa >> PAGE_SHIFT);
+
+	return slot && !(write && slot->flags & KVM_MEM_READONLY);
+}
+
+int memslots_init(struct vm *vm)
+{
+	struct memslots *s = kvzalloc(struct_size(s, dir, 1), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return -ENOMEM;
+	s->generation = 1;
+	xa_init(&vm->mmu.slot_ids);
+	vm->mmu.hva_tree = RB_ROOT_CACHED;
+	RCU_INIT_POINTER(vm->mmu.slots, s);
+	return 0;
+}
+
+/* Nobody else can reach the VM. The kind's tables are gone or go next. */
+void memslots_destroy(struct vm *vm)
+{
+	struct memslots *s = rcu_dereference_protected(vm->mmu.slots, true);
+	struct memslot *slot;
+	unsigned long id;
+	unsigned int i;
+
+	xa_for_each(&vm->mmu.slot_ids, id, slot)
+		slot_free(vm, slot);
+	xa_destroy(&vm->mmu.slot_ids);
+	for (i = 0; i < s->nr_chunks; i++)
+		kfree(s->dir[i].chunk);
+	kvfree(s);
+}
