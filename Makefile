@@ -91,11 +91,12 @@ vmrun_command = ./vmrun --kernel guest/vmlinuz --initrd guest/initramfs \
 	--mem $(MEM) --cpus $(CPUS) --mmu $(MMU) $(vmrun_args)
 
 .PHONY: run
-run: vmrun_args = --append "console=ttyS0 wanted_cpus=$(CPUS)"
+run: vmrun_args = --expect "guest: OK" \
+	--append "console=ttyS0 panic=-1 wanted_cpus=$(CPUS)" </dev/null
 run: boot-guest ## boot Debian's kernel in a guest on our kvm.ko
 
 .PHONY: shell
-shell: vmrun_args = --append "console=ttyS0 shell"
+shell: vmrun_args = --append "console=ttyS0 panic=-1 quiet shell"
 shell: boot-guest ## the same, with a shell in the guest
 
 # PEER=1: not our module but the host kernel's own KVM, to compare.

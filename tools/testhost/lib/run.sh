@@ -211,6 +211,7 @@ cmd_run()
 		--host-module)	modules+=("$2"); shift ;;
 		--peer)		peer=y ;;
 		--interactive)	interactive=y ;;
+		--leaks)	scan_leaks=y ;;
 		--keep-going)	keep_going=y ;;
 		--quiet)	quiet=--quiet ;;
 		-c)		commands+=("$2"); shift ;;
@@ -226,7 +227,6 @@ cmd_run()
 		shift
 	done
 	[ ${#commands[@]} -gt 0 ] || die "nothing to run: give -c or --commands"
-	[ "$host" != debug ] || scan_leaks=y
 
 	which=$(backend) || exit "$EXIT_SETUP"
 	need_packages host
@@ -264,6 +264,12 @@ cmd_run()
 	cmdline+=" mitigations=off printk.devkmsg=on"
 	[ "$which" != bochs ] ||
 		cmdline+=" tsc=reliable tsc_early_khz=100000"
+	if [ "$host" = debug ]; then
+		# Ten times as slow: what takes long need not hang.
+		cmdline+=" sysctl.kernel.hung_task_timeout_secs=300"
+		# Following every allocation doubles the time again.
+		[ -n "$scan_leaks" ] || cmdline+=" kmemleak=off"
+	fi
 	cmdline+="${append:+ $append}"
 
 	: >"$dir/console.log"
