@@ -75,7 +75,6 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 	struct pt second;
 	u64 ticks, idle;
 
-	memset(vm_hva(vm, 0), 0, 1);
 	memset(vm_add_mem(vm, 1, BENCH_MEM, BENCH_MEM_SIZE, 0), 1,
 	       BENCH_MEM_SIZE);
 	map_bench(&vm->pt);

@@ -16,7 +16,7 @@ struct bench_params bench_params;
 })
 
 #define LOOP(count, body)					\
-	TICKS(for (u64 i = 0; i < (count); i++) { body; })
+	TICKS(for (u64 i = 0; i < (count); i++) body)
 
 static inline void touch(u64 addr)
 {
@@ -85,10 +85,10 @@ static u64 op_invlpg(const struct bench_params *p)
 
 /* The handler steps over the two bytes of the instruction */
 asm(".globl bench_pf\n"
-    "bench_pf:\n\t"
-    "add $8, %rsp\n\t"
-    "addq $2, (%rsp)\n\t"
-    "iretq\n");
+	"bench_pf:\n\t"
+	"add $8, %rsp\n\t"
+	"addq $2, (%rsp)\n\t"
+	"iretq\n");
 
 static u64 op_pf_reflect(const struct bench_params *p)
 {

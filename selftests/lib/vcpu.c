@@ -87,7 +87,7 @@ static void put_gdt(struct vm *vm, unsigned int id)
 	PUT(SEL_DS16, TYPE_DATA, 16);
 #undef PUT
 	s = (struct kvm_segment) {
-		.base = G_TSS(id), .limit = 0x67, .type = 9, .present = 1,
+		.base = G_TSS(id), .limit = 0x67, .type = 11, .present = 1,
 	};
 	gdt[SEL_TSS >> 3] = descriptor(&s);
 	gdt[(SEL_TSS >> 3) + 1] = 0;
