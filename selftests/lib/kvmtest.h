@@ -76,6 +76,7 @@ struct vcpu {
 	struct vm *vm;
 	int fd;
 	unsigned int id;
+	bool ring3;	/* probes run at CPL 3 */
 	struct kvm_run *run;
 	/* the last ucall, where KVM_RUN ended with one */
 	u64 uc_cmd;
@@ -264,7 +265,7 @@ int64_t stat_read(int fd, const char *name);
 void __attribute__((noreturn, format(printf, 3, 4)))
 die_at(const char *file, int line, const char *fmt, ...);
 void __attribute__((noreturn, format(printf, 1, 2)))
-skip_test(const char *fmt, ...);
+skip_now(const char *fmt, ...);
 #define die(...)	die_at(__FILE__, __LINE__, __VA_ARGS__)
 #define require(cond) do {						\
 	if (!(cond))							\
@@ -275,6 +276,17 @@ skip_test(const char *fmt, ...);
 
 #ifndef SELFTEST_LIB
 #include "kselftest_harness.h"
+
+/* In a test: not possible here, for this reason */
+#define skip_test(...) do {						\
+	char why_[200];							\
+									\
+	snprintf(why_, sizeof(why_), __VA_ARGS__);			\
+	snprintf(_metadata->results->reason,				\
+		 sizeof(_metadata->results->reason), "%s.%s: %s",	\
+		 _metadata->fixture->name, _metadata->name, why_);	\
+	skip_now("%s", why_);						\
+} while (0)
 
 /*
  * A fixture whose tests run under each MMU kind that this CPU and this KVM

@@ -11,7 +11,8 @@
  *   0x190000  page tables
  *   0x300000  stacks
  *   0x400000  the test program
- *   0x800000  free for the test, up to G_RAM_SIZE
+ *   0x800000  free for the test, up to G_DATA_END
+ *   0xc00000  more page tables, where a test makes many
  *
  * Shared with assembler.
  */
@@ -34,6 +35,7 @@
 #define G_STACK(n)	(0x300000 + ((n) + 1) * 0x10000)	/* top */
 #define G_USTACK(n)	(G_STACK(n) - 0x8000)		/* top, CPL 3 */
 #define G_DATA		0x800000
+#define G_DATA_END	0xc00000
 #define G_MAX_VCPUS	16
 
 /* Selectors */

@@ -18,9 +18,11 @@ u64 pt_alloc(struct vm *vm)
 {
 	u64 gpa = vm->pt_next;
 
-	if (gpa >= G_PT_END)
+	if (gpa == G_PT_END)
+		gpa = G_DATA_END;
+	if (gpa >= G_RAM_SIZE)
 		die("no room for more page tables");
-	vm->pt_next += PAGE_4K;
+	vm->pt_next = gpa + PAGE_4K;
 	memset(vm_hva(vm, gpa), 0, PAGE_4K);
 	return gpa;
 }

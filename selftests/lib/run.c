@@ -256,6 +256,9 @@ struct probe_result probe(struct vcpu *vcpu, const char *insn, u64 addr,
 	u64 stack[3];
 	struct kvm_sregs s;
 
+	/* An exception has left it at CPL 0 */
+	if (vcpu->ring3 && !(vcpu_sregs(vcpu).cs.selector & 3))
+		vcpu_set_ring3(vcpu);
 	vcpu_set_regs(vcpu, &r);
 	if (vcpu_run_any(vcpu) != KVM_EXIT_IO || vcpu->uc_cmd ||
 	    (run->io.port != PROBE_DONE && run->io.port != PROBE_EXC))

@@ -157,6 +157,7 @@ void vcpu_set_mode(struct vcpu *vcpu, enum cpu_mode mode, const struct pt *pt)
 	struct kvm_sregs s = vcpu_sregs(vcpu);
 	unsigned int id = vcpu->id;
 
+	vcpu->ring3 = false;
 	s.cr0 = X86_CR0_ET | X86_CR0_NE | X86_CR0_MP;
 	s.cr4 = X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 	s.cr3 = 0;
@@ -212,6 +213,7 @@ void vcpu_set_ring3(struct vcpu *vcpu)
 	struct kvm_sregs s = vcpu_sregs(vcpu);
 	u64 gs = s.gs.base;
 
+	vcpu->ring3 = true;
 	if (s.efer & EFER_LMA)
 		set_segments(&s, SEL_UCS64, SEL_UDS, 64);
 	else

@@ -21,7 +21,7 @@ void die_at(const char *file, int line, const char *fmt, ...)
 	_exit(1);
 }
 
-void skip_test(const char *fmt, ...)
+void skip_now(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -40,7 +40,7 @@ int kvm_open(void)
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		skip_test("/dev/kvm: %s", strerror(errno));
+		skip_now("/dev/kvm: %s", strerror(errno));
 	return fd;
 }
 
