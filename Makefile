@@ -7,6 +7,10 @@ TOP := $(CURDIR)
 O := $(TOP)/build
 TESTHOST_CMD := tools/testhost/testhost
 
+# One thing after the other here; the parts use all processors.
+.NOTPARALLEL:
+jobs = $(if $(findstring j,$(firstword -$(MAKEFLAGS))$(findstring -j,$(MAKEFLAGS))),,-j$(shell nproc))
+
 # Host kernel that the test host runs, and that the module is built for.
 export HOST CPU_MODEL HOST_CPUS HOST_MEM TESTHOST
 host = $(if $(filter native,$(TESTHOST)),native,$(or $(HOST),stock))
@@ -47,12 +51,18 @@ help: ## show this list
 
 # ---- packages, emulator, kernels -------------------------------------------
 
-.PHONY: packages
-packages:
-	$(Q)$(TESTHOST_CMD) packages build host fetch bochs check lean
+# All at once and first, so that an ordinary user is told before anything else
+# happens.  "emulator" and "kernel" are what building those takes, if need be.
+.PHONY: packages-build packages-run packages-check
+packages-build:
+	$(Q)$(TESTHOST_CMD) packages build $(if $(filter native kdir,$(default_host)),,kernel)
+packages-run:
+	$(Q)$(TESTHOST_CMD) packages build host emulator kernel
+packages-check:
+	$(Q)$(TESTHOST_CMD) packages build host emulator kernel check
 
 .PHONY: prepare
-prepare: packages ## install, fetch and build all that is needed, once
+prepare: packages-check ## install, fetch and build all that is needed, once
 	$(Q)$(TESTHOST_CMD) prepare $(host)
 
 # ---- the module ------------------------------------------------------------
@@ -65,8 +75,7 @@ source_dirs := core emulate ept irqchip mmu shadow uapi vmx x86
 module: module-$(default_host) ## build kvm.ko alone
 
 .PHONY: module-%
-module-%:
-	$(Q)$(TESTHOST_CMD) packages build
+module-%: | packages-build
 	$(Q)case $* in \
 	kdir)	kdir='$(KDIR)' ;; \
 	native)	kdir='$(running)' ;; \
@@ -78,12 +87,12 @@ module-%:
 	mkdir -p $$dir && \
 	cp -rsf $(TOP)/Kbuild $(addprefix $(TOP)/,$(wildcard $(source_dirs))) \
 		$$dir/ && \
-	$(MAKE) -C "$$kdir" M=$$dir W=1 \
+	$(MAKE) $(jobs) -C "$$kdir" M=$$dir W=1 \
 		$(if $(SPARSE),C=2 CF='$(SPARSE)') modules
 
 .PHONY: vmrun
-vmrun: ## build vmrun and the initramfs of its guest
-	$(Q)$(MAKE) -C tools/vmrun O=$(O)/vmrun
+vmrun: | packages-build ## build vmrun and the initramfs of its guest
+	$(Q)$(MAKE) $(jobs) -C tools/vmrun O=$(O)/vmrun
 
 # ---- running it ------------------------------------------------------------
 
@@ -110,7 +119,7 @@ endif
 export PEER
 
 .PHONY: boot-guest
-boot-guest:
+boot-guest: | packages-run
 	$(Q)guest=$$($(TESTHOST_CMD) kernel stock) && \
 	$(TESTHOST_CMD) run --interactive --timeout 0 \
 		$(kvm_options) --file $(O)/vmrun/vmrun \
@@ -122,29 +131,29 @@ boot-guest:
 module-for-host: module-$(host)
 
 .PHONY: bench
-bench: module-for-host ## measure against the host kernel's own KVM
+bench: module-for-host | packages-run ## measure against the host kernel's own KVM
 	$(Q)$(MAKE) -C selftests/bench run HOST=$(host)
 
 # ---- checking it -----------------------------------------------------------
 
 .PHONY: check
-check: packages ## build everything, static checks, unit tests, selftests
+check: packages-check ## build everything, static checks, unit tests, selftests
 	$(Q)tools/checks/check all
 
 .PHONY: lint
-lint: packages ## static checks alone
+lint: packages-check ## static checks alone
 	$(Q)tools/checks/check lint
 
 .PHONY: unit
-unit: packages ## user-space unit tests alone
+unit: packages-check ## user-space unit tests alone
 	$(Q)tools/checks/check unit
 
 .PHONY: selftest
-selftest: packages ## selftests in the test host alone (T=, HOST=lean is quick)
+selftest: packages-check ## selftests in the test host alone (T=, HOST=lean is quick)
 	$(Q)tools/checks/check selftest $(T)
 
 .PHONY: check-matrix
-check-matrix: packages ## selftests on several generations of CPUs
+check-matrix: packages-check ## selftests on several generations of CPUs
 	$(Q)tools/checks/check matrix $(T)
 
 .PHONY: clean

@@ -27,6 +27,31 @@ backend()
 	esac
 }
 
+# cmd_packages GROUP...: all of them at once.  "emulator" and "kernel" stand
+# for what is needed to prepare those, if that is still to be done.
+cmd_packages()
+{
+	local group host=${HOST:-stock} groups=()
+
+	for group in "$@"; do
+		case $group in
+		emulator)
+			[ "$(backend)" != bochs ] || [ -n "$(bochs_binary)" ] ||
+				groups+=(bochs) ;;
+		kernel)
+			# Debian's kernel is the guest, in any case.
+			[ -e "$CACHE/kernel-stock/build/Makefile" ] ||
+				groups+=(fetch)
+			case $host in lean|debug)
+				[ -e "$(built_dir "$host")/release" ] ||
+					groups+=(lean) ;;
+			esac ;;
+		*)	groups+=("$group") ;;
+		esac
+	done
+	need_packages "${groups[@]}"
+}
+
 cmd_prepare()
 {
 	local host
