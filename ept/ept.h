@@ -82,7 +82,7 @@
 #define EPT_MMIO	(EPT_W | EPT_X)
 #define EPT_MMIO_LO	9		/* generation bits in 11:3 */
 
-static_assert(MMIO_GEN_BITS == EPT_MMIO_LO + 11);
+static_assert(EPT_MMIO_LO + 11 == MMIO_GEN_BITS);
 
 static inline u64 ept_mmio_entry(u64 generation)
 {
@@ -218,6 +218,7 @@ unsigned int ept_make_many(struct vm *vm, u64 *ep, const u64 *val,
 struct ept_dead {
 	struct page *list;
 };
+
 void ept_zap(struct vm *vm, u64 *ep, unsigned int level, struct ept_dead *dead);
 void ept_free_dead(struct vm *vm, struct ept_dead *dead);
 

@@ -7,6 +7,7 @@
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include "ept/ept.h"
+#include "mmu/kinds.h"
 #include "uapi/kvm_ext.h"
 #include "vmx/insn.h"
 

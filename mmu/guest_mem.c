@@ -96,6 +96,7 @@ int guest_clear(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, unsigned int len)
 /* 16 bytes have no user-space primitive: through the page itself */
 static int cmpxchg16(void __user *to, void *old, const void *new)
 {
+	unsigned long addr = (__force unsigned long)to;
 	struct { u64 lo, hi; } want, val;
 	struct page *page;
 	bool equal;
@@ -105,9 +106,9 @@ static int cmpxchg16(void __user *to, void *old, const void *new)
 		return -EFAULT;
 	memcpy(&want, old, sizeof(want));
 	memcpy(&val, new, sizeof(val));
-	if (get_user_pages_fast((unsigned long)to, 1, FOLL_WRITE, &page) != 1)
+	if (get_user_pages_fast(addr, 1, FOLL_WRITE, &page) != 1)
 		return -EFAULT;
-	p = page_address(page) + offset_in_page(to);
+	p = page_address(page) + offset_in_page(addr);
 	asm volatile("lock cmpxchg16b %[m]"
 		     : [m] "+m" (*(u64 (*)[2])p), "=@cce" (equal),
 		       "+a" (want.lo), "+d" (want.hi)
@@ -120,15 +121,25 @@ static int cmpxchg16(void __user *to, void *old, const void *new)
 	return 1;
 }
 
-#define CMPXCHG_USER(type)						\
-({									\
-	type want_ = *(type *)old;					\
-	int r_ = __try_cmpxchg_user((type __user *)to, &want_,		\
-				    *(const type *)new, fault_##type);	\
-	if (r_ == 1)							\
-		*(type *)old = want_;					\
-	r_;								\
-})
+#define DEFINE_CMPXCHG_USER(type)					\
+static int cmpxchg_##type(type __user *to, type *old, const type *new)	\
+{									\
+	bool equal;							\
+									\
+	if (!user_access_begin(to, sizeof(*to)))			\
+		return -EFAULT;						\
+	equal = unsafe_try_cmpxchg_user(to, old, *new, fault);		\
+	user_access_end();						\
+	return !equal;							\
+fault:									\
+	user_access_end();						\
+	return -EFAULT;							\
+}
+
+DEFINE_CMPXCHG_USER(u8)
+DEFINE_CMPXCHG_USER(u16)
+DEFINE_CMPXCHG_USER(u32)
+DEFINE_CMPXCHG_USER(u64)
 
 int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
 		  const void *new, unsigned int len)
@@ -145,16 +156,16 @@ int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
 		return -EFAULT;
 	switch (len) {
 	case 1:
-		r = CMPXCHG_USER(u8);
+		r = cmpxchg_u8(to, old, new);
 		break;
 	case 2:
-		r = CMPXCHG_USER(u16);
+		r = cmpxchg_u16(to, old, new);
 		break;
 	case 4:
-		r = CMPXCHG_USER(u32);
+		r = cmpxchg_u32(to, old, new);
 		break;
 	case 8:
-		r = CMPXCHG_USER(u64);
+		r = cmpxchg_u64(to, old, new);
 		break;
 	default:
 		r = cmpxchg16(to, old, new);

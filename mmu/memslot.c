@@ -187,7 +187,8 @@ static int table_insert(struct table_edit *e, struct memslot *slot)
 		c = new_chunk(e);
 		if (!c)
 			return -ENOMEM;
-		i = j = 0;
+		i = 0;
+		j = 0;
 		s->nr_chunks = 1;
 	} else {
 		i = chunk_of(s, slot->base);
@@ -232,6 +233,13 @@ static void edit_abort(struct table_edit *e)
 	kvfree(e->table);
 }
 
+/* A table with room for this many chunks */
+static size_t table_bytes(unsigned int chunks)
+{
+	return offsetof(struct memslots, dir) +
+	       chunks * sizeof(((struct memslots *)0)->dir[0]);
+}
+
 /* The table after taking @old out and putting @new in; either may be NULL */
 static int edit_table(struct vm *vm, struct table_edit *e,
 		      const struct memslot *old, struct memslot *new)
@@ -240,11 +248,10 @@ static int edit_table(struct vm *vm, struct table_edit *e,
 	int r = 0;
 
 	memset(e, 0, sizeof(*e));
-	e->table = kvmalloc(struct_size(e->table, dir, cur->nr_chunks + 2),
-			    GFP_KERNEL_ACCOUNT);
+	e->table = kvmalloc(table_bytes(cur->nr_chunks + 2), GFP_KERNEL_ACCOUNT);
 	if (!e->table)
 		return -ENOMEM;
-	memcpy(e->table, cur, struct_size(cur, dir, cur->nr_chunks));
+	memcpy(e->table, cur, table_bytes(cur->nr_chunks));
 	e->table->generation++;
 	if (old)
 		r = table_remove(e, old);
@@ -465,8 +472,7 @@ int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *regi
 		return -EINVAL;
 	if (size >> PAGE_SHIFT > SLOT_MAX_PAGES || gpa + size < gpa)
 		return -EINVAL;
-	if (region->userspace_addr !=
-	    (unsigned long)untagged_addr(region->userspace_addr) ||
+	if (region->userspace_addr ^ untagged_addr(region->userspace_addr) ||
 	    !access_ok((void __user *)(unsigned long)region->userspace_addr,
 		       size))
 		return -EINVAL;
@@ -532,7 +538,7 @@ bool mmu_gpa_is_memory(struct vm *vm, gpa_t gpa, bool write)
 
 int memslots_init(struct vm *vm)
 {
-	struct memslots *s = kvzalloc(struct_size(s, dir, 1), GFP_KERNEL_ACCOUNT);
+	struct memslots *s = kvzalloc(table_bytes(0), GFP_KERNEL_ACCOUNT);
 
 	if (!s)
 		return -ENOMEM;

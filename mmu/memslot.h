@@ -164,9 +164,4 @@ struct memslot *hva_tree_first(struct rb_root_cached *root, hva_t start,
 			       hva_t last);
 struct memslot *hva_tree_next(struct memslot *slot, hva_t start, hva_t last);
 
-#define memslots_for_each(s, i, j, slot_)				\
-	for (i = 0; i < (s)->nr_chunks; i++)				\
-		for (j = 0; j < (s)->dir[i].chunk->n &&			\
-		     ((slot_) = (s)->dir[i].chunk->slot[j], true); j++)
-
 #endif

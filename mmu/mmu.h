@@ -36,11 +36,11 @@ struct mmu_kind;
 /* ---- what a fault is --------------------------------------------------- */
 
 /* Access that faulted, and access that a translation allows */
-#define MMU_ACC_READ	(1u << 0)
-#define MMU_ACC_WRITE	(1u << 1)
-#define MMU_ACC_EXEC	(1u << 2)
-#define MMU_ACC_USER	(1u << 3)	/* CPL 3, or a translation usable at CPL 3 */
-#define MMU_ACC_SYSTEM	(1u << 4)	/* implicit supervisor access: descriptor tables, TSS */
+#define MMU_ACC_READ	BIT(0)
+#define MMU_ACC_WRITE	BIT(1)
+#define MMU_ACC_EXEC	BIT(2)
+#define MMU_ACC_USER	BIT(3)	/* CPL 3, or a translation usable at CPL 3 */
+#define MMU_ACC_SYSTEM	BIT(4)	/* implicit supervisor access: descriptor tables, TSS */
 
 enum mmu_fault_kind {
 	MMU_FAULT_PF,		/* #PF exit: gva and error_code are valid */

@@ -27,7 +27,7 @@
 #include "mmu/private.h"
 
 /* Unmap this much at a time where the host lets us sleep in between */
-#define UNMAP_STEP	(1ul << 30)
+#define UNMAP_STEP	BIT(30)
 
 static struct vm *notifier_vm(struct mmu_notifier *mn)
 {

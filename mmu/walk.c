@@ -188,7 +188,9 @@ static int walk_tables(struct vcpu *vcpu, const struct walk_env *env, gva_t gva,
 	u64 e;
 	int r;
 
-	p->writable = p->user = p->exec = true;
+	p->writable = true;
+	p->user = true;
+	p->exec = true;
 	p->pkey = 0;
 	p->n = 0;
 	for (level = f->levels; ; level--) {
