@@ -55,7 +55,7 @@ struct emul_opcode;
  *	access counts as made.
  * @EMUL_UNHANDLED: cannot be emulated, nothing was changed
  * @EMUL_RETRY: let the guest execute the instruction again, nothing was
- *	changed. From emul_ops.cmpxchg: the old value did not match.
+ *	changed. From emul_ops.cmpxchg_mem: the old value did not match.
  * @EMUL_YIELD: (never from a callback) iterations of a repeated string
  *	instruction were committed, more are to do. RIP is still at the
  *	instruction: take interrupts and enter the guest, or call
@@ -181,7 +181,7 @@ struct emul_fault {
  *	with %EMUL_OK, and handed to user space when emul_run() has returned;
  *	set ctx->stop then, which ends a repeated instruction after this
  *	iteration with %EMUL_YIELD. When the queue is full answer %EMUL_IO.
- * @cmpxchg: compare @len (1, 2, 4, 8, 16) bytes with @old and, if equal,
+ * @cmpxchg_mem: compare @len (1, 2, 4, 8, 16) bytes with @old and, if equal,
  *	replace them by @new, atomically against other vCPUs. Different: put
  *	what was found into @old and answer %EMUL_RETRY. On a device it is a
  *	write of @new.
@@ -246,7 +246,7 @@ struct emul_ops {
 		    unsigned int access);
 	int (*write)(struct emul_ctx *ctx, u64 la, const void *buf,
 		     unsigned int len, unsigned int access);
-	int (*cmpxchg)(struct emul_ctx *ctx, u64 la, void *old, const void *new,
+	int (*cmpxchg_mem)(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 		       unsigned int len, unsigned int access);
 	int (*probe)(struct emul_ctx *ctx, u64 la, unsigned int len,
 		     unsigned int access);
@@ -322,6 +322,7 @@ struct emul_ops {
  * @lock: LOCK prefix present
  * @has_mem: the ModRM operand is in memory
  * @rip_rel: the address is relative to the next instruction
+ * @rsp_base: the address is based on RSP (POP adds to it)
  * @vex: 0, 1 = VEX, 2 = EVEX, 3 = XOP
  * @vvvv: VEX.vvvv as a register number; @vl: vector length in bytes
  * @vex_w: VEX.W
@@ -348,6 +349,7 @@ struct emul_insn {
 	bool lock;
 	bool has_mem;
 	bool rip_rel;
+	bool rsp_base;
 	u8 vex;
 	u8 vvvv;
 	u8 vl;
@@ -372,8 +374,10 @@ struct emul_insn {
  *	real and virtual-8086 mode, 8 in 64-bit mode)
  * @cpl: current privilege level (0 in real mode, 3 in virtual-8086 mode)
  * @insn_len: how many bytes of the instruction are already in @insn; 0 if none
- * @insn: bytes at CS:RIP. At least up to 15 or to the end of the page: what is
- *	missing is fetched.
+ * @insn: bytes at CS:RIP; at most 15 are ever valid (the rest is slack that
+ *	lets the decoder check its bounds once, at the end). What is missing is
+ *	fetched. The caller vouches for bytes it supplies: no fetch, no check of
+ *	the limit of CS.
  *
  * Results:
  * @dirty: %EMUL_DIRTY_* and a bit for each general register that changed
@@ -387,8 +391,10 @@ struct emul_insn {
  * Private:
  * @d: the decoded instruction (for tracing the caller may look at it)
  * @new_rflags, @next_rip: values for the commit
- * @acc_now, @acc_done: number of the next access, accesses completed (E3)
- * @replay_pos, @replay_len, @replay: data of reads completed so far
+ * @batch: items of a batched INS that wait in @pio_buf
+ * @wr_now, @wr_done: bytes written by this run through the instruction, and
+ *	by all of them (E3)
+ * @rd_now, @rd_done, @replay: the same for reads, with their data
  */
 struct emul_ctx {
 	const struct emul_ops *ops;
@@ -402,7 +408,7 @@ struct emul_ctx {
 	u8 insn_len;
 	u64 rip;
 	u64 rflags;
-	u8 insn[16];
+	u8 insn[40];
 
 	u32 dirty;
 	u8 shadow;
@@ -415,10 +421,11 @@ struct emul_ctx {
 	struct emul_insn d;
 	u64 new_rflags;
 	u64 next_rip;
-	u8 acc_now;
-	u8 acc_done;
-	u8 replay_pos;
-	u8 replay_len;
+	u16 batch;
+	u16 wr_now;
+	u16 wr_done;
+	u16 rd_now;
+	u16 rd_done;
 	u8 replay[EMUL_REPLAY_BYTES];
 };
 

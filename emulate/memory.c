@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory as an instruction sees it: segmentation, canonical and alignment
+ * checks, page-crossing accesses, and the replay of accesses already made
+ * (rules E2 and E3 of emulate.h).
+ *
+ * Replay works on two byte streams, reads and writes. On each pass through an
+ * instruction the first rd_done (wr_done) bytes were already read (written) by
+ * an earlier pass: reads take them from the cache, writes are skipped.
+ */
+#include "internal.h"
+
+#define PAGE_BYTES	4096u
+
+static inline unsigned int page_rest(u64 la)
+{
+	return PAGE_BYTES - (unsigned int)(la & (PAGE_BYTES - 1));
+}
+
+/* Linear addresses have 32 bits outside 64-bit mode (SDM 3A 3.3.7) */
+static inline u64 la_next(const struct emul_ctx *ctx, u64 la, unsigned int by)
+{
+	la += by;
+	return is_long(ctx) ? la : (u32)la;
+}
+
+/* SDM 1 3.3.7.1 */
+bool emul_is_canonical(struct emul_ctx *ctx, u64 la)
+{
+	if (sign_extend(la, 6) == la)
+		return true;
+	return (u64)((s64)(la << 7) >> 7) == la &&
+	       (ctx->ops->get_cr(ctx, 4) & CR4_LA57);
+}
+
+static int fault_seg(struct emul_ctx *ctx, unsigned int seg)
+{
+	return fault_err(ctx, seg == EMUL_SS ? VEC_SS : VEC_GP, 0);
+}
+
+static int linear_long(struct emul_ctx *ctx, unsigned int seg, u64 ea,
+		       unsigned int len, u64 *la)
+{
+	u64 addr = ea;
+
+	if (seg >= EMUL_FS)
+		addr += ctx->ops->seg_base(ctx, seg);
+	if (unlikely(!emul_is_canonical(ctx, addr) ||
+		     !emul_is_canonical(ctx, addr + len - 1)))
+		return fault_seg(ctx, seg);
+	*la = addr;
+	return EMUL_OK;
+}
+
+/* SDM 3A 5.3 (limit), 5.5 (type) */
+static int linear_seg(struct emul_ctx *ctx, unsigned int seg, u64 ea,
+		      unsigned int len, unsigned int access, u64 *la)
+{
+	u32 first = (u32)ea, last = (u32)ea + len - 1;
+	struct emul_seg s;
+	bool ok;
+
+	ctx->ops->get_seg(ctx, seg, &s);
+	if (s.ar & AR_UNUSABLE)
+		return fault_seg(ctx, seg);
+	if (is_prot(ctx)) {
+		if (access & EMUL_ACC_WRITE)
+			ok = (s.ar & (AR_CODE | AR_WRITE)) == AR_WRITE;
+		else	/* an execute-only code segment cannot be read */
+			ok = (s.ar & (AR_CODE | AR_WRITE)) != AR_CODE;
+		if (!ok)
+			return fault_seg(ctx, seg);
+	}
+	if ((s.ar & (AR_CODE | AR_EXPDOWN)) == AR_EXPDOWN) {
+		u32 top = s.ar & AR_DB ? ~0u : 0xffffu;
+
+		ok = first > s.limit && last <= top && first <= last;
+	} else {
+		/* an access may wrap at 4 GiB only where all is flat */
+		ok = (last <= s.limit && first <= last) ||
+		     (s.limit == ~0u && !s.base);
+	}
+	if (!ok)
+		return fault_seg(ctx, seg);
+	*la = (u32)(s.base + ea);
+	return EMUL_OK;
+}
+
+/*
+ * Turn segment and offset into a linear address. @access: EMUL_ACC_WRITE if
+ * the operand is (also) written.
+ */
+int emul_linear(struct emul_ctx *ctx, unsigned int seg, u64 ea,
+		unsigned int len, unsigned int access, u64 *la)
+{
+	if (likely(is_long(ctx)))
+		return linear_long(ctx, seg, ea, len, la);
+	return linear_seg(ctx, seg, ea, len, access, la);
+}
+
+/* SDM 3A 6.15, interrupt 17 */
+int emul_check_align(struct emul_ctx *ctx, u64 la, unsigned int align)
+{
+	if (likely(!(la & (align - 1))))
+		return EMUL_OK;
+	if (!(ctx->rflags & FL_AC) || ctx->cpl != 3 ||
+	    !(ctx->ops->get_cr(ctx, 0) & CR0_AM))
+		return EMUL_OK;
+	return emul_set_fault(ctx, VEC_AC, true, 0);
+}
+
+/* Note bytes that were read, for later passes */
+static void replay_add(struct emul_ctx *ctx, const void *buf, unsigned int len)
+{
+	if (likely(ctx->rd_now + len <= EMUL_REPLAY_BYTES)) {
+		memcpy(ctx->replay + ctx->rd_now, buf, len);
+		ctx->rd_done = ctx->rd_now + len;
+	}
+	ctx->rd_now += len;
+}
+
+/*
+ * A reading callback is about to be asked: where its data would go if user
+ * space has to supply them.
+ */
+static int replay_await(struct emul_ctx *ctx, unsigned int len)
+{
+	if (ctx->rd_now != ctx->rd_done ||
+	    ctx->rd_now + len > EMUL_REPLAY_BYTES)
+		return EMUL_UNHANDLED;	/* more than an instruction for MMIO */
+	ctx->io_data = ctx->replay + ctx->rd_now;
+	ctx->io_len = len;
+	ctx->rd_done += len;
+	return EMUL_IO;
+}
+
+/* Bytes of the read that an earlier pass has made */
+static unsigned int replay_take(struct emul_ctx *ctx, void *buf,
+				unsigned int len)
+{
+	unsigned int n;
+
+	if (likely(ctx->rd_now >= ctx->rd_done))
+		return 0;
+	n = ctx->rd_done - ctx->rd_now;
+	if (n > len)
+		n = len;
+	memcpy(buf, ctx->replay + ctx->rd_now, n);
+	ctx->rd_now += n;
+	return n;
+}
+
+int emul_la_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,
+		 unsigned int access)
+{
+	unsigned int n, most = len;
+	u8 *to = buf;
+	int rc;
+
+	n = replay_take(ctx, to, len);
+	for (;;) {
+		to += n;
+		len -= n;
+		if (!len)
+			return EMUL_OK;
+		la = la_next(ctx, la, n);
+		n = page_rest(la);
+		if (n > len)
+			n = len;
+		if (n > most)
+			n = most;
+		rc = ctx->ops->read(ctx, la, to, n, access);
+		if (unlikely(rc)) {
+			if (rc == EMUL_SPLIT && n > 8) {
+				most = 8;
+				n = 0;
+				continue;
+			}
+			if (rc == EMUL_IO)
+				rc = replay_await(ctx, n);
+			return rc;
+		}
+		replay_add(ctx, to, n);
+	}
+}
+
+/* The part of a write that has to be made now */
+static unsigned int replay_skip(struct emul_ctx *ctx, unsigned int len)
+{
+	unsigned int n;
+
+	if (likely(ctx->wr_now >= ctx->wr_done))
+		return 0;
+	n = ctx->wr_done - ctx->wr_now;
+	if (n > len)
+		n = len;
+	ctx->wr_now += n;
+	return n;
+}
+
+int emul_la_write(struct emul_ctx *ctx, u64 la, const void *buf,
+		  unsigned int len, unsigned int access)
+{
+	unsigned int n, most = len;
+	const u8 *from = buf;
+	int rc;
+
+	access |= EMUL_ACC_WRITE;
+	n = replay_skip(ctx, len);
+	if (unlikely(len > page_rest(la)) && !n) {
+		rc = emul_la_probe(ctx, la, len, access);
+		if (rc)
+			return rc;
+	}
+	for (;;) {
+		from += n;
+		len -= n;
+		if (!len)
+			return EMUL_OK;
+		la = la_next(ctx, la, n);
+		n = page_rest(la);
+		if (n > len)
+			n = len;
+		if (n > most)
+			n = most;
+		rc = ctx->ops->write(ctx, la, from, n, access);
+		if (unlikely(rc)) {
+			if (rc == EMUL_SPLIT && n > 8) {
+				most = 8;
+				n = 0;
+				continue;
+			}
+			if (rc == EMUL_IO) {
+				ctx->io_len = 0;
+				ctx->wr_done = ctx->wr_now + n;
+			}
+			return rc;
+		}
+		ctx->wr_now += n;
+		ctx->wr_done = ctx->wr_now;
+	}
+}
+
+int emul_la_probe(struct emul_ctx *ctx, u64 la, unsigned int len,
+		  unsigned int access)
+{
+	unsigned int n;
+	int rc;
+
+	for (; len; len -= n, la = la_next(ctx, la, n)) {
+		n = page_rest(la);
+		if (n > len)
+			n = len;
+		rc = ctx->ops->probe(ctx, la, n, access);
+		if (rc)
+			return rc;
+	}
+	return EMUL_OK;
+}
+
+/* EMUL_RETRY: not equal, *old is what was found */
+int emul_la_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
+		    unsigned int len)
+{
+	unsigned int access = acc_user(ctx) | EMUL_ACC_WRITE | EMUL_ACC_LOCKED;
+	int rc;
+
+	/*
+	 * A split lock: no host instruction could do it without stopping every
+	 * CPU of the host, and none is worth that.
+	 */
+	if (unlikely(page_rest(la) < len))
+		return emul_la_write(ctx, la, new, len, access);
+
+	if (replay_skip(ctx, len))
+		return EMUL_OK;
+	rc = ctx->ops->cmpxchg_mem(ctx, la, old, new, len, access);
+	if (rc == EMUL_OK || rc == EMUL_IO) {
+		ctx->io_len = 0;
+		ctx->wr_done = ctx->wr_now + len;
+		if (rc == EMUL_OK)
+			ctx->wr_now = ctx->wr_done;
+	}
+	return rc;
+}
+
+int emul_io_read(struct emul_ctx *ctx, u16 port, unsigned int size, u64 *val)
+{
+	int rc;
+
+	*val = 0;
+	if (replay_take(ctx, val, size))
+		return EMUL_OK;
+	rc = ctx->ops->pio_in(ctx, port, size, 1, val);
+	if (rc == EMUL_IO)
+		return replay_await(ctx, size);
+	if (rc == EMUL_OK)
+		replay_add(ctx, val, size);
+	return rc;
+}
+
+int emul_io_write(struct emul_ctx *ctx, u16 port, unsigned int size, u64 val)
+{
+	const void *data = &val;
+	int rc;
+
+	if (replay_skip(ctx, size))
+		return EMUL_OK;
+	if (ctx->pio_buf) {
+		memcpy(ctx->pio_buf, &val, size);
+		data = ctx->pio_buf;
+	}
+	rc = ctx->ops->pio_out(ctx, port, size, 1, data);
+	if (rc == EMUL_OK || rc == EMUL_IO) {
+		ctx->io_len = 0;
+		ctx->wr_done = ctx->wr_now + size;
+		if (rc == EMUL_OK)
+			ctx->wr_now = ctx->wr_done;
+	}
+	return rc;
+}
+
+/* @align: what alignment checking asks for, 1 for none */
+int emul_mem_read(struct emul_ctx *ctx, unsigned int seg, u64 ea, void *buf,
+		  unsigned int len, unsigned int align, unsigned int access)
+{
+	u64 la;
+	int rc;
+
+	rc = emul_linear(ctx, seg, ea, len, access, &la);
+	if (!rc)
+		rc = emul_check_align(ctx, la, align);
+	if (!rc)
+		rc = emul_la_read(ctx, la, buf, len, access | acc_user(ctx));
+	return rc;
+}
+
+int emul_mem_write(struct emul_ctx *ctx, unsigned int seg, u64 ea,
+		   const void *buf, unsigned int len, unsigned int align)
+{
+	u64 la;
+	int rc;
+
+	rc = emul_linear(ctx, seg, ea, len, EMUL_ACC_WRITE, &la);
+	if (!rc)
+		rc = emul_check_align(ctx, la, align);
+	if (!rc)
+		rc = emul_la_write(ctx, la, buf, len, acc_user(ctx));
+	return rc;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Entry points: one instruction from its bytes to the commit of its results.
+ */
+#include "internal.h"
+
+static int execute(struct emul_ctx *ctx)
+{
+	const struct emul_opcode *op = ctx->d.op;
+	int rc;
+
+	ctx->wr_now = 0;
+	ctx->rd_now = 0;
+	ctx->new_rflags = ctx->rflags;
+	ctx->next_rip = ctx->rip + ctx->d.length;
+	if (!is_long(ctx))
+		ctx->next_rip = (u32)ctx->next_rip;
+
+	rc = op->exec(ctx);
+	if (likely(rc == EMUL_OK)) {
+		ctx->new_rflags &= ~(u64)FL_RF;
+		if (ctx->new_rflags != ctx->rflags) {
+			ctx->rflags = ctx->new_rflags;
+			ctx->dirty |= EMUL_DIRTY_RFLAGS;
+		}
+		ctx->rip = ctx->next_rip;
+		ctx->dirty |= EMUL_DIRTY_RIP;
+	}
+	return rc;
+}
+
+int emul_run(struct emul_ctx *ctx)
+{
+	int rc;
+
+	ctx->insn_seq++;
+	rc = emul_decode(ctx);
+	if (unlikely(rc))
+		return rc;
+	if (unlikely(ctx->d.op->attr & A_NOX))
+		return EMUL_UNHANDLED;
+	if (unlikely((ctx->d.op->attr & A_PRIV) && ctx->cpl))
+		return fault_gp(ctx, 0);
+	emul_replay_reset(ctx);
+	return execute(ctx);
+}
+
+int emul_continue(struct emul_ctx *ctx)
+{
+	ctx->dirty = 0;
+	ctx->stop = false;
+	return execute(ctx);
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two- and three-byte opcodes (SDM 2D tables A-3 to A-5), their groups (table
+ * A-6), and those with a VEX prefix.
+ *
+ * What is only decoded needs no more than the presence of ModRM and of an
+ * immediate; undefined opcodes of the three-byte maps count as such, because
+ * new instructions appear there and all of them have ModRM.
+ */
+#include "tables.h"
+
+static const struct emul_opcode group6[8] = {
+	NOX(M | A_PROT, NONE), NOX(M | A_PROT, NONE),
+	NOX(M | A_PROT, NONE), NOX(M | A_PROT, NONE),
+	NOX(M | A_PROT, NONE), NOX(M | A_PROT, NONE),
+	UDM(NONE), UDM(NONE),
+};
+
+static const struct emul_opcode group7_mem[8] = {
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode group7_reg[8] = {
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode group7_mod[2] = {
+	SUB(group7_mem, A_GRP_REG), SUB(group7_reg, A_GRP_REG),
+};
+
+static const struct emul_opcode group8[8] = {
+	UDM(B), UDM(B), UDM(B), UDM(B),
+	OP(bt, M, E, I, B, FN_BT),
+	OP(bt, M | A_LOCK, E, I, B, FN_BTS),
+	OP(bt, M | A_LOCK, E, I, B, FN_BTR),
+	OP(bt, M | A_LOCK, E, I, B, FN_BTC),
+};
+
+static const struct emul_opcode group9_mem[8] = {
+	UDM(NONE),
+	OP(cmpxchg8b, M | A_LOCK, E, NONE, NONE, 0),
+	UDM(NONE),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode group9_reg[8] = {
+	UDM(NONE), UDM(NONE), UDM(NONE), UDM(NONE), UDM(NONE),
+	UDM(NONE),
+	NOX(M, NONE), NOX(M, NONE),	/* RDRAND, RDSEED, RDPID */
+};
+
+static const struct emul_opcode group9[2] = {
+	SUB(group9_mem, A_GRP_REG), SUB(group9_reg, A_GRP_REG),
+};
+
+static const struct emul_opcode group15_mem[8] = { EIGHT(NOX(M, NONE)) };
+static const struct emul_opcode group15_reg[8] = {
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode group15[2] = {
+	SUB(group15_mem, A_GRP_REG), SUB(group15_reg, A_GRP_REG),
+};
+
+static const struct emul_opcode op_b8[4] = {
+	UDM(NONE), UDM(NONE),
+	OP(bitscan, M, G, E, NONE, FN_POPCNT),
+	UDM(NONE),
+};
+
+static const struct emul_opcode op_bc[4] = {
+	OP(bitscan, M, G, E, NONE, FN_BSF), OP(bitscan, M, G, E, NONE, FN_BSF),
+	OP(bitscan, M, G, E, NONE, FN_TZCNT),
+	OP(bitscan, M, G, E, NONE, FN_BSF),
+};
+
+static const struct emul_opcode op_bd[4] = {
+	OP(bitscan, M, G, E, NONE, FN_BSR), OP(bitscan, M, G, E, NONE, FN_BSR),
+	OP(bitscan, M, G, E, NONE, FN_LZCNT),
+	OP(bitscan, M, G, E, NONE, FN_BSR),
+};
+
+/* 0F 78, 79: VMREAD, VMWRITE; EXTRQ, INSERTQ with two immediates */
+static const struct emul_opcode op_78[4] = {
+	NOX(M, NONE), NOX(M, BB), NOX(M, NONE), NOX(M, BB),
+};
+
+static const struct emul_opcode op_c3[4] = {
+	OP(movnti, M | A_MEM, E, G, NONE, 0), UDM(NONE), UDM(NONE), UDM(NONE),
+};
+
+/* The decoder takes the number of the map from fn */
+#define MAP(tab_, nr_)	{ .sub = (tab_), .attr = A_MAP, .fn = (nr_) }
+
+#define CC8(x_, attr_, dst_, src_, imm_, cc_)				\
+	OP(x_, attr_, dst_, src_, imm_, (cc_)),				\
+	OP(x_, attr_, dst_, src_, imm_, (cc_) + 1),			\
+	OP(x_, attr_, dst_, src_, imm_, (cc_) + 2),			\
+	OP(x_, attr_, dst_, src_, imm_, (cc_) + 3),			\
+	OP(x_, attr_, dst_, src_, imm_, (cc_) + 4),			\
+	OP(x_, attr_, dst_, src_, imm_, (cc_) + 5),			\
+	OP(x_, attr_, dst_, src_, imm_, (cc_) + 6),			\
+	OP(x_, attr_, dst_, src_, imm_, (cc_) + 7)
+
+/* 0F 39 and 3B to 3F are reserved for more three-byte opcodes */
+static const struct emul_opcode map_39[256] = {
+	EIGHT(EIGHT(FOUR(UDM(NONE)))),
+};
+
+const struct emul_opcode emul_map1[256] = {
+	/* 00 */
+	SUB(group6, A_GRP_REG),
+	SUB(group7_mod, A_GRP_MOD),
+	NOX(M | A_PROT, NONE),		/* LAR */
+	NOX(M | A_PROT, NONE),		/* LSL */
+	UD,
+	NOX(0, NONE),			/* SYSCALL */
+	NOX(A_PRIV, NONE),		/* CLTS */
+	NOX(0, NONE),			/* SYSRET */
+	NOX(A_PRIV, NONE),		/* INVD */
+	NOX(A_PRIV, NONE),		/* WBINVD */
+	UD,
+	UD,				/* UD2 */
+	UD,
+	OP(nop, M, NONE, NONE, NONE, 0),	/* PREFETCHW */
+	UD, UD,
+	/* 10 */
+	EIGHT(NOX(M, NONE)),
+	EIGHT(OP(nop, M, NONE, NONE, NONE, 0)),
+	/* 20 */
+	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
+	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
+	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
+	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
+	UD, UD, UD, UD,
+	EIGHT(NOX(M, NONE)),
+	/* 30 */
+	NOX(A_PRIV, NONE),		/* WRMSR */
+	NOX(0, NONE),			/* RDTSC */
+	NOX(A_PRIV, NONE),		/* RDMSR */
+	NOX(0, NONE),			/* RDPMC */
+	NOX(0, NONE),			/* SYSENTER */
+	NOX(0, NONE),			/* SYSEXIT */
+	UD,
+	NOX(0, NONE),			/* GETSEC */
+	MAP(emul_map2, 2), MAP(map_39, 0xff),
+	MAP(emul_map3, 3), MAP(map_39, 0xff),
+	MAP(map_39, 0xff), MAP(map_39, 0xff),
+	MAP(map_39, 0xff), MAP(map_39, 0xff),
+	/* 40 */
+	CC8(cmov, M, G, E, NONE, 0),
+	CC8(cmov, M, G, E, NONE, 8),
+	/* 50 */
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* 60 */
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* 70 */
+	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(0, NONE),			/* EMMS */
+	SUB(op_78, A_GRP_PFX), NOX(M, NONE), UD, UD,
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	/* 80 */
+	CC8(jcc, A_F64, NONE, NONE, Z, 0),
+	CC8(jcc, A_F64, NONE, NONE, Z, 8),
+	/* 90 */
+	CC8(setcc, M | B1, E, NONE, NONE, 0),
+	CC8(setcc, M | B1, E, NONE, NONE, 8),
+	/* A0 */
+	NOX(A_D64, NONE),		/* PUSH FS */
+	NOX(A_D64, NONE),		/* POP FS */
+	NOX(0, NONE),			/* CPUID */
+	OP(bt, M, E, G, NONE, FN_BT),
+	OP(shift_double, M, E, I, B, 1),
+	OP(shift_double, M, E, CL, NONE, 1),
+	UD, UD,
+	NOX(A_D64, NONE),		/* PUSH GS */
+	NOX(A_D64, NONE),		/* POP GS */
+	NOX(0, NONE),			/* RSM */
+	OP(bt, M | A_LOCK, E, G, NONE, FN_BTS),
+	OP(shift_double, M, E, I, B, 0),
+	OP(shift_double, M, E, CL, NONE, 0),
+	SUB(group15, A_GRP_MOD),
+	OP(imul2, M, G, E, NONE, 0),
+	/* B0 */
+	OP(cmpxchg, M | B1 | A_LOCK, E, G, NONE, 0),
+	OP(cmpxchg, M | A_LOCK, E, G, NONE, 0),
+	NOX(M | A_MEM, NONE),		/* LSS */
+	OP(bt, M | A_LOCK, E, G, NONE, FN_BTR),
+	NOX(M | A_MEM, NONE),		/* LFS */
+	NOX(M | A_MEM, NONE),		/* LGS */
+	OP(movzx, M, G, E, NONE, 1),
+	OP(movzx, M, G, E, NONE, 2),
+	SUB(op_b8, A_GRP_PFX),
+	UDM(NONE),			/* UD1 */
+	SUB(group8, A_GRP_REG),
+	OP(bt, M | A_LOCK, E, G, NONE, FN_BTC),
+	SUB(op_bc, A_GRP_PFX),
+	SUB(op_bd, A_GRP_PFX),
+	OP(movsx, M, G, E, NONE, 1),
+	OP(movsx, M, G, E, NONE, 2),
+	/* C0 */
+	OP(xadd, M | B1 | A_LOCK, E, G, NONE, 0),
+	OP(xadd, M | A_LOCK, E, G, NONE, 0),
+	NOX(M, B),
+	SUB(op_c3, A_GRP_PFX),		/* MOVNTI */
+	NOX(M, B), NOX(M, B), NOX(M, B),
+	SUB(group9, A_GRP_MOD),
+	EIGHT(OP(bswap, 0, Z, NONE, NONE, 0)),
+	/* D0 */
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* E0 */
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* F0 */
+	EIGHT(NOX(M, NONE)),
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	UDM(NONE),			/* UD0 */
+};
+
+static const struct emul_opcode op_38f0[4] = {
+	OP(movbe_load, M | A_MEM, G, E, NONE, 0),
+	OP(movbe_load, M | A_MEM, G, E, NONE, 0),
+	UDM(NONE),
+	OP(crc32, M, G, E, NONE, 1),
+};
+
+static const struct emul_opcode op_38f1[4] = {
+	OP(movbe_store, M | A_MEM, E, G, NONE, 0),
+	OP(movbe_store, M | A_MEM, E, G, NONE, 0),
+	UDM(NONE),
+	OP(crc32, M, G, E, NONE, 0),
+};
+
+static const struct emul_opcode op_38f6[4] = {
+	NOX(M, NONE),			/* WRSS */
+	OP(adx, M, G, E, NONE, 0),
+	OP(adx, M, G, E, NONE, 1),
+	NOX(M, NONE),
+};
+
+const struct emul_opcode emul_map2[256] = {
+	/* 00 to EF */
+	EIGHT(FOUR(FOUR(NOX(M, NONE)))),
+	FOUR(FOUR(FOUR(NOX(M, NONE)))),
+	TWICE(EIGHT(TWICE(NOX(M, NONE)))),
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* F0 */
+	SUB(op_38f0, A_GRP_PFX), SUB(op_38f1, A_GRP_PFX),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	SUB(op_38f6, A_GRP_PFX), NOX(M, NONE),
+	EIGHT(NOX(M, NONE)),
+};
+
+const struct emul_opcode emul_map3[256] = {
+	EIGHT(EIGHT(FOUR(NOX(M, B)))),
+};
+
+/* VEX */
+
+#define VEX_GPR		(M | A_L0)
+
+static const struct emul_opcode vex_f2[4] = {
+	OP(andn, VEX_GPR, G, E, NONE, 0), UDM(NONE), UDM(NONE), UDM(NONE),
+};
+
+/* BLSR, BLSMSK, BLSI */
+static const struct emul_opcode vex_group17[8] = {
+	UDM(NONE),
+	OP(bls, VEX_GPR, B, E, NONE, 1),
+	OP(bls, VEX_GPR, B, E, NONE, 2),
+	OP(bls, VEX_GPR, B, E, NONE, 3),
+	UDM(NONE), UDM(NONE), UDM(NONE), UDM(NONE),
+};
+
+static const struct emul_opcode vex_f3[4] = {
+	SUB(vex_group17, A_GRP_REG), UDM(NONE), UDM(NONE), UDM(NONE),
+};
+
+static const struct emul_opcode vex_f5[4] = {
+	OP(bzhi, VEX_GPR, G, E, NONE, 0),
+	UDM(NONE),
+	OP(pext, VEX_GPR, G, E, NONE, 0),
+	OP(pdep, VEX_GPR, G, E, NONE, 0),
+};
+
+static const struct emul_opcode vex_f6[4] = {
+	UDM(NONE), UDM(NONE), UDM(NONE),
+	OP(mulx, VEX_GPR, G, E, NONE, 0),
+};
+
+static const struct emul_opcode vex_f7[4] = {
+	OP(bextr, VEX_GPR, G, E, NONE, 0),
+	OP(shiftx, VEX_GPR, G, E, NONE, 1),	/* SHLX */
+	OP(shiftx, VEX_GPR, G, E, NONE, 2),	/* SARX */
+	OP(shiftx, VEX_GPR, G, E, NONE, 3),	/* SHRX */
+};
+
+static const struct emul_opcode vex_3f0[4] = {
+	UDM(B), UDM(B), UDM(B),
+	OP(rorx, VEX_GPR | A_NOVVVV, G, E, B, 0),
+};
+
+const struct emul_opcode emul_vex1[256] = {
+	/* 00 to 6F */
+	EIGHT(EIGHT(NOX(M, NONE))),
+	EIGHT(FOUR(NOX(M, NONE))),
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* 70 */
+	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(0, NONE),			/* VZEROUPPER, VZEROALL */
+	EIGHT(NOX(M, NONE)),
+	/* 80 to BF */
+	EIGHT(EIGHT(NOX(M, NONE))),
+	/* C0 */
+	NOX(M, NONE), NOX(M, NONE), NOX(M, B), NOX(M, NONE),
+	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, NONE),
+	EIGHT(NOX(M, NONE)),
+	/* D0 to FF */
+	EIGHT(FOUR(NOX(M, NONE))),
+	EIGHT(TWICE(NOX(M, NONE))),
+};
+
+const struct emul_opcode emul_vex2[256] = {
+	/* 00 to EF */
+	EIGHT(FOUR(FOUR(NOX(M, NONE)))),
+	FOUR(FOUR(FOUR(NOX(M, NONE)))),
+	TWICE(EIGHT(TWICE(NOX(M, NONE)))),
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* F0 */
+	NOX(M, NONE), NOX(M, NONE),
+	SUB(vex_f2, A_GRP_PFX), SUB(vex_f3, A_GRP_PFX),
+	NOX(M, NONE), SUB(vex_f5, A_GRP_PFX),
+	SUB(vex_f6, A_GRP_PFX), SUB(vex_f7, A_GRP_PFX),
+	EIGHT(NOX(M, NONE)),
+};
+
+const struct emul_opcode emul_vex3[256] = {
+	/* 00 to EF */
+	EIGHT(FOUR(FOUR(NOX(M, B)))),
+	FOUR(FOUR(FOUR(NOX(M, B)))),
+	TWICE(EIGHT(TWICE(NOX(M, B)))),
+	EIGHT(TWICE(NOX(M, B))),
+	/* F0 */
+	SUB(vex_3f0, A_GRP_PFX),
+	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B),
+	NOX(M, B), EIGHT(NOX(M, B)),
+};
+
+/* EVEX and XOP without and with an immediate */
+const struct emul_opcode emul_vex_other = NOX(M, NONE);
+const struct emul_opcode emul_vex_imm = NOX(M, B);
