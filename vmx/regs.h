@@ -43,27 +43,27 @@ static __always_inline void vcpu_set_rip(struct vcpu *vcpu, u64 rip)
 static __always_inline u64 vcpu_rsp(struct vcpu *vcpu)
 {
 	if (!vmx_avail(vcpu, VREG_RSP)) {
-		vcpu->regs[REG_RSP] = vmcs_read(GUEST_RSP);
+		vcpu->regs[GPR_RSP] = vmcs_read(GUEST_RSP);
 		vmx_set_avail(vcpu, VREG_RSP);
 	}
-	return vcpu->regs[REG_RSP];
+	return vcpu->regs[GPR_RSP];
 }
 
 static __always_inline void vcpu_set_rsp(struct vcpu *vcpu, u64 rsp)
 {
-	vcpu->regs[REG_RSP] = rsp;
+	vcpu->regs[GPR_RSP] = rsp;
 	vmx_set_dirty(vcpu, VREG_RSP);
 }
 
 /* Any GPR by its encoding; RSP comes out of the VMCS when needed */
 static __always_inline u64 vcpu_gpr(struct vcpu *vcpu, enum gpr r)
 {
-	return r == REG_RSP ? vcpu_rsp(vcpu) : vcpu->regs[r];
+	return r == GPR_RSP ? vcpu_rsp(vcpu) : vcpu->regs[r];
 }
 
 static __always_inline void vcpu_set_gpr(struct vcpu *vcpu, enum gpr r, u64 v)
 {
-	if (r == REG_RSP)
+	if (r == GPR_RSP)
 		vcpu_set_rsp(vcpu, v);
 	else
 		vcpu->regs[r] = v;

@@ -50,6 +50,10 @@ void vmx_vcpu_put(struct vcpu *vcpu);
  */
 int vmx_enter(struct vcpu *vcpu);
 
+/* Is the guest in a state this VM's hardware cannot enter? Then emulate it. */
+bool vmx_needs_emulation(struct vcpu *vcpu);
+int vmx_emulate(struct vcpu *vcpu);
+
 /* What is left of an external interrupt, NMI or machine check; interrupts off */
 void vmx_handle_exit_irqoff(struct vcpu *vcpu);
 
@@ -67,6 +71,9 @@ void vmx_switch_to_host(struct vcpu *vcpu);
 
 /* ---- registers that have side effects in the VMCS ----------------------- */
 
+/* A segment register as the VMCS has it; ar in VMX format (SDM 3C table 25-2) */
+void vmx_read_seg(struct vcpu *vcpu, struct vmx_seg *s, enum seg_reg r);
+void vmx_write_seg(struct vcpu *vcpu, const struct vmx_seg *s, enum seg_reg r);
 /* The segment as the guest sees it (real mode through v86 is hidden here) */
 void vmx_get_segment(struct vcpu *vcpu, struct kvm_segment *s, enum seg_reg r);
 void vmx_set_segment(struct vcpu *vcpu, const struct kvm_segment *s, enum seg_reg r);
@@ -81,9 +88,8 @@ void vmx_update_cr0(struct vcpu *vcpu, u64 cr0);
 void vmx_update_cr4(struct vcpu *vcpu, u64 cr4);
 void vmx_update_efer(struct vcpu *vcpu, u64 efer);
 bool vmx_cr4_valid(struct vcpu *vcpu, u64 cr4);
+/* The DR7 the CPU is to have: the guest's, or the debugger's */
 void vmx_update_dr7(struct vcpu *vcpu, u64 dr7);
-/* Pull the guest's debug registers out of the CPU into vcpu->arch */
-void vmx_sync_drs(struct vcpu *vcpu);
 void vmx_update_exception_bitmap(struct vcpu *vcpu);
 void vmx_update_tsc(struct vcpu *vcpu);		/* arch.tsc_offset changed */
 void vmx_cpuid_changed(struct vcpu *vcpu);	/* MSR bitmap, secondary controls */
@@ -94,8 +100,6 @@ void vmx_cpuid_changed(struct vcpu *vcpu);	/* MSR bitmap, secondary controls */
  */
 int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value);
 int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
-/* Values of the IA32_VMX_* and other MSRs of GET_MSR_FEATURE_INDEX_LIST; -ENOENT */
-int vmx_get_feature_msr(u32 index, u64 *value);
 
 /* ---- events -------------------------------------------------------------- */
 
@@ -118,8 +122,6 @@ void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 /* KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS */
 u32 vmx_get_interrupt_shadow(struct vcpu *vcpu);
 void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow);
-/* TPR below this makes a masked interrupt deliverable; -1: no threshold */
-void vmx_update_cr8_intercept(struct vcpu *vcpu, int tpr, int irr);
 
 /**
  * vmx_skip_insn() - past the instruction that exited
@@ -128,6 +130,8 @@ void vmx_update_cr8_intercept(struct vcpu *vcpu, int tpr, int irr);
  * Return: RUN_RESUME, or RUN_EXIT_USER for a debugger's single step.
  */
 int vmx_skip_insn(struct vcpu *vcpu);
+/* The same after somebody else (the emulator) has set RIP */
+int vmx_skipped(struct vcpu *vcpu, u64 rflags);
 
 /* Dump of the VMCS to the log, rate limited, for entry failures */
 void vmx_dump(struct vcpu *vcpu);

@@ -12,11 +12,18 @@
 #include <linux/types.h>
 #include <linux/list.h>
 #include <linux/bits.h>
+#include <asm/vmx.h>
 
 enum vmx_reg {
 	VREG_RIP, VREG_RSP, VREG_RFLAGS, VREG_CR0, VREG_CR3, VREG_CR4,
 	VREG_EXIT_QUAL, VREG_INTR_INFO, VREG_INSN_LEN, VREG_PDPTES,
 	VREG_CPL,
+};
+
+struct vmx_seg {
+	u16 sel;
+	u32 limit, ar;			/* ar: VMX format, bit 16 is "unusable" */
+	u64 base;
 };
 
 /* One VMCS region and what its hardware copy currently holds */
@@ -36,6 +43,7 @@ struct vmcs {
 
 struct vmx_vcpu {
 	u32 avail, dirty;		/* [v] BIT(enum vmx_reg) */
+	u64 cr0_owned, cr4_owned;	/* [v] bits the guest changes without exit */
 	u64 rip;			/* [v] */
 	u64 rflags;			/* [v] as the VMCS has it */
 	u32 exit_reason;		/* [v] with the entry-failure bit 31 */
@@ -48,30 +56,27 @@ struct vmx_vcpu {
 	unsigned long entry_flags;	/* [v] see entry.S */
 
 	struct vmcs vmcs;
+	/* EFER on CPUs whose VMCS has no field for it (SDM 3C 25.8.2) */
+	struct vmx_msr_entry guest_efer, host_efer;	/* [v] */
 	void *msr_bitmap;		/* [I] one page */
 	u16 vpid;			/* [I] 0: none */
 
 	/* MSRs the guest has that the host's user space also uses */
-	u64 star, lstar, fmask, tsc_aux;	/* [v] guest's */
+	u64 star, lstar, cstar, fmask, tsc_aux;	/* [v] guest's */
 	u64 kernel_gs_base;		/* [v] guest's, while not loaded */
 	u64 host_kernel_gs_base;	/* [c] host's, while the guest's is loaded */
+	u16 host_ds, host_es, host_fs, host_gs, host_ldt;	/* [c] */
 	u64 spec_ctrl;			/* [v] guest's */
 	bool guest_state_loaded;	/* [c] host-only state has been put aside */
 	bool spec_ctrl_passthrough;	/* [v] the guest has written it */
 	bool emulation_required;	/* [v] state VMX cannot enter: emulate */
-	bool rmode;			/* [v] real mode through virtual-8086 */
-	bool nmi_window, irq_window;	/* [v] armed */
-	bool dr_loaded;			/* [v] the guest's DRs are in the CPU */
+	bool state_changed;		/* [v] emulation_required is to be worked out anew */
+	bool event_given;		/* [v] this entry delivers an event */
+	u32 soft_event, soft_error, soft_len; /* [v] for the emulator to deliver */
+	u64 host_debugctl;		/* [c] */
+	bool drs_active;		/* [v] a breakpoint is on in DR7 */
 	bool has_pml;			/* [I] */
 	void *pml;			/* [I] one page, 512 entries */
-
-	/* guest segments set aside while virtual-8086 stands in for real mode */
-	struct {
-		u16 sel;
-		u32 limit, ar;
-		u64 base;
-	} seg[8];			/* [v] enum seg_reg */
-	unsigned long rmode_rflags;	/* [v] */
 };
 
 #endif

@@ -6,8 +6,9 @@
 
 /* What vmx/ keeps in a VM */
 struct vmx_vm {
-	bool unrestricted;		/* [I] with the first vCPU: guests run in any mode */
-	bool tss_written;		/* [s] the real-mode TSS is in guest memory */
+	u64 id;			/* [I] never used twice */
+	bool unrestricted;	/* [I] with the first vCPU: guests run in any mode */
+	bool tss_written;	/* [s] the real-mode TSS is in guest memory */
 };
 
 #endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Control and debug registers: from the guest's values, the MMU kind's policy
+ * and what VMX demands to what the CPU really gets.
+ */
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include "vmx/private.h"
+#include "x86/x86.h"
+
+/* Does the CPU page while this guest runs? Without unrestricted guest: always */
+static bool hw_paging(struct vcpu *vcpu, u64 cr0)
+{
+	return !vcpu->vm->vmx.unrestricted || cr0 & X86_CR0_PG ||
+	       vmx_policy(vcpu)->cr0_forced & X86_CR0_PG;
+}
+
+/**
+ * vmx_update_cr0() - the guest's CR0 becomes @cr0
+ * @vcpu: the vCPU; EFER is updated by the caller when LMA changes
+ * @cr0: checked value
+ */
+void vmx_update_cr0(struct vcpu *vcpu, u64 cr0)
+{
+	const struct mmu_policy *policy = vmx_policy(vcpu);
+	struct vmx_vcpu *v = &vcpu->vmx;
+	u64 must = vmx_caps.cr0_fixed0;
+	u64 owned, hw;
+
+	/* SDM 3C 24.8: with unrestricted guest PE and PG may be 0 */
+	if (vcpu->vm->vmx.unrestricted)
+		must &= ~(X86_CR0_PE | X86_CR0_PG);
+	owned = policy->cr0_guest_owned & ~must & ~policy->cr0_forced;
+	hw = (cr0 | must | policy->cr0_forced) & vmx_caps.cr0_fixed1;
+
+	if (!vcpu->vm->vmx.unrestricted && !policy->cr3_exiting) {
+		/*
+		 * The CPU pages through the identity map while the guest
+		 * thinks it does not: CR3 is its own only with paging on.
+		 */
+		vmx_read_cr3(vcpu);
+		vmx_proc_bits(vcpu, CPU_BASED_CR3_LOAD_EXITING |
+				    CPU_BASED_CR3_STORE_EXITING,
+			      !(cr0 & X86_CR0_PG));
+	}
+
+	vcpu->arch.cr0 = cr0;
+	vmx_set_avail(vcpu, VREG_CR0);
+	v->avail &= ~BIT(VREG_CPL);
+	v->cr0_owned = owned;
+	vmcs_write(GUEST_CR0, hw);
+	vmcs_write(CR0_READ_SHADOW, cr0);
+	vmcs_write(CR0_GUEST_HOST_MASK, ~owned);
+	vmx_update_cr4(vcpu, vmx_read_cr4(vcpu));
+	vmx_update_exception_bitmap(vcpu);
+	vmx_check_emulation(vcpu);
+}
+
+bool vmx_cr4_valid(struct vcpu *vcpu, u64 cr4)
+{
+	/* nested VMX is not offered; the rest is CPUID's matter */
+	return !(cr4 & X86_CR4_VMXE) && !(cr4 & ~vmx_caps.cr4_fixed1);
+}
+
+void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
+{
+	const struct mmu_policy *policy = vmx_policy(vcpu);
+	struct vmx_vcpu *v = &vcpu->vmx;
+	u64 hw = cr4, owned = policy->cr4_guest_owned;
+
+	if (hw_paging(vcpu, vcpu->arch.cr0) && !(vcpu->arch.cr0 & X86_CR0_PG)) {
+		hw |= policy->cr4_no_paging_set;
+		hw &= ~policy->cr4_no_paging_clear;
+		owned &= ~(policy->cr4_no_paging_set | policy->cr4_no_paging_clear);
+	}
+	hw |= policy->cr4_forced | vmx_caps.cr4_fixed0;
+	hw &= vmx_caps.cr4_fixed1;
+	owned &= ~(policy->cr4_forced | vmx_caps.cr4_fixed0);
+	/* bits CPUID denies the guest must go on to fault */
+	owned &= ~vcpu->arch.cr4_reserved;
+
+	vcpu->arch.cr4 = cr4;
+	vmx_set_avail(vcpu, VREG_CR4);
+	v->cr4_owned = owned;
+	vmcs_write(GUEST_CR4, hw);
+	vmcs_write(CR4_READ_SHADOW, cr4);
+	vmcs_write(CR4_GUEST_HOST_MASK, ~owned);
+}
+
+void vmx_update_efer(struct vcpu *vcpu, u64 efer)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+	u64 hw = efer | vmx_policy(vcpu)->efer_forced;
+	u32 entry = v->vmcs.entry_ctls;
+
+	vcpu->arch.efer = efer;
+	if (efer & EFER_LMA)
+		entry |= VM_ENTRY_IA32E_MODE;
+	else
+		entry &= ~VM_ENTRY_IA32E_MODE;
+	/* SDM 3C 27.3.1.1: with CR0.PG set LME and LMA must agree */
+	if (hw_paging(vcpu, vcpu->arch.cr0)) {
+		hw &= ~EFER_LME;
+		if (efer & EFER_LMA)
+			hw |= EFER_LME;
+	}
+	if (vmx_caps.load_efer) {
+		vmx_set_entry_ctls(vcpu, entry | VM_ENTRY_LOAD_IA32_EFER);
+		vmcs_write(GUEST_IA32_EFER, hw);
+	} else {
+		/* LMA and LME follow from the entry control (SDM 3C 27.3.2.1) */
+		vmx_set_entry_ctls(vcpu, entry);
+		v->guest_efer.index = MSR_EFER;
+		v->guest_efer.value = hw;
+		v->host_efer.index = MSR_EFER;
+		rdmsrl(MSR_EFER, v->host_efer.value);
+		vmcs_write(VM_ENTRY_MSR_LOAD_ADDR, __pa(&v->guest_efer));
+		vmcs_write(VM_EXIT_MSR_LOAD_ADDR, __pa(&v->host_efer));
+		vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, 1);
+		vmcs_write(VM_EXIT_MSR_LOAD_COUNT, 1);
+	}
+	vmx_msr_update_intercepts(vcpu);
+	vmx_check_emulation(vcpu);
+}
+
+/* ---- debug registers --------------------------------------------------------- */
+
+void vmx_update_dr7(struct vcpu *vcpu, u64 dr7)
+{
+	vcpu->vmx.drs_active = dr7 & 0xff;	/* L0..G3, SDM 3B 18.2.4 */
+	vmcs_write(GUEST_DR7, dr7);
+}
+
+/*
+ * DR0 to DR3 and DR6 are always in memory, since MOV DR and #DB exit. They are
+ * in the CPU only while it runs a guest that has a breakpoint on.
+ */
+void vmx_load_drs(struct vcpu *vcpu)
+{
+	u64 *db = vcpu->arch.guest_debug & KVM_GUESTDBG_USE_HW_BP ?
+		  vcpu->arch.guest_debug_db : vcpu->arch.db;
+
+	set_debugreg(db[0], 0);
+	set_debugreg(db[1], 1);
+	set_debugreg(db[2], 2);
+	set_debugreg(db[3], 3);
+	/* DR6 bits accumulate: start clean, #DB exits report the new ones */
+	set_debugreg(DR6_RESERVED, 6);
+}
+
+/**
+ * vmx_update_exception_bitmap() - which exceptions of the guest exit
+ * @vcpu: the vCPU
+ *
+ * #MC because the host has to see it, #AC so that a guest cannot loop in its
+ * delivery without end, #DB likewise and for DR6, #UD to emulate what the
+ * vendor calls differently, #PF as the MMU kind wants.
+ */
+void vmx_update_exception_bitmap(struct vcpu *vcpu)
+{
+	u32 bitmap = BIT(MC_VECTOR) | BIT(AC_VECTOR) | BIT(DB_VECTOR);
+
+	if (vcpu->arch.guest_debug & (KVM_GUESTDBG_USE_SW_BP))
+		bitmap |= BIT(BP_VECTOR);
+	if (vmx_policy(vcpu)->pf_intercept)
+		bitmap |= BIT(PF_VECTOR);
+	if (bitmap == vcpu->vmx.vmcs.exception_bitmap)
+		return;
+	vcpu->vmx.vmcs.exception_bitmap = bitmap;
+	vmcs_write(EXCEPTION_BITMAP, bitmap);
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits that come of events rather than of an instruction the guest chose:
+ * exceptions, interrupts, windows, task switches, failed entries.
+ */
+#define pr_fmt(fmt) "kvm: " fmt
+
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include "core/run.h"
+#include "core/trace.h"
+#include "vmx/private.h"
+#include "x86/x86.h"
+
+static int page_fault(struct vcpu *vcpu, u32 error)
+{
+	struct mmu_fault f = {
+		.kind = MMU_FAULT_PF,
+		.error_code = error,
+		.gva_valid = true,
+		.gva = vmx_exit_qual(vcpu),
+		.access = (error & PFEC_W ? MMU_ACC_WRITE :
+			   error & PFEC_I ? MMU_ACC_EXEC : MMU_ACC_READ) |
+			  (error & PFEC_U ? MMU_ACC_USER : 0),
+	};
+
+	return run_mmu_fault(vcpu, &f);
+}
+
+static int debug_exit(struct vcpu *vcpu, u8 vector, u64 dr6)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->debug.arch.exception = vector;
+	run->debug.arch.pc = vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS);
+	run->debug.arch.dr6 = dr6 | DR6_RESERVED;
+	run->debug.arch.dr7 = vcpu->arch.dr7;
+	return RUN_EXIT_USER;
+}
+
+/* Exit qualification has DR6's bits in its layout (SDM 3C table 28-1) */
+static int debug_exception(struct vcpu *vcpu)
+{
+	u64 dr6 = vmx_exit_qual(vcpu);
+
+	if (vcpu->arch.guest_debug & (KVM_GUESTDBG_SINGLESTEP |
+				      KVM_GUESTDBG_USE_HW_BP))
+		return debug_exit(vcpu, DB_VECTOR, dr6);
+	x86_queue_exception_payload(vcpu, DB_VECTOR, dr6);
+	return RUN_RESUME;
+}
+
+int vmx_exit_exception(struct vcpu *vcpu)
+{
+	u32 info = vmx_intr_info(vcpu);
+	u8 vector = info & INTR_INFO_VECTOR_MASK;
+	u32 error = 0;
+
+	/* both went to the host with interrupts still off */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
+	    vector == MC_VECTOR)
+		return RUN_RESUME;
+
+	/*
+	 * A fault of IRET: it had unblocked NMIs already, and will run again
+	 * (SDM 3C 28.2.3)
+	 */
+	if (info & INTR_INFO_UNBLOCK_NMI && vector != DF_VECTOR &&
+	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
+		vmx_set_nmi_blocked(vcpu, true);
+
+	if (info & INTR_INFO_DELIVER_CODE_MASK)
+		error = vmcs_read(VM_EXIT_INTR_ERROR_CODE);
+
+	switch (vector) {
+	case PF_VECTOR:
+		return page_fault(vcpu, error);
+	case DB_VECTOR:
+		return debug_exception(vcpu);
+	case BP_VECTOR:
+		return debug_exit(vcpu, BP_VECTOR, 0);
+	}
+	if (info & INTR_INFO_DELIVER_CODE_MASK)
+		x86_queue_exception_error(vcpu, vector, error);
+	else
+		x86_queue_exception(vcpu, vector);
+	return RUN_RESUME;
+}
+
+/* It was taken when interrupts came on after the exit */
+int vmx_exit_external_interrupt(struct vcpu *vcpu)
+{
+	return RUN_RESUME;
+}
+
+int vmx_exit_triple_fault(struct vcpu *vcpu)
+{
+	vcpu_request(vcpu, REQ_TRIPLE_FAULT);
+	return RUN_RESUME;
+}
+
+int vmx_exit_irq_window(struct vcpu *vcpu)
+{
+	vmx_proc_bits(vcpu, CPU_BASED_INTR_WINDOW_EXITING, false);
+	vcpu->stats.irq_window++;
+	vcpu_request(vcpu, REQ_EVENT);
+	return RUN_RESUME;
+}
+
+int vmx_exit_nmi_window(struct vcpu *vcpu)
+{
+	vmx_proc_bits(vcpu, CPU_BASED_NMI_WINDOW_EXITING, false);
+	vcpu->stats.nmi_window++;
+	vcpu_request(vcpu, REQ_EVENT);
+	return RUN_RESUME;
+}
+
+int vmx_exit_mtf(struct vcpu *vcpu)
+{
+	return RUN_RESUME;
+}
+
+int vmx_exit_tpr(struct vcpu *vcpu)
+{
+	vcpu_request(vcpu, REQ_EVENT);
+	return RUN_RESUME;
+}
+
+int vmx_exit_preemption_timer(struct vcpu *vcpu)
+{
+	vcpu_request(vcpu, REQ_TIMER);
+	return RUN_RESUME;
+}
+
+/*
+ * SDM 3C table 28-2. The event that went through a task gate counts as
+ * delivered by the switch.
+ */
+int vmx_exit_task_switch(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+	unsigned int cause = (qual >> 30) & 3;
+	u32 idt = vcpu->vmx.idt_info;
+	bool has_error = false;
+	u32 error = 0, type;
+
+	if (cause == EMUL_TASK_GATE && idt & VECTORING_INFO_VALID_MASK) {
+		type = idt & VECTORING_INFO_TYPE_MASK;
+		if (idt & VECTORING_INFO_DELIVER_CODE_MASK) {
+			has_error = true;
+			error = vcpu->vmx.idt_error;
+		}
+		if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
+		    type == INTR_TYPE_PRIV_SW_EXCEPTION)
+			vcpu_set_rip(vcpu, vcpu_rip(vcpu) + vmx_insn_len(vcpu));
+		if (type == INTR_TYPE_NMI_INTR)
+			vmx_set_nmi_blocked(vcpu, true);
+		vcpu->arch.ev.exception.injected = false;
+		vcpu->arch.ev.irq.injected = false;
+		vcpu->arch.ev.nmi_injected = false;
+	} else if (cause != EMUL_TASK_GATE) {
+		vcpu_set_rip(vcpu, vcpu_rip(vcpu) + vmx_insn_len(vcpu));
+	}
+	return run_task_switch(vcpu, (u16)qual, cause, has_error, error);
+}
+
+/**
+ * vmx_exit_entry_failed() - the CPU refused to enter the guest
+ * @vcpu: the vCPU
+ *
+ * Either VMfail, with a VM-instruction error, or an exit with bit 31 set:
+ * KVM_EXIT_FAIL_ENTRY with the reason.
+ */
+int vmx_exit_entry_failed(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u32 reason = vcpu->vmx.exit_reason;
+
+	if (reason == (EXIT_REASON_MCE_DURING_VMENTRY |
+		       VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return RUN_RESUME;	/* the host has handled the machine check */
+	vmx_dump(vcpu);
+	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	run->fail_entry.hardware_entry_failure_reason =
+		reason == VMX_REASON_VMFAIL ? vcpu->vmx.entry_fail : reason;
+	run->fail_entry.cpu = vcpu->vmx.vmcs.cpu;
+	return RUN_EXIT_USER;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits of memory and port accesses.
+ */
+#include "core/run.h"
+#include "core/trace.h"
+#include "vmx/private.h"
+#include "x86/x86.h"
+
+/* Exit qualification of an I/O instruction: SDM 3C table 28-5 */
+#define IO_SIZE(q)	(((q) & 7) + 1)
+#define IO_IN		BIT(3)
+#define IO_STRING	BIT(4)
+#define IO_PORT(q)	((u16)((q) >> 16))
+
+int vmx_fast_io(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+
+	if (qual & IO_STRING || vcpu->arch.guest_debug)
+		return FAST_FULL;
+	return run_pio_fast(vcpu, qual & IO_IN, IO_PORT(qual), IO_SIZE(qual)) ?
+	       FAST_RESUME : FAST_FULL;
+}
+
+int vmx_exit_io(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+
+	if (qual & IO_STRING)
+		return run_emulate(vcpu, NULL);
+	return run_pio(vcpu, qual & IO_IN, IO_PORT(qual), IO_SIZE(qual));
+}
+
+/* SDM 3C table 28-7 */
+int vmx_exit_ept_violation(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+	struct mmu_fault f = {
+		.kind = MMU_FAULT_VIOLATION,
+		.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS),
+		.access = (qual & EPT_VIOLATION_ACC_READ ? MMU_ACC_READ : 0) |
+			  (qual & EPT_VIOLATION_ACC_WRITE ? MMU_ACC_WRITE : 0) |
+			  (qual & EPT_VIOLATION_ACC_INSTR ? MMU_ACC_EXEC : 0),
+		.gva_valid = qual & EPT_VIOLATION_GVA_IS_VALID,
+		.in_walk = !(qual & EPT_VIOLATION_GVA_TRANSLATED),
+		.present = qual & EPT_VIOLATION_RWX_MASK,
+	};
+
+	/* IRET had unblocked NMIs when its stack faulted (SDM 3C 28.2.3) */
+	if (unlikely(qual & INTR_INFO_UNBLOCK_NMI) &&
+	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
+		vmx_set_nmi_blocked(vcpu, true);
+	return run_mmu_fault(vcpu, &f);
+}
+
+int vmx_exit_ept_misconfig(struct vcpu *vcpu)
+{
+	struct mmu_fault f = {
+		.kind = MMU_FAULT_MISCONFIG,
+		.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS),
+	};
+
+	return run_mmu_fault(vcpu, &f);
+}
+
+/* The log is emptied at every exit to the outer loop; nothing is left to do */
+int vmx_exit_pml_full(struct vcpu *vcpu)
+{
+	if (unlikely(vmx_exit_qual(vcpu) & INTR_INFO_UNBLOCK_NMI) &&
+	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
+		vmx_set_nmi_blocked(vcpu, true);
+	return RUN_RESUME;
+}
+
+/* Move what the CPU logged to the dirty bitmaps; SDM 3C 29.3.6 */
+void vmx_flush_pml(struct vcpu *vcpu)
+{
+	mmu_op(vcpu->vm, sync_dirty, vcpu);
+}
+
+/* Instructions that exit but that nothing short of the emulator can do */
+int vmx_exit_emulate(struct vcpu *vcpu)
+{
+	return run_emulate(vcpu, NULL);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events into the guest: injection, taking back what an exit interrupted,
+ * blocking and windows.
+ *
+ *  J1. At most one event is in VM_ENTRY_INTR_INFO_FIELD; the CPU clears its
+ *      valid bit at the exit, so the field is never cleared by hand except when
+ *      an entry is cancelled.
+ *  J2. An event whose delivery an exit interrupted is in IDT_VECTORING_INFO.
+ *      vmx_take_back_event() puts it into arch.ev before any handler runs.
+ */
+#include "core/run.h"
+#include "core/trace.h"
+#include "vmx/private.h"
+#include "x86/x86.h"
+
+void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+	u32 type = info & INTR_INFO_INTR_TYPE_MASK;
+
+	vcpu->vmx.event_given = true;
+	if (unlikely(v->emulation_required)) {
+		/* VMX cannot deliver into real mode without unrestricted guest */
+		v->soft_event = (info & ~INTR_INFO_VALID_MASK) | INTR_INFO_VALID_MASK;
+		v->soft_error = error;
+		v->soft_len = insn_len;
+		return;
+	}
+	if (info & INTR_INFO_DELIVER_CODE_MASK)
+		vmcs_write(VM_ENTRY_EXCEPTION_ERROR_CODE, error);
+	if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
+	    type == INTR_TYPE_PRIV_SW_EXCEPTION)
+		vmcs_write(VM_ENTRY_INSTRUCTION_LEN, insn_len);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, info | INTR_INFO_VALID_MASK);
+}
+
+/* An event in VMX form back into arch.ev, to be injected by the next entry */
+static void requeue(struct vcpu *vcpu, u32 info, u32 error, u32 len)
+{
+	u8 vector = info & INTR_INFO_VECTOR_MASK;
+
+	switch (info & INTR_INFO_INTR_TYPE_MASK) {
+	case INTR_TYPE_NMI_INTR:
+		vcpu->arch.ev.nmi_injected = true;
+		/* its delivery set the blocking; injecting again wants it off */
+		vmx_set_nmi_blocked(vcpu, false);
+		break;
+	case INTR_TYPE_SOFT_EXCEPTION:
+	case INTR_TYPE_PRIV_SW_EXCEPTION:
+		vcpu->arch.ev.reinject_len = len;
+		fallthrough;
+	case INTR_TYPE_HARD_EXCEPTION:
+		x86_requeue_exception(vcpu, vector,
+				      info & INTR_INFO_DELIVER_CODE_MASK, error);
+		break;
+	case INTR_TYPE_SOFT_INTR:
+		vcpu->arch.ev.reinject_len = len;
+		fallthrough;
+	case INTR_TYPE_EXT_INTR:
+		vcpu->arch.ev.irq.injected = true;
+		vcpu->arch.ev.irq.vector = vector;
+		vcpu->arch.ev.irq.soft = (info & INTR_INFO_INTR_TYPE_MASK) ==
+					 INTR_TYPE_SOFT_INTR;
+		break;
+	}
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+/* What was given to the CPU has arrived, unless IDT vectoring says otherwise */
+static void clear_given(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	vcpu->vmx.event_given = false;
+	ev->exception.injected = false;
+	ev->irq.injected = false;
+	ev->nmi_injected = false;
+}
+
+/**
+ * vmx_take_back_event() - after the last exit of the fast loop
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off.
+ */
+void vmx_take_back_event(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+	u32 reason = v->exit_reason;
+	u32 info;
+
+	v->idt_info = 0;
+	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY)
+		return;		/* also VMfail: nothing was delivered */
+	if (v->event_given)
+		clear_given(vcpu);
+	if (reason >= vmx_nr_exits || !vmx_exits[reason].delivery)
+		return;
+	info = vmcs_read(IDT_VECTORING_INFO_FIELD);
+	if (likely(!(info & VECTORING_INFO_VALID_MASK)))
+		return;
+	v->idt_info = info;
+	if (info & VECTORING_INFO_DELIVER_CODE_MASK)
+		v->idt_error = vmcs_read(IDT_VECTORING_ERROR_CODE);
+	v->idt_len = vmx_insn_len(vcpu);
+	requeue(vcpu, info, v->idt_error, v->idt_len);
+}
+
+void vmx_cancel_injection(struct vcpu *vcpu)
+{
+	u32 info;
+
+	if (!vcpu->vmx.event_given)
+		return;
+	clear_given(vcpu);
+	if (vcpu->vmx.soft_event) {
+		info = vcpu->vmx.soft_event;
+		vcpu->vmx.soft_event = 0;
+		requeue(vcpu, info, vcpu->vmx.soft_error, vcpu->vmx.soft_len);
+		return;
+	}
+	info = vmcs_read(VM_ENTRY_INTR_INFO_FIELD);
+	if (!(info & INTR_INFO_VALID_MASK))
+		return;
+	requeue(vcpu, info, vmcs_read(VM_ENTRY_EXCEPTION_ERROR_CODE),
+		vmcs_read(VM_ENTRY_INSTRUCTION_LEN));
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+}
+
+/* ---- blocking (SDM 3C table 25-3) ------------------------------------------------ */
+
+bool vmx_irq_allowed(struct vcpu *vcpu)
+{
+	return vcpu_rflags(vcpu) & X86_EFLAGS_IF &&
+	       !(vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
+		 (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+}
+
+bool vmx_nmi_allowed(struct vcpu *vcpu)
+{
+	return !(vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
+		 (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS |
+		  GUEST_INTR_STATE_NMI));
+}
+
+void vmx_request_irq_window(struct vcpu *vcpu)
+{
+	vmx_proc_bits(vcpu, CPU_BASED_INTR_WINDOW_EXITING, true);
+}
+
+void vmx_request_nmi_window(struct vcpu *vcpu)
+{
+	/* opens when neither NMI, STI nor MOV SS blocks (SDM 3C 26.2) */
+	vmx_proc_bits(vcpu, CPU_BASED_NMI_WINDOW_EXITING, true);
+}
+
+bool vmx_nmi_blocked(struct vcpu *vcpu)
+{
+	return vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_NMI;
+}
+
+void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked)
+{
+	u32 intr = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
+
+	if (!!(intr & GUEST_INTR_STATE_NMI) == blocked)
+		return;
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, intr ^ GUEST_INTR_STATE_NMI);
+}
+
+u32 vmx_get_interrupt_shadow(struct vcpu *vcpu)
+{
+	u32 intr = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
+
+	return (intr & GUEST_INTR_STATE_STI ? KVM_X86_SHADOW_INT_STI : 0) |
+	       (intr & GUEST_INTR_STATE_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+}
+
+void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow)
+{
+	u32 old = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
+	u32 intr = old & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+
+	/* never both: SDM 3C 27.3.1.5 */
+	if (shadow & KVM_X86_SHADOW_INT_MOV_SS)
+		intr |= GUEST_INTR_STATE_MOV_SS;
+	else if (shadow & KVM_X86_SHADOW_INT_STI)
+		intr |= GUEST_INTR_STATE_STI;
+	if (intr != old)
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO, intr);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of vmx/ share with each other and nobody else */
+#ifndef VMX_PRIVATE_H
+#define VMX_PRIVATE_H
+
+#include <linux/types.h>
+#include "vmx/caps.h"
+#include "vmx/vmx.h"
+
+/* caps.c, cpu.c, vmcs.c: module life */
+int vmx_setup_caps(void);
+int vmx_setup_cpus(void);
+void vmx_unsetup_cpus(void);
+int vmx_setup_shared(void);
+void vmx_unsetup_shared(void);
+
+/* cpu.c: VMCSs on CPUs */
+bool vmcs_load(struct vmcs *vmcs);
+void vmcs_evict(struct vmcs *vmcs);
+
+/* vmcs.c: control fields, written only when they change */
+void vmx_set_pin(struct vcpu *vcpu, u32 value);
+void vmx_set_proc(struct vcpu *vcpu, u32 value);
+void vmx_set_proc2(struct vcpu *vcpu, u32 value);
+void vmx_set_entry_ctls(struct vcpu *vcpu, u32 value);
+void vmx_set_exit_ctls(struct vcpu *vcpu, u32 value);
+
+static inline void vmx_proc_bits(struct vcpu *vcpu, u32 bits, bool on)
+{
+	u32 proc = vcpu->vmx.vmcs.proc;
+
+	vmx_set_proc(vcpu, on ? proc | bits : proc & ~bits);
+}
+
+static inline void vmx_proc2_bits(struct vcpu *vcpu, u32 bits, bool on)
+{
+	u32 proc2 = vcpu->vmx.vmcs.proc2;
+
+	vmx_set_proc2(vcpu, on ? proc2 | bits : proc2 & ~bits);
+}
+
+static inline const struct mmu_policy *vmx_policy(const struct vcpu *vcpu)
+{
+	return vcpu->vm->mmu.kind->policy;
+}
+
+/* segment.c: VMCS fields of a segment register; the encodings are regular */
+#define GUEST_SEG_SELECTOR(r)	(vmx_seg_field[r])
+#define GUEST_SEG_LIMIT(r)	(vmx_seg_field[r] + 0x4000)
+#define GUEST_SEG_AR(r)		(vmx_seg_field[r] + 0x4014)
+#define GUEST_SEG_BASE(r)	(0x6806 + (vmx_seg_field[r] - GUEST_ES_SELECTOR))
+extern const u16 vmx_seg_field[NR_SEGS];
+
+/* enterable.c */
+bool vmx_guest_state_enterable(struct vcpu *vcpu);
+void vmx_check_emulation(struct vcpu *vcpu);
+
+/* cr.c */
+void vmx_load_drs(struct vcpu *vcpu);
+
+/* msr.c */
+int vmx_msr_vcpu_init(struct vcpu *vcpu);
+void vmx_msr_update_intercepts(struct vcpu *vcpu);
+void vmx_msr_load_guest(struct vcpu *vcpu);
+void vmx_msr_cpu_off(void);
+int vmx_msr_setup(void);
+void vmx_msr_unsetup(void);
+
+/* host.c */
+void vmx_host_state_init(struct vcpu *vcpu);
+void vmx_host_state_cpu(struct vcpu *vcpu, int cpu);
+void vmx_host_state_entry(struct vcpu *vcpu);
+
+/* mitigations.c */
+int vmx_mitigations_setup(void);
+void vmx_mitigations_unsetup(void);
+void vmx_mitigate_loop(void);
+void vmx_mitigate_entry(void);
+void vmx_mitigate_vcpu_load(struct vcpu *vcpu);
+extern unsigned long vmx_entry_flags;
+void vmx_spec_ctrl_to_guest(struct vcpu *vcpu);
+void vmx_spec_ctrl_to_host(struct vcpu *vcpu);
+
+/* entry.S */
+#define VMX_ENTRY_RESUME	(1u << 0)	/* VMRESUME rather than VMLAUNCH */
+#define VMX_ENTRY_VERW		(1u << 1)	/* clear CPU buffers first */
+#define VMX_ENTRY_SPEC_CTRL	(1u << 2)	/* guest's SPEC_CTRL differs */
+
+/**
+ * vmx_asm_enter() - VM entry, guest, VM exit
+ * @regs: vcpu->regs
+ * @flags: VMX_ENTRY_*
+ * @host_rsp: &vmcs->host_rsp, HOST_RSP as last written
+ * @vcpu: handed to vmx_spec_ctrl_to_host()
+ *
+ * Return: 0 after an exit, 1 when the instruction failed (VMfail or #UD).
+ */
+int vmx_asm_enter(u64 *regs, unsigned long flags, u64 *host_rsp,
+		  struct vcpu *vcpu);
+void vmx_asm_exit(void);
+
+/* exit_reason where there is no hardware exit to handle */
+#define VMX_REASON_VMFAIL	0xffffffffu	/* the entry instruction failed */
+#define VMX_REASON_NONE		0x0000ffffu	/* handled in the fast loop */
+
+/* inject.c */
+void vmx_take_back_event(struct vcpu *vcpu);
+
+/* run.c: what fast handlers return */
+enum fast_result {
+	FAST_RESUME,		/* all done, enter again */
+	FAST_FULL,		/* the full handler has to look at it */
+};
+
+/* exit.c */
+struct vmx_exit {
+	const char *name;
+	int (*fast)(struct vcpu *vcpu);	/* enum fast_result; interrupts off */
+	int (*full)(struct vcpu *vcpu);	/* enum run_result or -errno */
+	bool delivery;			/* may interrupt the delivery of an event */
+};
+
+extern const struct vmx_exit vmx_exits[];
+extern const unsigned int vmx_nr_exits;
+
+/* exit handlers by subject */
+int vmx_fast_cpuid(struct vcpu *vcpu);
+int vmx_fast_vmcall(struct vcpu *vcpu);
+int vmx_fast_rdmsr(struct vcpu *vcpu);
+int vmx_fast_wrmsr(struct vcpu *vcpu);
+int vmx_fast_io(struct vcpu *vcpu);
+
+int vmx_exit_exception(struct vcpu *vcpu);
+int vmx_exit_external_interrupt(struct vcpu *vcpu);
+int vmx_exit_triple_fault(struct vcpu *vcpu);
+int vmx_exit_irq_window(struct vcpu *vcpu);
+int vmx_exit_nmi_window(struct vcpu *vcpu);
+int vmx_exit_task_switch(struct vcpu *vcpu);
+int vmx_exit_entry_failed(struct vcpu *vcpu);
+int vmx_exit_mtf(struct vcpu *vcpu);
+int vmx_exit_tpr(struct vcpu *vcpu);
+int vmx_exit_preemption_timer(struct vcpu *vcpu);
+
+int vmx_exit_cpuid(struct vcpu *vcpu);
+int vmx_exit_hlt(struct vcpu *vcpu);
+int vmx_exit_invlpg(struct vcpu *vcpu);
+int vmx_exit_invpcid(struct vcpu *vcpu);
+int vmx_exit_rdpmc(struct vcpu *vcpu);
+int vmx_exit_rdtsc(struct vcpu *vcpu);
+int vmx_exit_rdtscp(struct vcpu *vcpu);
+int vmx_exit_vmcall(struct vcpu *vcpu);
+int vmx_exit_ud(struct vcpu *vcpu);
+int vmx_exit_rdmsr(struct vcpu *vcpu);
+int vmx_exit_wrmsr(struct vcpu *vcpu);
+int vmx_exit_mwait(struct vcpu *vcpu);
+int vmx_exit_monitor(struct vcpu *vcpu);
+int vmx_exit_pause(struct vcpu *vcpu);
+int vmx_exit_wbinvd(struct vcpu *vcpu);
+int vmx_exit_xsetbv(struct vcpu *vcpu);
+int vmx_exit_emulate(struct vcpu *vcpu);
+int vmx_exit_unexpected(struct vcpu *vcpu);
+
+int vmx_exit_cr(struct vcpu *vcpu);
+int vmx_exit_dr(struct vcpu *vcpu);
+int vmx_exit_io(struct vcpu *vcpu);
+int vmx_exit_ept_violation(struct vcpu *vcpu);
+int vmx_exit_ept_misconfig(struct vcpu *vcpu);
+int vmx_exit_pml_full(struct vcpu *vcpu);
+void vmx_flush_pml(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The register cache's slow parts, and advancing RIP.
+ */
+#define pr_fmt(fmt) "kvm: " fmt
+
+#include <linux/moduleparam.h>
+#include <linux/reboot.h>
+#include <linux/sysfs.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include "vmx/private.h"
+#include "x86/x86.h"
+
+DEFINE_PER_CPU(struct vmcs_counts, vmcs_counts);
+DEFINE_STATIC_KEY_FALSE(vmcs_count_key);
+
+static int set_vmcs_count(const char *val, const struct kernel_param *kp)
+{
+	bool on;
+	int err = kstrtobool(val, &on);
+
+	if (err)
+		return err;
+	if (on)
+		static_branch_enable(&vmcs_count_key);
+	else
+		static_branch_disable(&vmcs_count_key);
+	return 0;
+}
+
+static int get_vmcs_count(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%c\n", static_key_enabled(&vmcs_count_key) ? 'Y' : 'N');
+}
+
+static const struct kernel_param_ops vmcs_count_ops = {
+	.set = set_vmcs_count,
+	.get = get_vmcs_count,
+};
+module_param_cb(vmcs_count, &vmcs_count_ops, NULL, 0644);
+MODULE_PARM_DESC(vmcs_count, "count VMREADs and VMWRITEs into the vCPU statistics");
+
+/* A VMX instruction failed: a defect of ours, unless VMX went off in a reboot */
+noinline void vmx_insn_failed(const char *insn, unsigned long operand)
+{
+	if (system_state > SYSTEM_RUNNING || !(__read_cr4() & X86_CR4_VMXE))
+		return;
+	WARN_ONCE(1, "kvm: %s of %#lx failed, VM-instruction error %llu\n",
+		  insn, operand,
+		  operand == VM_INSTRUCTION_ERROR ? 0 : vmcs_read(VM_INSTRUCTION_ERROR));
+}
+
+u64 vcpu_rflags(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+
+	if (!vmx_avail(vcpu, VREG_RFLAGS)) {
+		v->rflags = vmcs_read(GUEST_RFLAGS);
+		vmx_set_avail(vcpu, VREG_RFLAGS);
+	}
+	return v->rflags;
+}
+
+void vcpu_set_rflags(struct vcpu *vcpu, u64 rflags)
+{
+	rflags |= X86_EFLAGS_FIXED;
+	/* VM changes what CPL means and what segments VMX accepts */
+	if (unlikely((rflags ^ vcpu_rflags(vcpu)) & X86_EFLAGS_VM)) {
+		vcpu->vmx.rflags = rflags;
+		vmx_set_dirty(vcpu, VREG_RFLAGS);
+		vcpu->vmx.avail &= ~BIT(VREG_CPL);
+		vmx_check_emulation(vcpu);
+		return;
+	}
+	vcpu->vmx.rflags = rflags;
+	vmx_set_dirty(vcpu, VREG_RFLAGS);
+}
+
+int vcpu_cpl(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+
+	if (vmx_avail(vcpu, VREG_CPL))
+		return v->cpl;
+	if (!x86_protected(vcpu))
+		v->cpl = 0;
+	else if (!x86_long_mode(vcpu) && vcpu_rflags(vcpu) & X86_EFLAGS_VM)
+		v->cpl = 3;
+	else
+		v->cpl = VMX_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
+	vmx_set_avail(vcpu, VREG_CPL);
+	return v->cpl;
+}
+
+bool vcpu_64bit(struct vcpu *vcpu)
+{
+	return x86_long_mode(vcpu) && vmcs_read(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
+}
+
+/* A trap the guest is to take after the instruction just emulated */
+static int raise_single_step(struct vcpu *vcpu)
+{
+	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP) {
+		struct kvm_run *run = vcpu->run;
+
+		run->exit_reason = KVM_EXIT_DEBUG;
+		run->debug.arch.exception = DB_VECTOR;
+		run->debug.arch.pc = vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS);
+		run->debug.arch.dr6 = DR6_BS | DR6_RESERVED;
+		run->debug.arch.dr7 = vcpu->arch.dr7;
+		return RUN_EXIT_USER;
+	}
+	x86_queue_exception_payload(vcpu, DB_VECTOR, DR6_BS);
+	return RUN_RESUME;
+}
+
+/**
+ * vmx_skipped() - RIP was moved past an instruction: its other effects
+ * @vcpu: the vCPU
+ * @rflags: RFLAGS as they were before the instruction
+ *
+ * Ends STI and MOV-SS blocking (SDM 3A 6.8.3) and traps if TF was set.
+ * Return: RUN_RESUME or RUN_EXIT_USER.
+ */
+int vmx_skipped(struct vcpu *vcpu, u64 rflags)
+{
+	u32 intr = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
+
+	if (unlikely(intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
+			   intr & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	if (unlikely(rflags & X86_EFLAGS_TF))
+		return raise_single_step(vcpu);
+	return RUN_RESUME;
+}
+
+int vmx_skip_insn(struct vcpu *vcpu)
+{
+	u64 rip = vcpu_rip(vcpu);
+	u64 next = rip + vmx_insn_len(vcpu);
+
+	/*
+	 * Only a 64-bit RIP carries across 4 GiB. CS is looked at in the one
+	 * case where it matters.
+	 */
+	if (unlikely((rip ^ next) >> 32) && !vcpu_64bit(vcpu))
+		next = (u32)next;
+	vcpu_set_rip(vcpu, next);
+	return vmx_skipped(vcpu, vcpu_rflags(vcpu));
+}
+
+u64 vmx_read_cr0(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_CR0)) {
+		u64 owned = vcpu->vmx.cr0_owned;
+
+		if (owned)
+			vcpu->arch.cr0 = (vcpu->arch.cr0 & ~owned) |
+					 (vmcs_read(GUEST_CR0) & owned);
+		vmx_set_avail(vcpu, VREG_CR0);
+	}
+	return vcpu->arch.cr0;
+}
+
+u64 vmx_read_cr4(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_CR4)) {
+		u64 owned = vcpu->vmx.cr4_owned;
+
+		if (owned)
+			vcpu->arch.cr4 = (vcpu->arch.cr4 & ~owned) |
+					 (vmcs_read(GUEST_CR4) & owned);
+		vmx_set_avail(vcpu, VREG_CR4);
+	}
+	return vcpu->arch.cr4;
+}
+
+u64 vmx_read_cr3(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_CR3)) {
+		/* while CR3 loads exit, arch.cr3 is kept by x86_set_cr3() */
+		if (!(vcpu->vmx.vmcs.proc & CPU_BASED_CR3_LOAD_EXITING))
+			vcpu->arch.cr3 = vmcs_read(GUEST_CR3);
+		vmx_set_avail(vcpu, VREG_CR3);
+	}
+	return vcpu->arch.cr3;
+}
+
+void vmx_read_pdptes(struct vcpu *vcpu)
+{
+	int i;
+
+	if (!vmx_policy(vcpu)->hw_pdptes || vmx_avail(vcpu, VREG_PDPTES))
+		return;
+	for (i = 0; i < 4; i++)
+		vcpu->arch.pdpte[i] = vmcs_read(GUEST_PDPTR0 + 2 * i);
+	vmx_set_avail(vcpu, VREG_PDPTES);
+}

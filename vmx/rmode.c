@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest states that this VM's hardware cannot enter.
+ *
+ * Without unrestricted guest VMX enters only protected mode with paging, and
+ * segments as SDM 3C 27.3.1.2 wants them. Anything else runs in the emulator,
+ * instruction by instruction, until the state is one that can be entered.
+ */
+#include "core/run.h"
+#include "vmx/private.h"
+#include "x86/x86.h"
+
+static bool usable(const struct vmx_seg *s)
+{
+	return !(s->ar & VMX_AR_UNUSABLE_MASK);
+}
+
+static unsigned int rpl(const struct vmx_seg *s)
+{
+	return s->sel & 3;
+}
+
+static unsigned int type_of(const struct vmx_seg *s)
+{
+	return s->ar & VMX_AR_TYPE_MASK;
+}
+
+/* Limit and granularity must agree */
+static bool limit_ok(const struct vmx_seg *s)
+{
+	if ((s->limit & 0xfff) != 0xfff && s->ar & VMX_AR_G_MASK)
+		return false;
+	return !(s->limit & 0xfff00000) || s->ar & VMX_AR_G_MASK;
+}
+
+static bool code_ok(const struct vmx_seg *cs, const struct vmx_seg *ss)
+{
+	unsigned int dpl = VMX_AR_DPL(cs->ar), ss_dpl = VMX_AR_DPL(ss->ar);
+
+	if (!usable(cs) || !(cs->ar & VMX_AR_S_MASK) || !(cs->ar & VMX_AR_P_MASK) ||
+	    cs->ar & VMX_AR_RESERVD_MASK || !limit_ok(cs))
+		return false;
+	switch (type_of(cs)) {
+	case 9: case 11:	/* non-conforming */
+		return dpl == ss_dpl && dpl == rpl(cs);
+	case 13: case 15:	/* conforming */
+		return dpl <= ss_dpl;
+	}
+	return false;
+}
+
+static bool stack_ok(const struct vmx_seg *ss, const struct vmx_seg *cs)
+{
+	if (VMX_AR_DPL(ss->ar) != rpl(ss) || rpl(ss) != rpl(cs))
+		return false;
+	if (!usable(ss))
+		return true;
+	return (type_of(ss) == 3 || type_of(ss) == 7) && ss->ar & VMX_AR_S_MASK &&
+	       ss->ar & VMX_AR_P_MASK && !(ss->ar & VMX_AR_RESERVD_MASK) &&
+	       limit_ok(ss);
+}
+
+static bool data_ok(const struct vmx_seg *s)
+{
+	if (!usable(s))
+		return true;
+	if (!(s->ar & VMX_AR_S_MASK) || !(s->ar & VMX_AR_P_MASK) ||
+	    s->ar & VMX_AR_RESERVD_MASK || !limit_ok(s) ||
+	    !(s->ar & VMX_AR_TYPE_ACCESSES_MASK))
+		return false;
+	if (s->ar & VMX_AR_TYPE_CODE_MASK && !(s->ar & VMX_AR_TYPE_READABLE_MASK))
+		return false;
+	/* conforming code may be loaded with any RPL */
+	return type_of(s) >= 12 || VMX_AR_DPL(s->ar) >= rpl(s);
+}
+
+static bool tr_ok(const struct vmx_seg *tr, bool ia32e)
+{
+	if (!usable(tr) || tr->sel & 4 || tr->ar & VMX_AR_S_MASK ||
+	    !(tr->ar & VMX_AR_P_MASK) || tr->ar & VMX_AR_RESERVD_MASK ||
+	    !limit_ok(tr))
+		return false;
+	return type_of(tr) == VMX_AR_TYPE_BUSY_32_TSS ||
+	       (!ia32e && type_of(tr) == VMX_AR_TYPE_BUSY_16_TSS);
+}
+
+static bool ldtr_ok(const struct vmx_seg *l)
+{
+	if (!usable(l))
+		return true;
+	return !(l->sel & 4) && type_of(l) == VMX_AR_TYPE_LDT &&
+	       !(l->ar & VMX_AR_S_MASK) && l->ar & VMX_AR_P_MASK &&
+	       !(l->ar & VMX_AR_RESERVD_MASK) && limit_ok(l);
+}
+
+/* Virtual-8086 segments (SDM 3C 27.3.1.2) */
+static bool v86_ok(const struct vmx_seg *s)
+{
+	return s->base == (u64)s->sel << 4 && s->limit == 0xffff && s->ar == 0xf3;
+}
+
+/**
+ * vmx_guest_state_enterable() - would VM entry accept the guest's segments?
+ * @vcpu: the vCPU, without unrestricted guest
+ */
+bool vmx_guest_state_enterable(struct vcpu *vcpu)
+{
+	struct vmx_seg s[NR_SEGS];
+	bool v86;
+	int i;
+
+	if (!x86_protected(vcpu))
+		return false;
+	for (i = 0; i < NR_SEGS; i++)
+		vmx_read_seg(vcpu, &s[i], i);
+	v86 = vcpu_rflags(vcpu) & X86_EFLAGS_VM && !x86_long_mode(vcpu);
+	for (i = SEG_ES; i <= SEG_GS; i++) {
+		if (v86) {
+			if (!v86_ok(&s[i]))
+				return false;
+		} else if (i != SEG_CS && i != SEG_SS && !data_ok(&s[i])) {
+			return false;
+		}
+	}
+	if (!v86 && (!code_ok(&s[SEG_CS], &s[SEG_SS]) ||
+		     !stack_ok(&s[SEG_SS], &s[SEG_CS])))
+		return false;
+	return tr_ok(&s[SEG_TR], x86_long_mode(vcpu)) && ldtr_ok(&s[SEG_LDTR]);
+}
+
+/**
+ * vmx_check_emulation() - segments or mode changed: who runs the guest now?
+ * @vcpu: the vCPU
+ *
+ * With unrestricted guest the CPU enters every state that an instruction can
+ * reach; what only a VMM can set up fails the entry.
+ *
+ * Without it the answer is worked out before the next entry, when the last of
+ * several changes has been made.
+ */
+void vmx_check_emulation(struct vcpu *vcpu)
+{
+	if (!vcpu->vm->vmx.unrestricted)
+		vcpu->vmx.state_changed = true;
+}
+
+/**
+ * vmx_needs_emulation() - is the next instruction the emulator's?
+ * @vcpu: the vCPU
+ */
+bool vmx_needs_emulation(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+
+	if (v->state_changed) {
+		v->state_changed = false;
+		v->emulation_required = !vmx_guest_state_enterable(vcpu);
+	}
+	return v->emulation_required;
+}
+
+/* Instructions in one go before the run loop looks at signals and events */
+#define EMULATE_BATCH	128
+
+/**
+ * vmx_emulate() - run the guest in the emulator for a while
+ * @vcpu: the vCPU; vmx_needs_emulation() said yes
+ *
+ * Delivers the event that vmx_inject() was given, if any.
+ * Return: enum run_result or -errno.
+ */
+int vmx_emulate(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+	int i, ret;
+
+	if (v->soft_event) {
+		u32 info = v->soft_event;
+
+		v->soft_event = 0;
+		v->event_given = false;
+		vcpu->arch.ev.exception.injected = false;
+		vcpu->arch.ev.irq.injected = false;
+		vcpu->arch.ev.nmi_injected = false;
+		ret = run_deliver(vcpu, info, v->soft_error, v->soft_len);
+		if (ret != RUN_RESUME)
+			return ret;
+	}
+	for (i = 0; i < EMULATE_BATCH && vmx_needs_emulation(vcpu); i++) {
+		if (READ_ONCE(vcpu->requests) || signal_pending(current) ||
+		    need_resched())
+			break;
+		ret = run_emulate(vcpu, NULL);
+		if (ret != RUN_RESUME)
+			return ret;
+	}
+	return RUN_RESUME;
+}

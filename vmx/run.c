@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fast loop: enter the guest, and after an exit that its fast handler
+ * finishes enter again, with interrupts off all the time.
+ *
+ * What holds in the loop and is brought in order after it: the guest's CR2,
+ * XCR0, PKRU, breakpoints and SPEC_CTRL; counters that perf does not want to
+ * count guests. Nothing in the loop may fault, sleep or take a lock.
+ */
+#include <linux/context_tracking.h>
+#include <linux/entry-kvm.h>
+#include <linux/hw_breakpoint.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/perf_event.h>
+#include "core/compat.h"
+#include "core/trace.h"
+#include "vmx/private.h"
+#include "x86/x86.h"
+
+static __always_inline void write_regs(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+
+	if (v->dirty & BIT(VREG_RIP))
+		vmcs_write(GUEST_RIP, v->rip);
+	if (v->dirty & BIT(VREG_RSP))
+		vmcs_write(GUEST_RSP, vcpu->regs[GPR_RSP]);
+	if (v->dirty & BIT(VREG_RFLAGS))
+		vmcs_write(GUEST_RFLAGS, v->rflags);
+	v->dirty = 0;
+}
+
+/* Roots, and the invalidations that are due (mmu/mmu.h) */
+static noinline void load_mmu(struct vcpu *vcpu)
+{
+	struct mmu_hw_root root = { };
+	int i;
+
+	mmu_op(vcpu->vm, load, vcpu, &root);
+	vcpu->mmu.need_load = false;
+	vmcs_write(GUEST_CR3, root.cr3);
+	if (root.eptp && root.eptp != vcpu->mmu.root.eptp)
+		vmcs_write(EPT_POINTER, root.eptp);
+	if (vmx_policy(vcpu)->hw_pdptes && x86_paging(vcpu) && x86_pae(vcpu) &&
+	    !x86_long_mode(vcpu))
+		for (i = 0; i < 4; i++)
+			vmcs_write(GUEST_PDPTR0 + 2 * i, root.pdpte[i]);
+	vcpu->mmu.root = root;
+}
+
+/* perf's counters that must not run, or PEBS that must not write, in a guest */
+static int perf_to_guest(struct perf_guest_switch_msr **msrs)
+{
+	int i, n;
+
+	*msrs = compat_perf_guest_msrs(&n);
+	for (i = 0; i < n; i++)
+		if ((*msrs)[i].host != (*msrs)[i].guest)
+			wrmsrl((*msrs)[i].msr, (*msrs)[i].guest);
+	return n;
+}
+
+static void perf_to_host(struct perf_guest_switch_msr *msrs, int n)
+{
+	while (n--)
+		if (msrs[n].host != msrs[n].guest)
+			wrmsrl(msrs[n].msr, msrs[n].host);
+}
+
+static void trace_exit(struct vcpu *vcpu)
+{
+	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
+	u32 error = info & INTR_INFO_VALID_MASK &&
+		    info & INTR_INFO_DELIVER_CODE_MASK ?
+		    vmcs_read(VM_EXIT_INTR_ERROR_CODE) : 0;
+
+	trace_kvm_exit(vcpu->id, vcpu_rip(vcpu), vcpu->vmx.exit_reason,
+		       TRACE_ISA_VMX, vmx_exit_qual(vcpu),
+		       vmcs_read(IDT_VECTORING_INFO_FIELD), info, error,
+		       READ_ONCE(vcpu->requests));
+}
+
+/* The fast handler's verdict, or FAST_FULL where there is none */
+static __always_inline int fast_exit(struct vcpu *vcpu)
+{
+	u32 reason = vcpu->vmx.exit_reason;
+
+	if (unlikely(reason >= NR_EXIT_REASONS))
+		return FAST_FULL;
+	vcpu->stats.exits[reason]++;
+	if (reason >= vmx_nr_exits || !vmx_exits[reason].fast)
+		return FAST_FULL;
+	return vmx_exits[reason].fast(vcpu);
+}
+
+/* Something that only the outer loop can do? */
+static __always_inline bool must_leave(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending();
+}
+
+int vmx_enter(struct vcpu *vcpu)
+{
+	struct perf_guest_switch_msr *msrs;
+	struct vmx_vcpu *v = &vcpu->vmx;
+	unsigned long flags;
+	int nr_msrs, failed;
+
+	vmx_host_state_entry(vcpu);
+	if (read_cr2() != vcpu->arch.cr2)
+		write_cr2(vcpu->arch.cr2);
+	x86_load_guest_xcr0(vcpu);
+	if (unlikely(v->drs_active))
+		vmx_load_drs(vcpu);
+	nr_msrs = perf_to_guest(&msrs);
+	vmx_mitigate_loop();
+
+	for (;;) {
+		if (unlikely(vcpu->mmu.need_load))
+			load_mmu(vcpu);
+		if (v->dirty)
+			write_regs(vcpu);
+		TRACE_LAZY(kvm_entry, vcpu->id, vcpu_rip(vcpu), false);
+
+		flags = vmx_entry_flags;
+		if (likely(v->vmcs.launched))
+			flags |= VMX_ENTRY_RESUME;
+		if (unlikely(v->spec_ctrl_passthrough)) {
+			flags |= VMX_ENTRY_SPEC_CTRL;
+			vmx_spec_ctrl_to_guest(vcpu);
+		}
+		context_tracking_guest_enter();
+		failed = vmx_asm_enter(vcpu->regs, flags, &v->vmcs.host_rsp, vcpu);
+		context_tracking_guest_exit();
+
+		v->avail = 0;
+		if (unlikely(failed)) {
+			v->exit_reason = VMX_REASON_VMFAIL;
+			v->entry_fail = vmcs_read(VM_INSTRUCTION_ERROR);
+			break;
+		}
+		v->vmcs.launched = true;
+		v->exit_reason = vmcs_read(VM_EXIT_REASON);
+		if (trace_kvm_exit_enabled())
+			trace_exit(vcpu);
+		if (fast_exit(vcpu) != FAST_RESUME)
+			break;
+		vcpu->stats.fast_exits++;
+		if (unlikely(must_leave(vcpu))) {
+			v->exit_reason = VMX_REASON_NONE;
+			break;
+		}
+		vmx_mitigate_entry();
+	}
+
+	compat_guest_ran();
+	perf_to_host(msrs, nr_msrs);
+	/* a VM exit clears DR7 and DEBUGCTL (SDM 3C 28.5.1) */
+	if (unlikely(hw_breakpoint_active()))
+		hw_breakpoint_restore();
+	if (unlikely(v->host_debugctl))
+		update_debugctlmsr(v->host_debugctl);
+	x86_load_host_xcr0(vcpu);
+	vcpu->arch.cr2 = read_cr2();
+	vmx_take_back_event(vcpu);
+	return 0;
+}
+
+void vmx_handle_exit_irqoff(struct vcpu *vcpu)
+{
+	u32 reason = vcpu->vmx.exit_reason;
+	u32 info;
+
+	if (unlikely(reason == (EXIT_REASON_MCE_DURING_VMENTRY |
+				VMX_EXIT_REASONS_FAILED_VMENTRY) ||
+		     reason == EXIT_REASON_MCE_DURING_VMENTRY)) {
+		asm volatile("int $18");
+		return;
+	}
+	if (reason != EXIT_REASON_EXCEPTION_NMI)
+		return;
+	info = vmx_intr_info(vcpu);
+	/*
+	 * Raise them again through the host's IDT. NMIs stay blocked since the
+	 * exit: the IRET of the handler unblocks them.
+	 */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		asm volatile("int $2");
+	else if ((info & INTR_INFO_VECTOR_MASK) == MC_VECTOR)
+		asm volatile("int $18");
+}
