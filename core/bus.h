@@ -41,7 +41,7 @@ struct io_device {
 };
 
 /**
- * bus_register() - put a device on a bus
+ * io_bus_register() - put a device on a bus
  * @vm: the VM
  * @bus: &vm->pio_bus or &vm->mmio_bus
  * @addr: first address
@@ -52,11 +52,11 @@ struct io_device {
  * Return: 0, -ENOMEM, -ENOSPC where the bus is full (1000 ranges), -EINVAL
  * where the range wraps.
  */
-int bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
+int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
 		 struct io_device *dev);
 
 /**
- * bus_unregister() - take a device off a bus, all its ranges
+ * io_bus_unregister() - take a device off a bus, all its ranges
  * @vm: the VM
  * @bus: the bus
  * @dev: the device; not called any more when this returns. ops->destroy is
@@ -64,13 +64,13 @@ int bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
  *
  * Context: vm->lock held, may sleep. Return: 0 or -ENOENT.
  */
-int bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev);
+int io_bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev);
 
 /* Every device off the bus, ops->destroy called once for each. VM teardown only. */
-void bus_destroy(struct vm *vm, struct bus *bus);
+void io_bus_destroy(struct vm *vm, struct bus *bus);
 
 /**
- * bus_read() - ask the in-kernel devices
+ * io_bus_read() - ask the in-kernel devices
  * @vcpu: the vCPU that reads
  * @bus: the bus
  * @addr: address
@@ -79,11 +79,11 @@ void bus_destroy(struct vm *vm, struct bus *bus);
  *
  * Return: 0 when a device answered, -EOPNOTSUPP when user space has to.
  */
-int bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
+int io_bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
 	     void *data);
 
 /* The same for a write */
-int bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
+int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
 	      const void *data);
 
 #endif

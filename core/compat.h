@@ -9,6 +9,12 @@
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/jump_label.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/nospec-branch.h>
+#include <asm/perf_event.h>
 
 /* hrtimer_setup() came in 6.13, hrtimer_init() went later */
 static inline void
@@ -81,5 +87,48 @@ static inline int compat_follow_pte(struct vm_area_struct *vma,
 #else
 #define COMPAT_FOLL_NUMA	0
 #endif
+
+/* Does this host clear CPU buffers (VERW) where data crosses to a guest? */
+static inline bool compat_clear_cpu_buffers(void)
+{
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+	if (boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF_VM))
+		return true;
+#endif
+#ifdef X86_FEATURE_CLEAR_CPU_BUF
+	if (boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF))
+		return true;
+#endif
+	return false;
+}
+
+/*
+ * MSRs that perf wants changed while a guest runs. The second argument is
+ * mainline's virtual PMU of the vCPU; ours has none, which all zeroes say.
+ */
+static inline struct perf_guest_switch_msr *compat_perf_guest_msrs(int *nr)
+{
+	static u64 no_pmu[512];
+
+	return perf_guest_get_msrs(nr, no_pmu);
+}
+
+/*
+ * A guest ran on this CPU: what it did to the branch predictors must not
+ * reach user space (VMSCAPE).
+ */
+static inline void compat_guest_ran(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+/* Interrupt a CPU for nothing but the interruption */
+static inline void compat_send_reschedule(int cpu)
+{
+	smp_send_reschedule(cpu);
+}
 
 #endif

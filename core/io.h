@@ -1,36 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* I/O that waits for user space's answer */
+/*
+ * I/O that user space has to serve.
+ *
+ * A read stops the instruction until the answer is there. Writes are taken at
+ * once and queued here; KVM_RUN hands them out one by one, in order, before the
+ * guest or the emulator goes on.
+ */
 #ifndef CORE_IO_H
 #define CORE_IO_H
 
 #include <linux/types.h>
 
-/* What KVM_RUN has to finish before it enters the guest again */
 enum io_pending {
 	IO_NONE,
-	IO_PIO_IN,		/* IN to RAX: data is in the pio page */
-	IO_PIO_OUT,		/* OUT: advance RIP now that it is done */
-	IO_EMULATE,		/* the emulator waits for its MMIO or PIO read */
-	IO_MMIO_MORE,		/* further fragments of an MMIO access to report */
-	IO_HYPERCALL,
-	IO_RDMSR, IO_WRMSR,	/* KVM_CAP_X86_USER_SPACE_MSR */
+	IO_PIO_IN,	/* IN: the answer goes to RAX, then RIP moves */
+	IO_PIO_OUT,	/* OUT: RIP moves when user space has seen it */
+	IO_EMUL_PIO,	/* string I/O under way in the emulator */
+	IO_EMUL_MMIO,	/* MMIO of the emulator */
+	IO_MSR_READ,	/* KVM_EXIT_X86_RDMSR */
+	IO_MSR_WRITE,	/* KVM_EXIT_X86_WRMSR */
+	IO_HYPERCALL,	/* KVM_EXIT_HYPERCALL: the answer goes to RAX */
 };
 
-#define IO_FRAGMENTS	2	/* one operand touches at most two pages */
+/* The widest register has 64 bytes, and MMIO exits carry 8 at most */
+#define IO_MAX_FRAGMENTS	8
+
+struct io_fragment {
+	gpa_t gpa;
+	u8 len;			/* 1 to 8 */
+	u8 data[8];
+};
 
 struct vcpu_io {
-	enum io_pending pending;	/* [v] */
-	u64 rip;			/* [v] where the instruction was (PIO) */
-	u8 size, count_shift;		/* [v] PIO */
-	u16 port;			/* [v] */
-	struct {
-		gpa_t gpa;
-		unsigned int len;
-		u8 data[16];
-	} mmio[IO_FRAGMENTS];		/* [v] */
-	u8 nr_mmio, cur_mmio;		/* [v] fragments, and the one under way */
-	u8 mmio_off;			/* [v] bytes of it already done, 8 at a time */
-	bool mmio_write;		/* [v] */
+	u8 pending;		/* [v] enum io_pending */
+	u8 size;		/* [v] port access: bytes of one item */
+	u16 port;		/* [v] */
+	u32 count;		/* [v] items */
+	bool in;		/* [v] */
+	u64 rip;		/* [v] linear address of IN or OUT */
+
+	bool emul_continue;	/* [v] the emulator waits for the answer */
+	bool reading;		/* [v] a fragment to read is at frags[nr - 1] */
+	u8 nr, cur;		/* [v] fragments, and the one user space has */
+	struct io_fragment frags[IO_MAX_FRAGMENTS];	/* [v] */
 };
+
+struct vcpu;
+
+/**
+ * io_complete() - KVM_RUN begins: take user space's answer
+ * @vcpu: the vCPU, loaded, vm->srcu held
+ *
+ * Return: RUN_RESUME when nothing is pending any more, RUN_EXIT_USER with the
+ * next request, or -errno.
+ */
+int io_complete(struct vcpu *vcpu);
+
+/* Hand the first queued fragment to user space. Return: RUN_EXIT_USER. */
+int io_exit_mmio(struct vcpu *vcpu);
 
 #endif

@@ -59,6 +59,46 @@ int run_halt(struct vcpu *vcpu);
 int run_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n,
 		       const u64 *data);
 
+/* RDMSR and WRMSR with all their ways out; RIP still at the instruction */
+int run_rdmsr(struct vcpu *vcpu);
+int run_wrmsr(struct vcpu *vcpu);
+
+/**
+ * run_task_switch() - emulate a hardware task switch
+ * @vcpu: the vCPU; RIP is where the old task will go on
+ * @sel: selector of the new TSS
+ * @cause: enum emul_task_cause
+ * @has_error: push @error in the new task
+ * @error: error code
+ */
+int run_task_switch(struct vcpu *vcpu, u16 sel, unsigned int cause,
+		    bool has_error, u32 error);
+
+/**
+ * run_deliver() - deliver an event through the guest's IDT by emulation
+ * @vcpu: the vCPU, in a mode into which VMX cannot inject
+ * @info: the event in VM-entry form (SDM 3C 25.8.3)
+ * @error: error code
+ * @insn_len: of a software event: RIP is moved past it first
+ */
+int run_deliver(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len);
+
+/**
+ * vcpu_read_gva(), vcpu_write_gva() - guest memory by linear address
+ * @vcpu: the vCPU
+ * @gva: linear address; the access may cross a page
+ * @data: buffer
+ * @len: bytes
+ * @access: MMU_ACC_*; MMU_ACC_WRITE is added by the write
+ * @e: filled with MMU_INJECT
+ *
+ * Return: MMU_RESUME done, MMU_EMULATE not memory there, MMU_INJECT, -errno.
+ */
+int vcpu_read_gva(struct vcpu *vcpu, gva_t gva, void *data, unsigned int len,
+		  u32 access, struct x86_exception *e);
+int vcpu_write_gva(struct vcpu *vcpu, gva_t gva, const void *data,
+		   unsigned int len, u32 access, struct x86_exception *e);
+
 /* A hypercall (VMCALL). RIP is advanced here. */
 int run_hypercall(struct vcpu *vcpu);
 

@@ -15,6 +15,7 @@ struct vcpu_stats {
 	u64 exits[NR_EXIT_REASONS];	/* by basic exit reason */
 	u64 exit_ns[NR_EXIT_REASONS];	/* host time in full handlers, module parameter exit_time */
 	u64 entries;
+	u64 outer_exits;		/* left the fast loop */
 	u64 fast_exits;			/* re-entered without leaving the fast loop */
 	u64 user_exits;			/* KVM_RUN returned to user space */
 	u64 signal_exits;

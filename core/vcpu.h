@@ -87,6 +87,10 @@ struct vcpu {
 	bool sigset_active;			/* [v] */
 
 	struct emul_ctx emul;			/* [v] emulator's decoded state */
+	u64 emul_rflags;			/* [v] RFLAGS before the instruction */
+	gfn_t emul_mmio_gfn;			/* [v] page the fault found to be no memory */
+#define NO_MMIO_GFN	(~(gfn_t)0)
+	bool emul_halted;			/* [v] the instruction was HLT */
 	struct vcpu_io io;			/* [v] I/O that waits for user space */
 	struct vcpu_stats stats;		/* [v] written; read torn-free elsewhere */
 	void *pio_page;				/* [I] page 1 of the mmap */

@@ -80,6 +80,9 @@ void vm_kill(struct vm *vm);
 #define vm_for_each_vcpu(vm, i, vcpu) \
 	xa_for_each(&(vm)->vcpus, i, vcpu)
 
+/* Call @fn for every VM, until it returns nonzero; may sleep */
+int vm_for_each(int (*fn)(struct vm *vm, void *data), void *data);
+
 /* vCPU by index; NULL where there is none. The index may come from user space. */
 struct vcpu *vm_vcpu(struct vm *vm, unsigned int index);
 

@@ -333,10 +333,10 @@ int ioapic_init(struct irqchip *chip)
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		io->rte[pin].mask = 1;
 	io->dev.ops = &ioapic_ops;
-	return bus_register(vm, &vm->mmio_bus, io->base, IOAPIC_LEN, &io->dev);
+	return io_bus_register(vm, &vm->mmio_bus, io->base, IOAPIC_LEN, &io->dev);
 }
 
 void ioapic_fini(struct irqchip *chip)
 {
-	bus_unregister(chip->vm, &chip->vm->mmio_bus, &chip->ioapic.dev);
+	io_bus_unregister(chip->vm, &chip->vm->mmio_bus, &chip->ioapic.dev);
 }

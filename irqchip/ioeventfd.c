@@ -85,7 +85,7 @@ static int add(struct vm *vm, struct ioeventfd *p)
 		if (collides(other, p))
 			return -EEXIST;
 	}
-	err = bus_register(vm, p->bus, p->addr, p->len, &p->dev);
+	err = io_bus_register(vm, p->bus, p->addr, p->len, &p->dev);
 	if (!err)
 		list_add_tail(&p->link, &ev->ioeventfds);
 	return err;
@@ -105,7 +105,7 @@ static int del(struct vm *vm, const struct ioeventfd *what)
 		    p->wildcard != what->wildcard ||
 		    (!p->wildcard && p->datamatch != what->datamatch))
 			continue;
-		bus_unregister(vm, p->bus, &p->dev);
+		io_bus_unregister(vm, p->bus, &p->dev);
 		list_del(&p->link);
 		ioeventfd_free(&p->dev);
 		return 0;

@@ -493,7 +493,7 @@ int pic_init(struct irqchip *chip)
 	pic->chip[SLAVE].elcr_mask = 0xde;
 	pic->dev.ops = &pic_ops;
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
-		err = bus_register(vm, &vm->pio_bus, ranges[i].port,
+		err = io_bus_register(vm, &vm->pio_bus, ranges[i].port,
 				   ranges[i].len, &pic->dev);
 		if (err) {
 			pic_fini(chip);
@@ -505,5 +505,5 @@ int pic_init(struct irqchip *chip)
 
 void pic_fini(struct irqchip *chip)
 {
-	bus_unregister(chip->vm, &chip->vm->pio_bus, &chip->pic.dev);
+	io_bus_unregister(chip->vm, &chip->vm->pio_bus, &chip->pic.dev);
 }

@@ -490,11 +490,11 @@ int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg)
 	pit->dev.ops = &pit_ops;
 	pit->port61.ops = &port61_ops;
 
-	err = bus_register(vm, &vm->pio_bus, 0x40, 4, &pit->dev);
+	err = io_bus_register(vm, &vm->pio_bus, 0x40, 4, &pit->dev);
 	if (err)
 		goto free;
 	if (cfg->flags & KVM_PIT_SPEAKER_DUMMY) {
-		err = bus_register(vm, &vm->pio_bus, PORT_61, 1, &pit->port61);
+		err = io_bus_register(vm, &vm->pio_bus, PORT_61, 1, &pit->port61);
 		if (err)
 			goto bus;
 	}
@@ -504,7 +504,7 @@ int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg)
 	return 0;
 
 bus:
-	bus_unregister(vm, &vm->pio_bus, &pit->dev);
+	io_bus_unregister(vm, &vm->pio_bus, &pit->dev);
 free:
 	kfree(pit);
 	return err;

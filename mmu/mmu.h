@@ -61,6 +61,7 @@ struct mmu_fault {
 	u32 error_code;		/* MMU_FAULT_PF: as the CPU pushed it */
 	bool gva_valid;
 	bool in_walk;		/* VIOLATION: the access was to a guest table */
+	bool present;		/* VIOLATION: some access is allowed there */
 	gva_t gva;
 	gpa_t gpa;		/* in for VIOLATION and MISCONFIG, out for PF */
 	struct x86_exception exception;	/* out with MMU_INJECT */

@@ -13,6 +13,10 @@
 #include "core/vcpu.h"
 #include "vmx/regs.h"
 
+/* DR6 bits (SDM 3B 18.2.3) */
+#define DR6_BD		BIT(13)		/* debug-register access with GD */
+#define DR6_BS		BIT(14)		/* single step */
+
 int x86_setup(void);		/* module load: what the host CPU offers guests */
 void x86_unsetup(void);
 int x86_vm_init(struct vm *vm);
@@ -89,6 +93,18 @@ void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 int x86_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host);
 int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
 
+/*
+ * MSRs that need neither a lock nor an exit to user space, for the fast loop:
+ * interrupts are off. False where the full handler has to do it.
+ */
+bool x86_fast_rdmsr(struct vcpu *vcpu, u32 index, u64 *value);
+bool x86_fast_wrmsr(struct vcpu *vcpu, u32 index, u64 value);
+
+/* ---- hypercalls (x86/hypercall.c) ----------------------------------------- */
+
+/* A hypercall from CPL 0; arguments in RBX, RCX, RDX, RSI. Result for RAX. */
+u64 x86_hypercall(struct vcpu *vcpu, u64 nr);
+
 /* ---- events (x86/events.c) ----------------------------------------------- */
 
 /*
@@ -126,6 +142,14 @@ bool x86_event_pending(struct vcpu *vcpu);
 
 void x86_fpu_load(struct vcpu *vcpu);		/* KVM_RUN begins */
 void x86_fpu_put(struct vcpu *vcpu);		/* KVM_RUN ends */
+/* The guest's FXSAVE image and vector registers, for the emulator */
+void x86_fpu_read(struct vcpu *vcpu, void *buf, unsigned int off, unsigned int len);
+void x86_fpu_write(struct vcpu *vcpu, const void *buf, unsigned int off,
+		   unsigned int len);
+void x86_vec_read(struct vcpu *vcpu, unsigned int reg, void *buf, unsigned int len);
+/* @zero_upper: the rest of the register becomes zero */
+void x86_vec_write(struct vcpu *vcpu, unsigned int reg, const void *buf,
+		   unsigned int len, bool zero_upper);
 void x86_load_guest_xcr0(struct vcpu *vcpu);	/* interrupts off */
 void x86_load_host_xcr0(struct vcpu *vcpu);	/* interrupts off */
 

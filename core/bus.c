@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The I/O buses: a sorted array of ranges, replaced as a whole under vm->lock
+ * and read under vm->srcu.
+ */
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include "core/bus.h"
+#include "core/vcpu.h"
+
+#define BUS_MAX_RANGES	1000
+
+struct bus_range {
+	u64 first, last;	/* inclusive */
+	bool any_len;		/* ioeventfd of length 0: only the address counts */
+	struct io_device *dev;
+};
+
+struct bus_table {
+	unsigned int nr;
+	struct bus_range ranges[];
+};
+
+static struct bus_table *table_locked(struct vm *vm, struct bus *bus)
+{
+	return rcu_dereference_protected(bus->table, lockdep_is_held(&vm->lock));
+}
+
+static void publish(struct vm *vm, struct bus *bus, struct bus_table *new,
+		    struct bus_table *old)
+{
+	rcu_assign_pointer(bus->table, new);
+	synchronize_srcu_expedited(&vm->srcu);
+	kfree(old);
+}
+
+int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
+		 struct io_device *dev)
+{
+	struct bus_table *old = table_locked(vm, bus), *new;
+	unsigned int nr = old ? old->nr : 0, at;
+	u64 last = len ? addr + len - 1 : addr;
+
+	if (last < addr)
+		return -EINVAL;
+	if (nr >= BUS_MAX_RANGES)
+		return -ENOSPC;
+	new = kmalloc(struct_size(new, ranges, nr + 1), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	/* by first address; equal ones in the order of registration */
+	for (at = 0; at < nr && old->ranges[at].first <= addr; at++)
+		;
+	if (at)
+		memcpy(new->ranges, old->ranges, at * sizeof(new->ranges[0]));
+	new->ranges[at] = (struct bus_range) {
+		.first = addr, .last = last, .any_len = !len, .dev = dev,
+	};
+	if (nr > at)
+		memcpy(new->ranges + at + 1, old->ranges + at,
+		       (nr - at) * sizeof(new->ranges[0]));
+	new->nr = nr + 1;
+	publish(vm, bus, new, old);
+	return 0;
+}
+
+int io_bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev)
+{
+	struct bus_table *old = table_locked(vm, bus), *new;
+	unsigned int i, left = 0;
+
+	for (i = 0; old && i < old->nr; i++)
+		left += old->ranges[i].dev != dev;
+	if (!old || left == old->nr)
+		return -ENOENT;
+	new = kmalloc(struct_size(new, ranges, left),
+		      GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	new->nr = 0;
+	for (i = 0; i < old->nr; i++)
+		if (old->ranges[i].dev != dev)
+			new->ranges[new->nr++] = old->ranges[i];
+	publish(vm, bus, new, old);
+	return 0;
+}
+
+void io_bus_destroy(struct vm *vm, struct bus *bus)
+{
+	struct bus_table *table = table_locked(vm, bus);
+	unsigned int i, j;
+
+	if (!table)
+		return;
+	RCU_INIT_POINTER(bus->table, NULL);
+	for (i = 0; i < table->nr; i++) {
+		struct io_device *dev = table->ranges[i].dev;
+
+		if (!dev)
+			continue;
+		/* a device may have several ranges: destroy it once */
+		for (j = i + 1; j < table->nr; j++)
+			if (table->ranges[j].dev == dev)
+				table->ranges[j].dev = NULL;
+		dev->ops->destroy(dev);
+	}
+	kfree(table);
+}
+
+/* The first range that could hold the address, by bisection */
+static unsigned int lower_bound(const struct bus_table *table, u64 addr)
+{
+	unsigned int lo = 0, hi = table->nr;
+
+	/* ranges starting above addr cannot hold it: find where they begin */
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (table->ranges[mid].first <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool holds(const struct bus_range *r, u64 addr, unsigned int len)
+{
+	return r->any_len ? addr == r->first :
+	       addr >= r->first && addr + len - 1 <= r->last;
+}
+
+typedef int (*bus_fn)(struct vcpu *vcpu, struct io_device *dev, u64 addr,
+		      unsigned int len, void *data);
+
+static int do_read(struct vcpu *vcpu, struct io_device *dev, u64 addr,
+		   unsigned int len, void *data)
+{
+	return dev->ops->read(vcpu, dev, addr, len, data);
+}
+
+static int do_write(struct vcpu *vcpu, struct io_device *dev, u64 addr,
+		    unsigned int len, void *data)
+{
+	return dev->ops->write(vcpu, dev, addr, len, data);
+}
+
+static __always_inline int bus_access(struct vcpu *vcpu, struct bus *bus,
+				      u64 addr, unsigned int len, void *data,
+				      bus_fn fn)
+{
+	const struct bus_table *table = srcu_dereference(bus->table,
+							 &vcpu->vm->srcu);
+	unsigned int i, end;
+
+	if (!table)
+		return -EOPNOTSUPP;
+	end = lower_bound(table, addr);
+	for (i = 0; i < end; i++) {
+		if (!holds(&table->ranges[i], addr, len))
+			continue;
+		if (fn(vcpu, table->ranges[i].dev, addr, len, data) == 0)
+			return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+int io_bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
+	     void *data)
+{
+	return bus_access(vcpu, bus, addr, len, data, do_read);
+}
+
+int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
+	      const void *data)
+{
+	return bus_access(vcpu, bus, addr, len, (void *)data, do_write);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The emulator's connection to the vCPU. Private to core/. */
+#ifndef CORE_EMUL_H
+#define CORE_EMUL_H
+
+#include "core/vcpu.h"
+
+void emul_glue_init(struct vcpu *vcpu);
+
+/* User space has answered: go on with the instruction. As run_emulate(). */
+int emul_resume(struct vcpu *vcpu);
+
+int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
+		u32 count);
+
+extern const struct emul_ops emul_glue_ops;
+
+#endif

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running the emulator: its context from the vCPU, its results back.
+ */
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include "core/emul.h"
+#include "core/run.h"
+#include "core/trace.h"
+#include "vmx/vmx.h"
+#include "x86/x86.h"
+
+/* The caller's part of the context (emulate/emulate.h) */
+static void prepare(struct vcpu *vcpu)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+	struct vmx_seg cs;
+
+	ctx->rip = vcpu_rip(vcpu);
+	ctx->rflags = vcpu_rflags(vcpu);
+	vcpu_rsp(vcpu);
+	ctx->dirty = 0;
+	ctx->shadow = EMUL_SHADOW_NONE;
+	ctx->stop = false;
+	ctx->insn_len = 0;
+	ctx->cpl = vcpu_cpl(vcpu);
+	if (!x86_protected(vcpu)) {
+		ctx->mode = EMUL_MODE_REAL;
+		ctx->code_size = 2;
+		return;
+	}
+	if (ctx->rflags & X86_EFLAGS_VM && !x86_long_mode(vcpu)) {
+		ctx->mode = EMUL_MODE_VM86;
+		ctx->code_size = 2;
+		return;
+	}
+	vmx_read_seg(vcpu, &cs, SEG_CS);
+	if (x86_long_mode(vcpu) && cs.ar & VMX_AR_L_MASK) {
+		ctx->mode = EMUL_MODE_LONG;
+		ctx->code_size = 8;
+		return;
+	}
+	ctx->mode = EMUL_MODE_PROT;
+	ctx->code_size = cs.ar & VMX_AR_DB_MASK ? 4 : 2;
+}
+
+static void write_back(struct vcpu *vcpu)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+
+	if (ctx->dirty & BIT(EMUL_RSP))
+		vcpu_set_rsp(vcpu, ctx->regs[EMUL_RSP]);
+	if (ctx->dirty & EMUL_DIRTY_RIP)
+		vcpu_set_rip(vcpu, ctx->rip);
+	if (ctx->dirty & EMUL_DIRTY_RFLAGS)
+		vcpu_set_rflags(vcpu, ctx->rflags);
+}
+
+static void trace_insn(struct vcpu *vcpu, u8 len, bool failed)
+{
+	static const u8 flags[] = {
+		[EMUL_MODE_REAL] = 0,
+		[EMUL_MODE_VM86] = TRACE_INSN_CR0_PE | TRACE_INSN_EFL_VM,
+		[EMUL_MODE_PROT] = TRACE_INSN_CR0_PE,
+		[EMUL_MODE_LONG] = TRACE_INSN_CR0_PE | TRACE_INSN_CS_L,
+	};
+	struct emul_ctx *ctx = &vcpu->emul;
+	u8 mode = flags[ctx->mode];
+
+	if (ctx->mode == EMUL_MODE_PROT && ctx->code_size == 4)
+		mode |= TRACE_INSN_CS_D;
+	trace_kvm_emulate_insn(vcpu_rip(vcpu), vmx_segment_base(vcpu, SEG_CS),
+			       ctx->insn, len, mode, failed);
+}
+
+/* The ABI's KVM_INTERNAL_ERROR_EMULATION: flags, and the bytes if there are any */
+static int emulation_failed(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct emul_ctx *ctx = &vcpu->emul;
+	u8 len = min_t(u8, ctx->insn_len, sizeof(run->emulation_failure.insn_bytes));
+
+	vcpu->stats.insn_emul_failed++;
+	trace_insn(vcpu, len, true);
+	/* user code cannot be allowed to end the VM */
+	if (vcpu_cpl(vcpu)) {
+		x86_queue_exception(vcpu, UD_VECTOR);
+		return RUN_RESUME;
+	}
+	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	run->emulation_failure.ndata = 1;
+	if (len) {
+		run->emulation_failure.ndata = 4;
+		run->emulation_failure.flags =
+			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+		run->emulation_failure.insn_size = len;
+		memset(run->emulation_failure.insn_bytes, 0x90,
+		       sizeof(run->emulation_failure.insn_bytes));
+		memcpy(run->emulation_failure.insn_bytes, ctx->insn, len);
+	}
+	return RUN_EXIT_USER;
+}
+
+/* The instruction (or an iteration of it) is over: what comes with that */
+static int completed(struct vcpu *vcpu)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+	int ret;
+
+	vcpu->stats.insn_emulated++;
+	ret = vmx_skipped(vcpu, vcpu->emul_rflags);
+	if (ctx->shadow == EMUL_SHADOW_STI)
+		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_STI);
+	else if (ctx->shadow == EMUL_SHADOW_MOV_SS)
+		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_MOV_SS);
+	if (unlikely(vcpu->emul_halted)) {
+		vcpu->emul_halted = false;
+		if (ret == RUN_RESUME)
+			ret = run_halt(vcpu);
+	}
+	return ret;
+}
+
+static int act_on(struct vcpu *vcpu, int result)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+	struct vcpu_io *io = &vcpu->io;
+	int ret = RUN_RESUME;
+
+	write_back(vcpu);
+	io->emul_continue = result == EMUL_IO;
+	switch (result) {
+	case EMUL_OK:
+		ret = completed(vcpu);
+		break;
+	case EMUL_YIELD:
+	case EMUL_RETRY:
+	case EMUL_IO:
+		break;
+	case EMUL_FAULT: {
+		const struct x86_exception e = {
+			.vector = ctx->fault.vector,
+			.has_error = ctx->fault.has_error,
+			.error = ctx->fault.error,
+			.address = ctx->fault.address,
+		};
+
+		x86_queue_fault(vcpu, &e);
+		break;
+	}
+	case EMUL_UNHANDLED:
+		ret = emulation_failed(vcpu);
+		break;
+	default:
+		WARN_ON_ONCE(result > 0);
+		return result < 0 ? result : -EIO;
+	}
+	/* what went to devices in user space has to be handed out first */
+	if (io->nr) {
+		io->cur = 0;
+		return io_exit_mmio(vcpu);
+	}
+	if (io->pending == IO_EMUL_PIO)
+		return RUN_EXIT_USER;
+	return ret;
+}
+
+/* MMIO in the middle of delivering an event: going on would lose the event */
+static bool event_under_way(struct vcpu *vcpu)
+{
+	const struct x86_events *ev = &vcpu->arch.ev;
+
+	return ev->exception.injected || ev->irq.injected || ev->nmi_injected;
+}
+
+int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
+{
+	int ret;
+
+	if (f && unlikely(event_under_way(vcpu))) {
+		const u64 data[] = { vcpu->vmx.idt_info, vcpu->vmx.exit_reason,
+				     vcpu->vmx.exit_qual, f->gpa };
+
+		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
+					  ARRAY_SIZE(data), data);
+	}
+	vcpu->emul_mmio_gfn = f && f->mmio ? f->gpa >> PAGE_SHIFT : NO_MMIO_GFN;
+	vcpu->io.nr = 0;
+	vcpu->io.reading = false;
+	prepare(vcpu);
+	vcpu->emul_rflags = vcpu->emul.rflags;
+	ret = emul_run(&vcpu->emul);
+	if (trace_kvm_emulate_insn_enabled())
+		trace_insn(vcpu, vcpu->emul.d.length, false);
+	return act_on(vcpu, ret);
+}
+
+int emul_resume(struct vcpu *vcpu)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+	struct vcpu_io *io = &vcpu->io;
+	bool reading = io->reading;
+
+	if (!io->emul_continue)
+		return RUN_RESUME;
+	if (reading)
+		memcpy(ctx->io_data, io->frags[io->nr - 1].data,
+		       min_t(unsigned int, ctx->io_len, 8));
+	else if (io->in && ctx->io_data && ctx->io_data != vcpu->pio_page)
+		memcpy(ctx->io_data, vcpu->pio_page,
+		       min_t(unsigned int, ctx->io_len, io->size * io->count));
+	io->nr = 0;
+	io->reading = false;
+	return act_on(vcpu, emul_continue(ctx));
+}
+
+int run_task_switch(struct vcpu *vcpu, u16 sel, unsigned int cause,
+		    bool has_error, u32 error)
+{
+	vcpu->io.nr = 0;
+	prepare(vcpu);
+	vcpu->emul_rflags = 0;
+	return act_on(vcpu, emul_task_switch(&vcpu->emul, sel, cause, has_error,
+					     error));
+}
+
+int run_deliver(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
+{
+	u32 type = info & INTR_INFO_INTR_TYPE_MASK;
+	enum emul_event event;
+
+	if (type == INTR_TYPE_EXT_INTR || type == INTR_TYPE_NMI_INTR)
+		event = EMUL_EVENT_HARDWARE;
+	else if (type == INTR_TYPE_HARD_EXCEPTION)
+		event = EMUL_EVENT_EXCEPTION;
+	else
+		event = EMUL_EVENT_SOFTWARE;
+	if (event == EMUL_EVENT_SOFTWARE)
+		vcpu_set_rip(vcpu, vcpu_rip(vcpu) + insn_len);
+	if (type == INTR_TYPE_NMI_INTR)
+		vmx_set_nmi_blocked(vcpu, true);
+	vcpu->io.nr = 0;
+	prepare(vcpu);
+	vcpu->emul_rflags = 0;
+	return act_on(vcpu, emul_interrupt(&vcpu->emul,
+					   info & INTR_INFO_VECTOR_MASK, event,
+					   info & INTR_INFO_DELIVER_CODE_MASK,
+					   error));
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Port I/O of single IN and OUT instructions, and taking user space's answers.
+ */
+#include "core/coalesced.h"
+#include "core/emul.h"
+#include "core/run.h"
+#include "core/trace.h"
+#include "vmx/vmx.h"
+#include "x86/x86.h"
+
+#define PIO_PAGE_OFFSET	PAGE_SIZE	/* of the vCPU's mmap */
+
+static u64 linear_rip(struct vcpu *vcpu)
+{
+	return vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS);
+}
+
+static void set_rax(struct vcpu *vcpu, const void *data, unsigned int size)
+{
+	u64 value = 0;
+
+	memcpy(&value, data, size);
+	/* a 32-bit result clears the upper half, smaller ones leave the rest */
+	if (size < 4)
+		value |= vcpu->regs[GPR_RAX] & ~((1ull << (8 * size)) - 1);
+	vcpu->regs[GPR_RAX] = value;
+}
+
+bool run_pio_fast(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
+{
+	return false;
+}
+
+/**
+ * io_exit_pio() - KVM_EXIT_IO
+ * @vcpu: the vCPU; for an OUT the data is in the pio page
+ * @in: direction
+ * @port: port
+ * @size: bytes of one item
+ * @count: items
+ *
+ * Return: RUN_EXIT_USER.
+ */
+int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
+		u32 count)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = count;
+	run->io.data_offset = PIO_PAGE_OFFSET;
+	vcpu->io.in = in;
+	vcpu->io.port = port;
+	vcpu->io.size = size;
+	vcpu->io.count = count;
+	vcpu->stats.pio_exits++;
+	return RUN_EXIT_USER;
+}
+
+int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
+{
+	u32 value = vcpu->regs[GPR_RAX];
+
+	if (in) {
+		value = 0;
+		if (!io_bus_read(vcpu, &vcpu->vm->pio_bus, port, size, &value)) {
+			trace_kvm_pio(TRACE_PIO_IN, port, size, 1, &value);
+			set_rax(vcpu, &value, size);
+			return vmx_skip_insn(vcpu);
+		}
+	} else {
+		trace_kvm_pio(TRACE_PIO_OUT, port, size, 1, &value);
+		if (!io_bus_write(vcpu, &vcpu->vm->pio_bus, port, size, &value) ||
+		    coalesced_write(vcpu, true, port, size, &value))
+			return vmx_skip_insn(vcpu);
+		memcpy(vcpu->pio_page, &value, size);
+	}
+	/* user space may look at RIP, move it, or save the vCPU meanwhile */
+	vcpu->io.rip = linear_rip(vcpu);
+	vmx_insn_len(vcpu);
+	vcpu->io.pending = in ? IO_PIO_IN : IO_PIO_OUT;
+	return io_exit_pio(vcpu, in, port, size, 1);
+}
+
+static int complete_pio(struct vcpu *vcpu, bool in)
+{
+	/* user space set another RIP: the instruction is none of ours any more */
+	if (linear_rip(vcpu) != vcpu->io.rip)
+		return RUN_RESUME;
+	if (in) {
+		u32 value = 0;
+
+		memcpy(&value, vcpu->pio_page, vcpu->io.size);
+		trace_kvm_pio(TRACE_PIO_IN, vcpu->io.port, vcpu->io.size, 1, &value);
+		set_rax(vcpu, &value, vcpu->io.size);
+	}
+	return vmx_skip_insn(vcpu);
+}
+
+int io_exit_mmio(struct vcpu *vcpu)
+{
+	struct vcpu_io *io = &vcpu->io;
+	struct io_fragment *f = &io->frags[io->cur];
+	struct kvm_run *run = vcpu->run;
+	bool write = !(io->reading && io->cur == io->nr - 1);
+
+	io->pending = IO_EMUL_MMIO;
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = f->gpa;
+	run->mmio.len = f->len;
+	run->mmio.is_write = write;
+	memset(run->mmio.data, 0, sizeof(run->mmio.data));
+	if (write)
+		memcpy(run->mmio.data, f->data, f->len);
+	vcpu->stats.mmio_exits++;
+	return RUN_EXIT_USER;
+}
+
+static int complete_mmio(struct vcpu *vcpu)
+{
+	struct vcpu_io *io = &vcpu->io;
+	struct io_fragment *f = &io->frags[io->cur];
+
+	if (io->reading && io->cur == io->nr - 1)
+		memcpy(f->data, vcpu->run->mmio.data, f->len);
+	if (++io->cur < io->nr)
+		return io_exit_mmio(vcpu);
+	return emul_resume(vcpu);
+}
+
+int io_complete(struct vcpu *vcpu)
+{
+	u8 pending = vcpu->io.pending;
+
+	vcpu->io.pending = IO_NONE;
+	switch (pending) {
+	case IO_NONE:
+		return RUN_RESUME;
+	case IO_PIO_IN:
+		return complete_pio(vcpu, true);
+	case IO_PIO_OUT:
+		return complete_pio(vcpu, false);
+	case IO_EMUL_PIO:
+		return emul_resume(vcpu);
+	case IO_EMUL_MMIO:
+		return complete_mmio(vcpu);
+	}
+	WARN_ON_ONCE(1);
+	return RUN_RESUME;
+}

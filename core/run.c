@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_RUN: the outer loop around the fast loop of vmx/run.c.
+ */
+#include <linux/context_tracking.h>
+#include <linux/entry-kvm.h>
+#include <linux/kvm_para.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/vtime.h>
+#include "core/compat.h"
+#include "core/emul.h"
+#include "core/run.h"
+#include "core/trace.h"
+#include "irqchip/irqchip.h"
+#include "vmx/vmx.h"
+#include "x86/x86.h"
+
+static void srcu_enter(struct vcpu *vcpu)
+{
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
+}
+
+static void srcu_leave(struct vcpu *vcpu)
+{
+	srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+static int triple_fault(struct vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return RUN_EXIT_USER;
+}
+
+static int handle_requests(struct vcpu *vcpu)
+{
+	if (vcpu_requested(vcpu, REQ_DEAD))
+		return -EIO;
+	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT))
+		return triple_fault(vcpu);
+	if (vcpu_take_request(vcpu, REQ_MMU_RELOAD))
+		vcpu->mmu.need_prepare = true;
+	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
+		vcpu->mmu.need_flush = true;
+		vcpu->mmu.need_load = true;
+		vcpu->stats.tlb_flushes++;
+	}
+	vcpu_take_request(vcpu, REQ_SLOTS_CHANGED);
+	if (vcpu_take_request(vcpu, REQ_NMI))
+		x86_process_nmi(vcpu);
+	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
+		x86_update_clock(vcpu);
+	if (vcpu_take_request(vcpu, REQ_STEAL_UPDATE))
+		x86_update_steal(vcpu);
+	if (vcpu_take_request(vcpu, REQ_TIMER))
+		lapic_timer_fired(vcpu);
+	vcpu_take_request(vcpu, REQ_UNBLOCK);
+	vcpu_take_request(vcpu, REQ_OUTSIDE);
+	return RUN_RESUME;
+}
+
+/* ---- blocking ------------------------------------------------------------------------ */
+
+/* Has something come that ends HLT? */
+static bool wake_event(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	if (vcpu_requested(vcpu, REQ_UNBLOCK) || vcpu_requested(vcpu, REQ_DEAD) ||
+	    vcpu_requested(vcpu, REQ_TIMER) || vcpu_requested(vcpu, REQ_NMI))
+		return true;
+	if (lapic_init_sipi_pending(vcpu))
+		return true;
+	if (ev->exception.pending || ev->exception.injected || ev->nmi_pending)
+		return true;
+	return vmx_irq_allowed(vcpu) && irqchip_pending(vcpu) >= 0;
+}
+
+bool vcpu_is_runnable(struct vcpu *vcpu)
+{
+	return vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE || wake_event(vcpu);
+}
+
+static void wait_for_event(struct vcpu *vcpu)
+{
+	u64 start = ktime_get_mono_fast_ns();
+	bool waited = false;
+
+	prepare_to_rcuwait(&vcpu->wait);
+	WRITE_ONCE(vcpu->blocked, true);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (wake_event(vcpu) || signal_pending(current))
+			break;
+		waited = true;
+		schedule();
+	}
+	WRITE_ONCE(vcpu->blocked, false);
+	finish_rcuwait(&vcpu->wait);
+	trace_kvm_vcpu_wakeup(ktime_get_mono_fast_ns() - start, waited, true);
+}
+
+/* mp_state is not RUNNABLE: sleep, then act on what came */
+static int block(struct vcpu *vcpu)
+{
+	int ret;
+
+	srcu_leave(vcpu);
+	wait_for_event(vcpu);
+	srcu_enter(vcpu);
+
+	ret = handle_requests(vcpu);
+	if (ret != RUN_RESUME)
+		return ret;
+	if (lapic_init_sipi_pending(vcpu))
+		lapic_accept_init_sipi(vcpu);
+	/* a vCPU that waits for SIPI is woken by nothing else */
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && wake_event(vcpu)) {
+		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+		vcpu_request(vcpu, REQ_EVENT);
+	}
+	return RUN_RESUME;
+}
+
+int run_halt(struct vcpu *vcpu)
+{
+	vcpu->stats.halts++;
+	if (!vcpu->lapic) {
+		vcpu->run->exit_reason = KVM_EXIT_HLT;
+		return RUN_EXIT_USER;
+	}
+	vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
+	return RUN_RESUME;
+}
+
+/* ---- entering the guest ----------------------------------------------------------------- */
+
+static void guest_time_begin(void)
+{
+	vtime_account_guest_enter();
+	/* a guest is as good as a context switch to RCU, where it does not track */
+	if (!context_tracking_enabled_this_cpu())
+		rcu_virt_note_context_switch(smp_processor_id());
+}
+
+/* Interrupts off again, after those that came with the exit have been taken */
+static void guest_time_end(void)
+{
+	vtime_account_guest_exit();
+}
+
+/*
+ * Return: enum run_result or -errno. Entered with everything injected that is
+ * to be injected.
+ */
+static int enter_guest(struct vcpu *vcpu)
+{
+	preempt_disable();
+	local_irq_disable();
+	vmx_switch_to_guest(vcpu);
+
+	srcu_leave(vcpu);
+	WRITE_ONCE(vcpu->mode, VCPU_IN_GUEST);
+	/* pairs with vcpu_kick(): mode before the last look at requests */
+	smp_mb();
+	if (unlikely(READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending())) {
+		WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+		local_irq_enable();
+		preempt_enable();
+		srcu_enter(vcpu);
+		vmx_cancel_injection(vcpu);
+		return RUN_RESUME;
+	}
+
+	guest_time_begin();
+	vcpu->stats.entries++;
+	vmx_enter(vcpu);
+	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+	vmx_handle_exit_irqoff(vcpu);
+
+	/* take pending interrupts while the time is still the guest's */
+	local_irq_enable();
+	vcpu->stats.outer_exits++;
+	local_irq_disable();
+	guest_time_end();
+	local_irq_enable();
+	preempt_enable();
+
+	srcu_enter(vcpu);
+	return vmx_handle_exit(vcpu);
+}
+
+static int step(struct vcpu *vcpu)
+{
+	int ret;
+
+	if (READ_ONCE(vcpu->requests)) {
+		ret = handle_requests(vcpu);
+		if (ret != RUN_RESUME)
+			return ret;
+	}
+	if (unlikely(vcpu->mmu.need_prepare)) {
+		ret = mmu_op(vcpu->vm, prepare, vcpu);
+		if (ret)
+			return ret;
+		vcpu->mmu.need_prepare = false;
+		vcpu->mmu.need_load = true;
+	}
+	if (vcpu_take_request(vcpu, REQ_EVENT) || vcpu->run->request_interrupt_window)
+		x86_inject_events(vcpu);
+	if (unlikely(vmx_needs_emulation(vcpu)))
+		return vmx_emulate(vcpu);
+	return enter_guest(vcpu);
+}
+
+/* Without an in-kernel irqchip: does user space wait for the chance to inject? */
+static bool irq_window_wanted(struct vcpu *vcpu)
+{
+	return !vcpu->lapic && READ_ONCE(vcpu->run->request_interrupt_window) &&
+	       vcpu->arch.ev.user_irq < 0 && !vcpu->arch.ev.irq.injected &&
+	       vmx_irq_allowed(vcpu);
+}
+
+static int handle_thread_work(struct vcpu *vcpu)
+{
+	int ret;
+
+	srcu_leave(vcpu);
+	ret = xfer_to_guest_mode_handle_work(NULL);
+	srcu_enter(vcpu);
+	if (ret == -EINTR) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stats.signal_exits++;
+	}
+	return ret ?: RUN_RESUME;
+}
+
+static int run_loop(struct vcpu *vcpu)
+{
+	int ret;
+
+	do {
+		if (likely(vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE))
+			ret = step(vcpu);
+		else
+			ret = block(vcpu);
+		if (ret != RUN_RESUME)
+			break;
+		if (unlikely(irq_window_wanted(vcpu))) {
+			vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+			return RUN_EXIT_USER;
+		}
+		if (unlikely(__xfer_to_guest_mode_work_pending()))
+			ret = handle_thread_work(vcpu);
+	} while (ret == RUN_RESUME);
+	return ret;
+}
+
+/* ---- KVM_RUN ---------------------------------------------------------------------------- */
+
+static void sigset_begin(struct vcpu *vcpu)
+{
+	if (vcpu->sigset_active)
+		/* current->real_blocked is the old mask while ours is on */
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
+}
+
+static void sigset_end(struct vcpu *vcpu)
+{
+	if (vcpu->sigset_active) {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
+}
+
+static int sync_regs_in(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 dirty = READ_ONCE(run->kvm_dirty_regs);
+
+	if (READ_ONCE(run->kvm_valid_regs) & ~KVM_SYNC_X86_VALID_FIELDS ||
+	    dirty & ~KVM_SYNC_X86_VALID_FIELDS)
+		return -EINVAL;
+	if (dirty & KVM_SYNC_X86_REGS) {
+		struct kvm_regs regs = run->s.regs.regs;
+
+		x86_set_regs(vcpu, &regs);
+	}
+	if (dirty & KVM_SYNC_X86_SREGS) {
+		struct kvm_sregs sregs = run->s.regs.sregs;
+
+		if (x86_set_sregs(vcpu, &sregs))
+			return -EINVAL;
+	}
+	if (dirty & KVM_SYNC_X86_EVENTS) {
+		struct kvm_vcpu_events events = run->s.regs.events;
+
+		if (x86_set_events(vcpu, &events))
+			return -EINVAL;
+	}
+	run->kvm_dirty_regs = 0;
+	return 0;
+}
+
+static void sync_regs_out(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 valid = READ_ONCE(run->kvm_valid_regs);
+
+	if (valid & KVM_SYNC_X86_REGS)
+		x86_get_regs(vcpu, &run->s.regs.regs);
+	if (valid & KVM_SYNC_X86_SREGS)
+		x86_get_sregs(vcpu, &run->s.regs.sregs);
+	if (valid & KVM_SYNC_X86_EVENTS)
+		x86_get_events(vcpu, &run->s.regs.events);
+}
+
+/* What kvm_run tells at every return */
+static void fill_run(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(vcpu_rflags(vcpu) & X86_EFLAGS_IF);
+	run->cr8 = x86_get_cr8(vcpu);
+	run->apic_base = vcpu->arch.apic_base;
+	run->flags = 0;
+	run->ready_for_interrupt_injection = vcpu->lapic ||
+		(vcpu->arch.ev.user_irq < 0 && !vcpu->arch.ev.irq.injected &&
+		 !vcpu->arch.ev.exception.pending && vmx_irq_allowed(vcpu));
+	if (unlikely(READ_ONCE(run->kvm_valid_regs)))
+		sync_regs_out(vcpu);
+}
+
+/* A CPU that waits for INIT or SIPI: sleep until it has got one */
+static int run_uninitialized(struct vcpu *vcpu)
+{
+	int ret;
+
+	if (READ_ONCE(vcpu->run->immediate_exit))
+		return -EINTR;
+	ret = block(vcpu);
+	if (ret < 0)
+		return ret;
+	if (signal_pending(current)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stats.signal_exits++;
+		return -EINTR;
+	}
+	return -EAGAIN;
+}
+
+int vcpu_run(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int ret;
+
+	vcpu_load(vcpu);
+	sigset_begin(vcpu);
+	x86_fpu_load(vcpu);
+	srcu_enter(vcpu);
+	run->exit_reason = KVM_EXIT_UNKNOWN;
+
+	if (unlikely(vcpu->arch.mp_state == KVM_MP_STATE_UNINITIALIZED)) {
+		ret = run_uninitialized(vcpu);
+		goto out;
+	}
+	if (unlikely(READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs))) {
+		ret = sync_regs_in(vcpu);
+		if (ret)
+			goto out;
+	}
+	if (!vcpu->lapic) {
+		ret = -EINVAL;
+		if (x86_set_cr8(vcpu, READ_ONCE(run->cr8)))
+			goto out;
+	}
+	if (vcpu->io.pending) {
+		ret = io_complete(vcpu);
+		if (ret != RUN_RESUME)
+			goto out;
+	}
+	if (READ_ONCE(run->immediate_exit))
+		ret = -EINTR;
+	else
+		ret = run_loop(vcpu);
+out:
+	fill_run(vcpu);
+	srcu_leave(vcpu);
+	x86_fpu_put(vcpu);
+	sigset_end(vcpu);
+	vcpu->stats.user_exits++;
+	trace_kvm_userspace_exit(run->exit_reason, ret);
+	vcpu_put(vcpu);
+	return ret;
+}
+
+int run_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n,
+		       const u64 *data)
+{
+	struct kvm_run *run = vcpu->run;
+
+	n = min_t(unsigned int, n, ARRAY_SIZE(run->internal.data));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = suberror;
+	run->internal.ndata = n;
+	memset(run->internal.data, 0, sizeof(run->internal.data));
+	if (n)
+		memcpy(run->internal.data, data, n * sizeof(*data));
+	return RUN_EXIT_USER;
+}
+
+int run_mmu_fault(struct vcpu *vcpu, struct mmu_fault *f)
+{
+	int ret = mmu_op(vcpu->vm, fault, vcpu, f);
+
+	TRACE_LAZY(kvm_page_fault, vcpu->id, vcpu_rip(vcpu), f->gpa, f->error_code);
+	switch (ret) {
+	case MMU_RESUME:
+		vcpu->stats.pf_fixed++;
+		return RUN_RESUME;
+	case MMU_EMULATE:
+		vcpu->stats.pf_mmio++;
+		return run_emulate(vcpu, f);
+	case MMU_INJECT:
+		vcpu->stats.pf_injected++;
+		x86_queue_fault(vcpu, &f->exception);
+		return RUN_RESUME;
+	}
+	if (ret == -EAGAIN)
+		return RUN_RESUME;
+	return ret;
+}
+
+int run_hypercall(struct vcpu *vcpu)
+{
+	u64 nr = vcpu->regs[GPR_RAX];
+	u64 ret = -KVM_ENOSYS;
+
+	trace_kvm_hypercall(nr, vcpu->regs[GPR_RBX], vcpu->regs[GPR_RCX],
+			    vcpu->regs[GPR_RDX], vcpu->regs[GPR_RSI]);
+	if (vcpu_cpl(vcpu))
+		ret = -KVM_EPERM;
+	else
+		ret = x86_hypercall(vcpu, nr);
+	vcpu->regs[GPR_RAX] = vcpu_64bit(vcpu) ? ret : (u32)ret;
+	return vmx_skip_insn(vcpu);
+}
