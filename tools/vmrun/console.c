@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "console.h"
@@ -180,6 +181,24 @@ static void input_ready(void *opaque)
 	serial_receive(con.serial, bytes, len);
 }
 
+/*
+ * Files are always ready, which epoll refuses to say: an eventfd that nobody
+ * reads says it for them.
+ */
+static struct loop_watch *watch_input(void)
+{
+	struct loop_watch *watch = loop_watch_fd(STDIN_FILENO, input_ready,
+						 NULL);
+	int fd;
+
+	if (watch)
+		return watch;
+	fd = eventfd(1, EFD_CLOEXEC);
+	if (fd < 0)
+		die_host(NULL, "creating an eventfd");
+	return loop_watch_fd(fd, input_ready, NULL);
+}
+
 struct serial_host console_serial_host(void)
 {
 	return (struct serial_host){ .transmit = transmit, .room = room };
@@ -192,7 +211,7 @@ void console_start(struct serial *serial, const struct console_options *opt)
 	con.power_button = opt->power_button;
 	con.flush_timer = loop_timer(flush_timer_fired, NULL);
 	term_make_raw();
-	con.input = loop_watch_fd(STDIN_FILENO, input_ready, NULL);
+	con.input = watch_input();
 	if (term_is_raw())
 		say("Ctrl-A x quits, Ctrl-A h lists the keys");
 }

@@ -41,7 +41,6 @@ static struct loop_watch *add(int fd, bool timer, loop_fn fn, void *opaque)
 	};
 	event.data.ptr = watch;
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-		/* A regular file is always readable, epoll refuses it. */
 		if (errno == EPERM) {
 			free(watch);
 			return NULL;

@@ -15,7 +15,10 @@ struct loop_watch;
 
 typedef void (*loop_fn)(void *opaque);
 
-/* Calls @fn whenever @fd is readable. The watch lives as long as vmrun. */
+/*
+ * Calls @fn whenever @fd is readable. The watch lives as long as vmrun.
+ * Returns NULL for regular files and the like, which cannot be waited for.
+ */
 struct loop_watch *loop_watch_fd(int fd, loop_fn fn, void *opaque);
 
 /* Stops (or starts again) looking at the descriptor. Any thread. */

@@ -12,6 +12,7 @@
  *	joins the vCPUs, gives the terminal back, reports
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -33,6 +34,17 @@
 
 static int signal_fd = -1;
 
+/* The shell gets its terminal back for as long as vmrun is stopped. */
+static void suspend(void)
+{
+	bool was_raw = term_is_raw();
+
+	term_restore();
+	raise(SIGSTOP);
+	if (was_raw)
+		term_make_raw();
+}
+
 static void signal_arrived(void *opaque)
 {
 	struct signalfd_siginfo info;
@@ -40,6 +52,10 @@ static void signal_arrived(void *opaque)
 	(void)opaque;
 	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGTSTP) {
+		suspend();
+		return;
+	}
 	if (info.ssi_signo == SIGCONT) {
 		/* The shell has set the terminal to its own liking. */
 		if (term_is_raw())
@@ -54,7 +70,7 @@ static void signal_arrived(void *opaque)
 static void catch_signals(void)
 {
 	static const int wanted[] = {
-		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT,
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT,
 	};
 	sigset_t set;
 	size_t i;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "array.h"
 #include "kvm_ext.h"
 #include "layout.h"
 #include "report.h"
@@ -101,6 +102,33 @@ static void choose_mmu(struct vm *vm, unsigned long kind)
 			 "choosing the %s MMU", mmu_name(kind));
 }
 
+/* Without one of these it would not work, and would not say why. */
+static void check_capabilities(const struct vm *vm)
+{
+	static const struct {
+		unsigned int cap;
+		const char *name;
+		bool irqchip;	/* for the interrupt controllers alone */
+	} needed[] = {
+		{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY", false },
+		{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID", false },
+		{ KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR", false },
+		{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT", false },
+		{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP", true },
+		{ KVM_CAP_PIT2, "KVM_CAP_PIT2", true },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (needed[i].irqchip && !vm->irqchip)
+			continue;
+		if (vm_capability(vm, needed[i].cap) <= 0)
+			die(EXIT_HOST, "this KVM lacks %s, which vmrun needs%s",
+			    needed[i].name, needed[i].irqchip ?
+			    " without --irqchip none" : "");
+	}
+}
+
 /* Both are for hosts without unrestricted guest; all accept them. */
 static void set_kvm_pages(struct vm *vm)
 {
@@ -170,6 +198,7 @@ void vm_create(struct vm *vm, const struct vm_config *config)
 	vm->ports.name = "port";
 	vm->mmio.name = "memory";
 	open_device(vm, config->device);
+	check_capabilities(vm);
 	check_ncpus(vm);
 	choose_mmu(vm, config->mmu_kind);
 	set_kvm_pages(vm);
