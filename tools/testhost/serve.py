@@ -248,9 +248,23 @@ class Server:
                 os.killpg(proc.pid, signal.SIGKILL)
                 proc.wait()
             self.restore()
-        return self.verdict(timed_out, time.monotonic() - begin)
+        return self.verdict(timed_out, time.monotonic() - begin,
+                            proc.returncode)
 
-    def verdict(self, timed_out, seconds):
+    def complain(self, logs):
+        """Show what the machine itself has to say about its end."""
+        for name in logs:
+            try:
+                with open(self.path(name), errors="replace") as log:
+                    lines = log.read().splitlines()
+            except OSError:
+                continue
+            if name == "bochs.log":
+                lines = [ln for ln in lines if ">>PANIC<<" in ln]
+            for line in lines[-5:]:
+                sys.stderr.write("    | %s\n" % line)
+
+    def verdict(self, timed_out, seconds, code):
         con = self.console
         log = self.path("console.log")
         if con.crash:
@@ -268,6 +282,9 @@ class Server:
                 self.args.timeout, where, log))
             return TIMEOUT
         if con.done is None:
+            self.complain(("machine.out", "bochs.log"))
+            if not con.started and code == SETUP:
+                return SETUP
             self.say("the machine stopped unexpectedly, see %s, %s and %s" % (
                 log, self.path("bochs.log"), self.path("machine.out")))
             return CRASHED

@@ -114,7 +114,8 @@ bochs_prepare_locked()
 
 bochs_prepare()
 {
-	[ -n "${TESTHOST_BOCHS:-}" ] && return 0
-	[ -x "$(bochs_dir)/bochs" ] && return 0
-	locked bochs bochs_prepare_locked
+	if [ -z "${TESTHOST_BOCHS:-}" ] && [ ! -x "$(bochs_dir)/bochs" ]; then
+		locked bochs bochs_prepare_locked || return 1
+	fi
+	[ -x "$(bochs_binary)" ]
 }

@@ -17,7 +17,7 @@ nested_vmx()
 backend()
 {
 	case ${TESTHOST:-auto} in
-	auto)	if nested_vmx && command -v qemu-system-x86_64 >/dev/null; then
+	auto)	if nested_vmx; then
 			echo qemu
 		else
 			echo bochs
@@ -36,8 +36,11 @@ cmd_packages()
 	for group in "$@"; do
 		case $group in
 		emulator)
-			[ "$(backend)" != bochs ] || [ -n "$(bochs_binary)" ] ||
-				groups+=(bochs) ;;
+			case $(backend) in
+			qemu)	groups+=(qemu) ;;
+			bochs)	[ -n "$(bochs_binary)" ] ||
+					groups+=(bochs) ;;
+			esac ;;
 		kernel)
 			# Debian's kernel is the guest, in any case.
 			[ -e "$CACHE/kernel-stock/build/Makefile" ] ||
@@ -52,6 +55,21 @@ cmd_packages()
 	need_packages "${groups[@]}"
 }
 
+# prepare_machine: what the back end runs the test host on.
+prepare_machine()
+{
+	local which
+
+	which=$(backend) || return 1
+	case $which in
+	qemu)	need_packages qemu ;;
+	bochs)	bochs_prepare && return
+		die "no emulator" ;;
+	native)	[ "$(id -u)" -eq 0 ] ||
+			die "TESTHOST=native has to run as root" ;;
+	esac
+}
+
 cmd_prepare()
 {
 	local host
@@ -62,7 +80,7 @@ cmd_prepare()
 	fi
 	[ $# -gt 0 ] || set -- "${HOST:-stock}"
 	need_packages host
-	[ "$(backend)" != bochs ] || bochs_prepare || exit "$EXIT_SETUP"
+	prepare_machine || exit "$EXIT_SETUP"
 	for host in "$@"; do
 		kernel_prepare "$host" || exit "$EXIT_SETUP"
 	done
@@ -255,16 +273,11 @@ cmd_run()
 
 	which=$(backend) || exit "$EXIT_SETUP"
 	need_packages host
-	if [ "$which" = native ]; then
-		[ "$(id -u)" -eq 0 ] || die "TESTHOST=native has to run as root"
-		kdir=
-	else
+	prepare_machine || exit "$EXIT_SETUP"
+	kdir=
+	if [ "$which" != native ]; then
 		kernel_prepare "$host" || exit "$EXIT_SETUP"
 		kdir=$(kernel_dir "$host")
-	fi
-	if [ "$which" = bochs ]; then
-		bochs_prepare || exit "$EXIT_SETUP"
-		[ -x "$(bochs_binary)" ] || die "no emulator: $(bochs_binary)"
 	fi
 
 	fresh_dir || die "cannot create the directory of this run"
@@ -279,7 +292,8 @@ cmd_run()
 	for file in "${modules[@]}"; do
 		add_module "$tree" "$kdir" "$file" || die "cannot add $file"
 	done
-	[ -z "$peer" ] || add_peer "$tree" "$kdir" ||
+	# On this machine itself its own KVM is where it always is.
+	[ -z "$peer" ] || [ -z "$kdir" ] || add_peer "$tree" "$kdir" ||
 		die "the in-tree KVM of this kernel is not at hand"
 	write_settings "$tree"
 
