@@ -41,6 +41,9 @@ CRASH = re.compile(
 DEAD = re.compile(r"end Kernel panic|Attempted to kill init")
 # Of our own.  Somebody's half line on the console may stand before them.
 SAID = re.compile(r"\] testhost: (start|command|exit|done) ?(.*)$")
+# What Bochs says that is no complaint.
+CHATTER = re.compile(r"^\d{11}[ide]\[|^=+$|^ +(Bochs x86 Emulator|Built from|"
+                     r"Timestamp:)|^Bochs is exiting|^\(\d+\)\.\[|^\s*$")
 ESCAPE = 0x1D  # Ctrl-]
 
 
@@ -237,6 +240,8 @@ class Server:
             except OSError as err:
                 self.restore()
                 self.say("cannot start %s: %s" % (self.args.command[0], err))
+                self.say("the machine cannot be started, see %s" %
+                         self.path("machine.out"))
                 return SETUP
         timed_out = False
         try:
@@ -259,9 +264,7 @@ class Server:
                     lines = log.read().splitlines()
             except OSError:
                 continue
-            if name == "bochs.log":
-                lines = [ln for ln in lines if ">>PANIC<<" in ln]
-            for line in lines[-5:]:
+            for line in [ln for ln in lines if not CHATTER.search(ln)][-5:]:
                 sys.stderr.write("    | %s\n" % line)
 
     def verdict(self, timed_out, seconds, code):
@@ -283,7 +286,9 @@ class Server:
             return TIMEOUT
         if con.done is None:
             self.complain(("machine.out", "bochs.log"))
-            if not con.started and code == SETUP:
+            if code and not os.path.getsize(log):
+                self.say("the machine cannot be started, see %s" %
+                         self.path("machine.out"))
                 return SETUP
             self.say("the machine stopped unexpectedly, see %s, %s and %s" % (
                 log, self.path("bochs.log"), self.path("machine.out")))
