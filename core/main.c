@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include "core/vcpu.h"
+#include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "uapi/uapi.h"
 #include "vmx/vmx.h"
@@ -25,13 +26,18 @@ static int __init kvm_init(void)
 	err = mmu_setup(vmx_mmu_caps());
 	if (err)
 		goto x86;
+	err = irqchip_setup();
+	if (err)
+		goto mmu;
 	preempt_notifier_inc();
 	err = uapi_setup();	/* last: from here on user space can come in */
 	if (err)
-		goto mmu;
+		goto irqchip;
 	return 0;
-mmu:
+irqchip:
 	preempt_notifier_dec();
+	irqchip_unsetup();
+mmu:
 	mmu_unsetup();
 x86:
 	x86_unsetup();
@@ -45,6 +51,7 @@ static void __exit kvm_exit(void)
 {
 	uapi_unsetup();
 	preempt_notifier_dec();
+	irqchip_unsetup();
 	mmu_unsetup();
 	x86_unsetup();
 	vmx_unsetup();
