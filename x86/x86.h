@@ -17,7 +17,26 @@
 #define DR6_BD		BIT(13)		/* debug-register access with GD */
 #define DR6_BS		BIT(14)		/* single step */
 
-int x86_setup(void);		/* module load: what the host CPU offers guests */
+/* What the host offers guests; constant once x86_setup() has returned */
+struct x86_host {
+	u64 xcr0, xss;		/* the host's own */
+	u64 guest_xcr0;		/* XCR0 bits a guest may set */
+	u64 guest_xss;		/* IA32_XSS bits a guest may set */
+	u64 cr4_reserved;	/* CR4 bits no guest may set */
+	u64 efer_reserved;	/* likewise IA32_EFER */
+	u64 gcaps;		/* BIT(enum x86_guest_cap) of KVM_GET_SUPPORTED_CPUID */
+	u64 arch_capabilities;
+	u32 tsc_khz;
+	u8 phys_bits;		/* guest-physical address width */
+	bool xsaves;		/* IA32_XSS exists and guests may use XSAVES */
+	bool tsc_scaling;
+	bool pku;		/* the host runs with CR4.PKE */
+};
+
+extern struct x86_host x86_host;
+
+/* Module load, after vmx_setup(): what the host CPU offers guests. 0 or -ENOMEM */
+int x86_setup(void);
 void x86_unsetup(void);
 int x86_vm_init(struct vm *vm);
 void x86_vm_destroy(struct vm *vm);
@@ -25,6 +44,8 @@ int x86_vcpu_init(struct vcpu *vcpu);
 void x86_vcpu_destroy(struct vcpu *vcpu);
 /* Power-on state, or INIT (SDM 3A table 10-1) */
 void x86_vcpu_reset(struct vcpu *vcpu, bool init);
+/* Start-up IPI: CS:IP from the vector, runnable (SDM 3A 9.4.4.2) */
+void x86_deliver_sipi(struct vcpu *vcpu, u8 vector);
 
 /* ---- control registers (x86/cr.c) ---------------------------------------- */
 
@@ -68,15 +89,36 @@ int x86_set_cr4(struct vcpu *vcpu, u64 cr4);
 int x86_set_cr8(struct vcpu *vcpu, u64 cr8);
 u64 x86_get_cr8(struct vcpu *vcpu);
 int x86_set_xcr(struct vcpu *vcpu, u32 index, u64 value);
+/* WRMSR to IA32_EFER (@host: KVM_SET_MSRS). 0, or 1 for #GP */
+int x86_set_efer(struct vcpu *vcpu, u64 efer, bool host);
 void x86_lmsw(struct vcpu *vcpu, u16 msw);
 /* Guest DR access; 0, or the vector to inject: #UD, #GP, #DB (GD) */
 int x86_set_dr(struct vcpu *vcpu, unsigned int n, u64 value);
 int x86_get_dr(struct vcpu *vcpu, unsigned int n, u64 *value);
 
+/* Linear-address width of the guest's paging mode: 48, or 57 with CR4.LA57 */
+static inline unsigned int x86_virt_bits(struct vcpu *vcpu)
+{
+	return vcpu->arch.cr4 & X86_CR4_LA57 ? 57 : 48;	/* never guest-owned */
+}
+
+static inline bool x86_canonical(struct vcpu *vcpu, u64 va)
+{
+	unsigned int shift = 64 - x86_virt_bits(vcpu);
+
+	return (u64)((s64)(va << shift) >> shift) == va;
+}
+
 /* ---- CPUID (x86/cpuid.c) ------------------------------------------------- */
 
 /* CPUID as the guest executes it; regs in and out */
 void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+/*
+ * CR4.OSXSAVE or PKE, XCR0, XSS, IA32_APIC_BASE.EN or IA32_MISC_ENABLE
+ * changed: put the CPUID bits that mirror them right, so that x86_cpuid() is
+ * a pure lookup.
+ */
+void x86_cpuid_runtime(struct vcpu *vcpu);
 
 /* ---- MSRs (x86/msr.c) ---------------------------------------------------- */
 
@@ -94,8 +136,8 @@ int x86_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host);
 int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
 
 /*
- * MSRs that need neither a lock nor an exit to user space, for the fast loop:
- * interrupts are off. False where the full handler has to do it.
+ * The same for the MSRs whose access is worth being quick; interrupts off.
+ * false: not one of them, or it would fault; nothing has been done.
  */
 bool x86_fast_rdmsr(struct vcpu *vcpu, u32 index, u64 *value);
 bool x86_fast_wrmsr(struct vcpu *vcpu, u32 index, u64 value);
@@ -120,12 +162,32 @@ static inline void x86_inject_gp(struct vcpu *vcpu)
 	x86_queue_exception_error(vcpu, X86_TRAP_GP, 0);
 }
 
-/* Take back what an exit interrupted (SDM 3C 28.2.4); events already in VMX form */
+/* The guest shuts down (triple fault): REQ_TRIPLE_FAULT, KVM_EXIT_SHUTDOWN */
+void x86_triple_fault(struct vcpu *vcpu);
+
+/*
+ * Take back an exception whose delivery an exit interrupted (SDM 3C 28.2.4);
+ * ev.reinject_len is set first: the instruction length of a software
+ * exception, 0 for others. Interrupts and NMIs go to ev.irq and
+ * ev.nmi_injected directly. Requests REQ_EVENT.
+ */
 void x86_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
+
+/*
+ * Must x86_inject_events() be called before the next entry? Everything that
+ * makes an event possible requests REQ_EVENT: queueing it, taking it back, an
+ * interrupt controller's new interrupt or lowered TPR, a window that opened.
+ */
+static inline bool x86_events_due(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) & BIT(REQ_EVENT);
+}
 
 /**
  * x86_inject_events() - give the next entry its event, arm windows for others
- * @vcpu: the vCPU
+ * @vcpu: the vCPU; REQ_EVENT has been taken by the caller
+ *
+ * Idempotent until the entry: called again after vmx_cancel_injection().
  *
  * Return: 0, or -EBUSY where an immediate exit must follow the entry.
  */
@@ -137,6 +199,13 @@ void x86_nmi(struct vcpu *vcpu);
 void x86_process_nmi(struct vcpu *vcpu);
 /* Something in ev that can be delivered and ends HLT */
 bool x86_event_pending(struct vcpu *vcpu);
+/*
+ * KVM_INTERRUPT without in-kernel irqchip: 0, -EINVAL (vector above 255 or an
+ * irqchip in the kernel), -EEXIST where one waits already
+ */
+int x86_user_interrupt(struct vcpu *vcpu, u32 irq);
+/* kvm_run.ready_for_interrupt_injection */
+bool x86_user_irq_ready(struct vcpu *vcpu);
 
 /* ---- FPU (x86/fpu.c) ----------------------------------------------------- */
 
@@ -150,6 +219,12 @@ void x86_vec_read(struct vcpu *vcpu, unsigned int reg, void *buf, unsigned int l
 /* @zero_upper: the rest of the register becomes zero */
 void x86_vec_write(struct vcpu *vcpu, unsigned int reg, const void *buf,
 		   unsigned int len, bool zero_upper);
+
+/*
+ * XCR0, XSS and PKRU of the guest resp. the host into the CPU, written only
+ * where they differ. Around every vmx_enter(): the host must never be
+ * scheduled with a guest's XCR0.
+ */
 void x86_load_guest_xcr0(struct vcpu *vcpu);	/* interrupts off */
 void x86_load_host_xcr0(struct vcpu *vcpu);	/* interrupts off */
 
@@ -160,12 +235,26 @@ void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host);
 /* Called in vcpu_load() when the vCPU came to another CPU */
 void x86_tsc_load(struct vcpu *vcpu);
 int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz);	/* 0, -EINVAL */
+u64 x86_tsc_offset(struct vcpu *vcpu);		/* KVM_VCPU_TSC_OFFSET */
+void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host);
 
 /* ---- paravirtual clock, steal time (x86/pvclock.c) ------------------------ */
 
 void x86_update_clock(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE */
 void x86_update_steal(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE */
-void x86_steal_preempted(struct vcpu *vcpu);	/* scheduled out */
+void x86_steal_preempted(struct vcpu *vcpu);	/* scheduled out; atomic context */
+int x86_clock_setup(void);
+void x86_clock_unsetup(void);
+/* KVM_GET_CLOCK, KVM_SET_CLOCK (0, -EINVAL for unknown flags), KVM_KVMCLOCK_CTRL */
+void x86_get_clock(struct vm *vm, struct kvm_clock_data *data);
+int x86_set_clock(struct vm *vm, const struct kvm_clock_data *data);
+int x86_kvmclock_ctrl(struct vcpu *vcpu);	/* 0, -EINVAL without kvmclock */
+
+/* ---- machine checks (x86/mce.c) ------------------------------------------ */
+
+u64 x86_mce_cap(void);		/* KVM_X86_GET_MCE_CAP_SUPPORTED */
+int x86_setup_mce(struct vcpu *vcpu, u64 mcg_cap);	/* 0, -EINVAL */
+int x86_set_mce(struct vcpu *vcpu, const struct kvm_x86_mce *mce); /* 0, -EINVAL */
 
 /* ---- user space's view (x86/state.c, x86/cpuid_user.c, x86/msr_user.c) ---- */
 
@@ -196,6 +285,7 @@ int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg);
  * the MSR transfers return the number done.
  */
 int x86_supported_cpuid(struct kvm_cpuid2 __user *arg, bool emulated);
+int x86_set_cpuid(struct vcpu *vcpu, struct kvm_cpuid __user *arg);
 int x86_set_cpuid2(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg);
 int x86_get_cpuid2(struct vcpu *vcpu, struct kvm_cpuid2 __user *arg);
 int x86_msr_index_list(struct kvm_msr_list __user *arg);

@@ -31,10 +31,12 @@ struct x86_events {
 	bool nmi_injected;
 	u8 nmi_pending;			/* at most 2: one in service, one latched */
 	atomic_t nmi_queued;		/* [a] from other threads, see REQ_NMI */
-	u32 reinject_len;		/* instruction length of a software event */
+	u32 reinject_len;		/* instruction length of a software event, else 0 */
 	bool triple_fault;
 	int user_irq;			/* KVM_INTERRUPT without irqchip, or -1 */
 };
+
+#define X86_NR_VAR_MTRRS	8	/* MTRRcap.VCNT */
 
 /* A bit of guest CPUID that other code asks for on fast paths */
 enum x86_guest_cap {
@@ -88,10 +90,10 @@ struct x86_vcpu {
 	u64 arch_capabilities;		/* [v] */
 	u64 smbase;			/* [v] */
 	u64 mcg_cap, mcg_status, mcg_ctl;	/* [v] */
-	u64 *mce_banks;			/* [v] */
+	u64 *mce_banks;			/* [v] 4 per bank: CTL, STATUS, ADDR, MISC */
 	struct {
 		u64 fixed[11];
-		u64 var[16];
+		u64 var[2 * X86_NR_VAR_MTRRS];	/* base, mask, base, ... */
 		u64 deftype;
 	} mtrr;				/* [v] */
 	u64 microcode_version;		/* [v] */
@@ -102,6 +104,9 @@ struct x86_vcpu {
 	u64 steal_msr;			/* [v] */
 	u64 pv_eoi_msr;			/* [v] */
 	u64 poll_control;		/* [v] */
+	u64 wall_clock_msr;		/* [v] last value written, to read back */
+	bool pvclock_stopped;		/* [v] KVM_KVMCLOCK_CTRL: tell the guest */
+	struct x86_pvclock *pvclock;	/* [I] x86/pvclock.c */
 	u64 sysenter_cs;		/* [v] copy for no-VMCS readers */
 };
 

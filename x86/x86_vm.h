@@ -2,6 +2,7 @@
 #ifndef X86_X86_VM_H
 #define X86_X86_VM_H
 
+#include <linux/list.h>
 #include <linux/types.h>
 #include <linux/spinlock.h>
 
@@ -14,8 +15,12 @@ struct x86_vm {
 	u64 last_tsc_write;		/* tsc_lock */
 	u64 last_tsc_ns;		/* tsc_lock */
 	u64 last_tsc_offset;		/* tsc_lock */
-	s64 kvmclock_offset;		/* [V] */
-	u64 wall_clock_msr;		/* [V] */
+	u32 last_tsc_khz;		/* tsc_lock; 0: no write yet */
+	s64 kvmclock_offset;		/* [a] kvmclock = host boot time + this */
+	raw_spinlock_t clock_lock;	/* the pair below */
+	u64 clock_tsc, clock_ns;	/* clock_lock: taken at the same moment */
+	unsigned int clock_generation;	/* clock_lock: of the pair; 0: none */
+	struct list_head clock_link;	/* vms_lock in x86/pvclock.c */
 	bool exception_payload;		/* [V] KVM_CAP_EXCEPTION_PAYLOAD */
 	bool triple_fault_event;	/* [V] KVM_CAP_X86_TRIPLE_FAULT_EVENT */
 	u32 bsp_vcpu_id;		/* [V] KVM_SET_BOOT_CPU_ID */
