@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events on their way to the guest.
+ *
+ *  E1. Whoever makes an event possible requests REQ_EVENT; without it nothing
+ *      here runs on the way to an entry.
+ *  E2. What the last entry was given and did not deliver (ev.*.injected) goes
+ *      first, an exception before an NMI before an interrupt.
+ *  E3. A new exception comes next: it is part of the instruction that has been
+ *      executed. SDM 3A table 6-9 orders what waits at the boundary after it:
+ *      NMI, then external interrupts.
+ *  E4. What cannot be delivered yet has its window armed; the exit that the
+ *      window makes requests REQ_EVENT.
+ *  E5. DR6 and CR2 of an exception change when it is given to the CPU, since
+ *      until then something else may happen and user space may look.
+ */
+#include <asm/vmx.h>
+#include "core/run.h"
+#include "core/trace.h"
+#include "x86/priv.h"
+
+/* SDM 3A table 6-4: how exceptions combine */
+enum exception_class { EXC_BENIGN, EXC_CONTRIBUTORY, EXC_PAGE_FAULT };
+
+#define CONTRIBUTORY (BIT(X86_TRAP_DE) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
+		      BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(21 /* #CP */))
+/* SDM 3A table 6-1: those that push an error code (in protected mode) */
+#define WITH_ERROR (BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
+		    BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(X86_TRAP_PF) | \
+		    BIT(X86_TRAP_AC) | BIT(21 /* #CP */))
+/* SDM 3A table 6-1: not faults. #DB can be either and never sets RF here. */
+#define NOT_FAULTS (BIT(X86_TRAP_DB) | BIT(X86_TRAP_NMI) | BIT(X86_TRAP_BP) | \
+		    BIT(X86_TRAP_OF) | BIT(X86_TRAP_DF) | BIT(X86_TRAP_MC))
+
+#define DR6_ACTIVE_LOW	0x00010800ULL	/* RTM, BLD: SDM 3B 18.2.3 */
+#define DR6_TRAPS	0x0000e00fULL	/* B0-B3, BD, BS, BT */
+
+static enum exception_class class_of(u8 vector)
+{
+	if (vector == X86_TRAP_PF || vector == X86_TRAP_VE)
+		return EXC_PAGE_FAULT;
+	if (vector < 32 && CONTRIBUTORY & BIT(vector))
+		return EXC_CONTRIBUTORY;
+	return EXC_BENIGN;
+}
+
+/* ---- queueing ------------------------------------------------------------------- */
+
+void x86_triple_fault(struct vcpu *vcpu)
+{
+	vcpu->arch.ev.triple_fault = true;
+	vcpu_request(vcpu, REQ_TRIPLE_FAULT);
+}
+
+/* DR6 or CR2 as the handler is to find them */
+static void deliver_payload(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	if (!ev->exception.has_payload)
+		return;
+	ev->exception.has_payload = false;
+	switch (ev->exception.vector) {
+	case X86_TRAP_DB:
+		/*
+		 * The payload has RTM and BLD the other way round than DR6:
+		 * set means that it happened.
+		 */
+		vcpu->arch.dr6 &= ~DR6_TRAPS;
+		vcpu->arch.dr6 |= DR6_ACTIVE_LOW;
+		vcpu->arch.dr6 |= ev->exception.payload;
+		vcpu->arch.dr6 ^= ev->exception.payload & DR6_ACTIVE_LOW;
+		/* bit 12 says "enabled breakpoint" in VMX, nothing in DR6 */
+		vcpu->arch.dr6 &= ~BIT_ULL(12);
+		break;
+	case X86_TRAP_PF:
+		vcpu->arch.cr2 = ev->exception.payload;
+		break;
+	}
+}
+
+static void put_exception(struct vcpu *vcpu, u8 vector, bool has_error,
+			  u32 error, bool has_payload, u64 payload)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	ev->exception.pending = true;
+	ev->exception.injected = false;
+	ev->exception.vector = vector;
+	ev->exception.has_error = has_error;
+	ev->exception.error = error;
+	ev->exception.has_payload = has_payload;
+	ev->exception.payload = payload;
+	ev->reinject_len = 0;
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+/* A second exception while a first is on its way: SDM 3A table 6-5 */
+static void queue(struct vcpu *vcpu, u8 vector, bool has_error, u32 error,
+		  bool has_payload, u64 payload)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	enum exception_class first, second = class_of(vector);
+
+	if (likely(!ev->exception.pending && !ev->exception.injected)) {
+		put_exception(vcpu, vector, has_error, error, has_payload,
+			      payload);
+		return;
+	}
+	if (ev->exception.vector == X86_TRAP_DF && second != EXC_BENIGN) {
+		ev->exception.pending = false;
+		ev->exception.injected = false;
+		x86_triple_fault(vcpu);
+		return;
+	}
+	first = class_of(ev->exception.vector);
+	if ((first == EXC_CONTRIBUTORY && second == EXC_CONTRIBUTORY) ||
+	    (first == EXC_PAGE_FAULT && second != EXC_BENIGN))
+		put_exception(vcpu, X86_TRAP_DF, true, 0, false, 0);
+	else	/* one after the other: the first comes back by itself */
+		put_exception(vcpu, vector, has_error, error, has_payload,
+			      payload);
+}
+
+void x86_queue_exception(struct vcpu *vcpu, u8 vector)
+{
+	queue(vcpu, vector, false, 0, false, 0);
+}
+
+void x86_queue_exception_error(struct vcpu *vcpu, u8 vector, u32 error)
+{
+	queue(vcpu, vector, true, error, false, 0);
+}
+
+void x86_queue_exception_payload(struct vcpu *vcpu, u8 vector, u64 payload)
+{
+	queue(vcpu, vector, false, 0, true, payload);
+}
+
+void x86_queue_fault(struct vcpu *vcpu, const struct x86_exception *e)
+{
+	queue(vcpu, e->vector, e->has_error, e->error,
+	      e->vector == X86_TRAP_PF, e->address);
+}
+
+void x86_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	ev->exception.pending = false;
+	ev->exception.injected = true;
+	ev->exception.vector = vector;
+	ev->exception.has_error = has_error;
+	ev->exception.error = error;
+	ev->exception.has_payload = false;
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+/* ---- giving them to the CPU ------------------------------------------------------- */
+
+static void inject_exception(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	u8 vector = ev->exception.vector;
+	u32 info = vector, len = ev->reinject_len;
+
+	if (vector == X86_TRAP_BP || vector == X86_TRAP_OF) {
+		info |= INTR_TYPE_SOFT_EXCEPTION;
+		len = len ?: 1;		/* INT3 and INTO are one byte long */
+	} else if (vector == X86_TRAP_DB && len) {
+		info |= INTR_TYPE_PRIV_SW_EXCEPTION;	/* INT1 */
+	} else {
+		info |= INTR_TYPE_HARD_EXCEPTION;
+	}
+	/* SDM 3C 27.2.1.3: no error code in real mode */
+	if (ev->exception.has_error && x86_protected(vcpu))
+		info |= INTR_INFO_DELIVER_CODE_MASK;
+	trace_kvm_inj_exception(vector, info & INTR_INFO_DELIVER_CODE_MASK,
+				ev->exception.error, ev->exception.injected);
+	ev->exception.pending = false;
+	ev->exception.injected = true;
+	vcpu->stats.exception_injected++;
+	vmx_inject(vcpu, info, ev->exception.error, len);
+}
+
+/* A new exception: its effects besides the transfer of control */
+static void begin_exception(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	u8 vector = ev->exception.vector;
+
+	/* SDM 3B 18.3.1.1: the pushed image of a fault has RF set */
+	if (vector < 32 && !(NOT_FAULTS & BIT(vector)))
+		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) | X86_EFLAGS_RF);
+	deliver_payload(vcpu);
+	if (vector == X86_TRAP_DB && vcpu->arch.dr7 & DR7_GD) {
+		vcpu->arch.dr7 &= ~(u64)DR7_GD;
+		dr_changed(vcpu);
+	}
+	/*
+	 * An interrupt or NMI whose delivery led to this fault is gone, as on
+	 * a CPU: it had been acknowledged.
+	 */
+	ev->irq.injected = false;
+	ev->nmi_injected = false;
+}
+
+static void inject_irq(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	u32 type = ev->irq.soft ? INTR_TYPE_SOFT_INTR : INTR_TYPE_EXT_INTR;
+
+	trace_kvm_inj_virq(ev->irq.vector, ev->irq.soft, false);
+	vcpu->stats.irq_injected++;
+	vmx_inject(vcpu, type | ev->irq.vector, 0, ev->reinject_len);
+}
+
+static void inject_nmi(struct vcpu *vcpu)
+{
+	vcpu->arch.ev.nmi_injected = true;
+	vcpu->stats.nmi_injected++;
+	vmx_inject(vcpu, INTR_TYPE_NMI_INTR | X86_TRAP_NMI, 0, 0);
+}
+
+/* An external interrupt that waits, from the irqchip or from user space */
+static bool irq_waiting(struct vcpu *vcpu)
+{
+	return vcpu->lapic ? irqchip_pending(vcpu) >= 0 :
+			     vcpu->arch.ev.user_irq >= 0;
+}
+
+static bool take_irq(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	int vector;
+
+	if (vcpu->lapic) {
+		vector = irqchip_ack(vcpu);
+		if (vector < 0)
+			return false;
+	} else {
+		vector = ev->user_irq;
+		ev->user_irq = -1;
+	}
+	ev->irq.injected = true;
+	ev->irq.soft = false;
+	ev->irq.vector = vector;
+	return true;
+}
+
+/* User space waits for KVM_EXIT_IRQ_WINDOW_OPEN */
+static bool user_wants_window(struct vcpu *vcpu)
+{
+	return !vcpu->lapic && READ_ONCE(vcpu->run->request_interrupt_window);
+}
+
+static bool irqs_held_back(struct vcpu *vcpu)
+{
+	return vcpu->arch.guest_debug & KVM_GUESTDBG_BLOCKIRQ;
+}
+
+int x86_inject_events(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	bool given = true;
+
+	if (ev->exception.pending) {
+		begin_exception(vcpu);
+		inject_exception(vcpu);
+	} else if (ev->exception.injected) {
+		inject_exception(vcpu);
+	} else if (ev->nmi_injected) {
+		inject_nmi(vcpu);
+	} else if (ev->irq.injected) {
+		inject_irq(vcpu);
+	} else {
+		given = false;
+	}
+
+	if (ev->nmi_pending && !irqs_held_back(vcpu)) {
+		if (!given && vmx_nmi_allowed(vcpu)) {
+			ev->nmi_pending--;
+			inject_nmi(vcpu);
+			given = true;
+		}
+		if (ev->nmi_pending)
+			vmx_request_nmi_window(vcpu);
+	}
+
+	if (irqs_held_back(vcpu))
+		return 0;
+	if (irq_waiting(vcpu)) {
+		if (!given && vmx_irq_allowed(vcpu) && take_irq(vcpu)) {
+			inject_irq(vcpu);
+			given = true;
+		}
+		if (irq_waiting(vcpu))
+			vmx_request_irq_window(vcpu);
+	}
+	if (unlikely(user_wants_window(vcpu)))
+		vmx_request_irq_window(vcpu);
+	return 0;
+}
+
+/* ---- NMIs and user space's interrupts --------------------------------------------- */
+
+void x86_nmi(struct vcpu *vcpu)
+{
+	atomic_inc(&vcpu->arch.ev.nmi_queued);
+	vcpu_request(vcpu, REQ_NMI);
+	vcpu_kick(vcpu);
+}
+
+/*
+ * SDM 3A 6.7.1: one NMI in service blocks others, of which one is latched. So
+ * one more may wait while NMIs are blocked, two while they are not.
+ */
+void x86_process_nmi(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	unsigned int limit = 2;
+
+	if (vmx_nmi_blocked(vcpu) || ev->nmi_injected)
+		limit = 1;
+	ev->nmi_pending = min_t(unsigned int, limit, ev->nmi_pending +
+				atomic_xchg(&ev->nmi_queued, 0));
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+bool x86_event_pending(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	if (ev->exception.pending || ev->exception.injected ||
+	    ev->nmi_injected || ev->irq.injected || ev->triple_fault)
+		return true;
+	if ((ev->nmi_pending || atomic_read(&ev->nmi_queued)) &&
+	    vmx_nmi_allowed(vcpu))
+		return true;
+	return irq_waiting(vcpu) && vmx_irq_allowed(vcpu);
+}
+
+int x86_user_interrupt(struct vcpu *vcpu, u32 irq)
+{
+	if (irq > 255)
+		return -EINVAL;
+	if (vcpu->lapic)
+		return -ENXIO;
+	if (vcpu->arch.ev.user_irq >= 0)
+		return -EEXIST;
+	vcpu->arch.ev.user_irq = irq;
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+bool x86_user_irq_ready(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	if (vcpu->lapic)
+		return true;
+	return ev->user_irq < 0 && !ev->irq.injected && !ev->exception.pending &&
+	       !ev->exception.injected && !ev->nmi_injected &&
+	       vmx_irq_allowed(vcpu);
+}
+
+/* ---- KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS -------------------------------------- */
+
+int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+	struct x86_vm *vma = &vcpu->vm->arch;
+
+	memset(e, 0, sizeof(*e));
+	x86_process_nmi(vcpu);
+	/*
+	 * Without the capability user space cannot take a payload along: its
+	 * effect has to show already.
+	 */
+	if (!vma->exception_payload && ev->exception.pending)
+		deliver_payload(vcpu);
+
+	e->exception.injected = ev->exception.injected;
+	e->exception.pending = ev->exception.pending;
+	if (!vma->exception_payload) {
+		/* one flag for both; a software exception is raised anew */
+		e->exception.injected |= e->exception.pending;
+		e->exception.pending = 0;
+	} else {
+		e->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
+		if (e->exception.pending && ev->exception.has_payload) {
+			e->exception_has_payload = 1;
+			e->exception_payload = ev->exception.payload;
+		}
+	}
+	if (e->exception.injected || e->exception.pending) {
+		e->exception.nr = ev->exception.vector;
+		e->exception.has_error_code = ev->exception.has_error;
+		e->exception.error_code = ev->exception.error;
+	}
+	e->interrupt.injected = ev->irq.injected && !ev->irq.soft;
+	e->interrupt.nr = ev->irq.injected ? ev->irq.vector : 0;
+	e->interrupt.shadow = vmx_get_interrupt_shadow(vcpu);
+	e->nmi.injected = ev->nmi_injected;
+	e->nmi.pending = ev->nmi_pending;
+	e->nmi.masked = vmx_nmi_blocked(vcpu);
+	e->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	if (vma->triple_fault_event) {
+		e->triple_fault.pending = ev->triple_fault;
+		e->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	}
+	return 0;
+}
+
+#define EVENT_FLAGS (KVM_VCPUEVENT_VALID_NMI_PENDING | \
+		     KVM_VCPUEVENT_VALID_SIPI_VECTOR | \
+		     KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_PAYLOAD | \
+		     KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+
+static bool events_valid(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
+{
+	struct x86_vm *vma = &vcpu->vm->arch;
+
+	if (e->flags & ~EVENT_FLAGS)
+		return false;
+	if (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) {
+		if (!vma->exception_payload)
+			return false;
+		if (e->exception.pending && e->exception.injected)
+			return false;
+	}
+	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT &&
+	    (!vma->triple_fault_event || e->triple_fault.pending > 1))
+		return false;
+	if ((e->exception.injected ||
+	     (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD && e->exception.pending)) &&
+	    (e->exception.nr > 31 || e->exception.nr == X86_TRAP_NMI))
+		return false;
+	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW &&
+	    e->interrupt.shadow & ~(KVM_X86_SHADOW_INT_STI |
+				    KVM_X86_SHADOW_INT_MOV_SS))
+		return false;
+	return true;
+}
+
+int x86_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
+{
+	bool payload = e->flags & KVM_VCPUEVENT_VALID_PAYLOAD;
+	struct x86_events *ev = &vcpu->arch.ev;
+	bool waiting;
+
+	if (!events_valid(vcpu, e))
+		return -EINVAL;
+
+	x86_process_nmi(vcpu);
+	ev->exception.injected = e->exception.injected;
+	ev->exception.pending = payload && e->exception.pending;
+	waiting = ev->exception.injected || ev->exception.pending;
+	ev->exception.vector = e->exception.nr;
+	/* what VMX demands of the error code: SDM 3C 27.2.1.3 */
+	ev->exception.has_error = waiting && e->exception.nr < 32 &&
+				  WITH_ERROR & BIT(e->exception.nr);
+	ev->exception.error = ev->exception.has_error &&
+			      e->exception.has_error_code ?
+			      e->exception.error_code : 0;
+	ev->exception.has_payload = ev->exception.pending &&
+				    e->exception_has_payload;
+	ev->exception.payload = e->exception_payload;
+	ev->reinject_len = 0;
+
+	ev->irq.injected = e->interrupt.injected;
+	ev->irq.vector = e->interrupt.nr;
+	ev->irq.soft = false;
+	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW)
+		vmx_set_interrupt_shadow(vcpu, e->interrupt.shadow);
+
+	ev->nmi_injected = e->nmi.injected;
+	if (e->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
+		ev->nmi_pending = min_t(u8, e->nmi.pending, 2);
+	vmx_set_nmi_blocked(vcpu, e->nmi.masked);
+
+	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) {
+		ev->triple_fault = e->triple_fault.pending;
+		if (ev->triple_fault)
+			vcpu_request(vcpu, REQ_TRIPLE_FAULT);
+		else
+			clear_bit(REQ_TRIPLE_FAULT,
+				  (unsigned long *)&vcpu->requests);
+	}
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
