@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's time-stamp counter: host TSC * ratio + offset (SDM 3C 26.3).
+ *
+ * Virtual CPUs whose TSCs user space sets to what looks like one value, a
+ * moment apart, are meant to be in step: they get the same offset.
+ */
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <asm/tsc.h>
+#include "core/trace.h"
+#include "x86/priv.h"
+
+#define RATIO_SHIFT	48		/* SDM 3C 25.6.5: TSC multiplier */
+#define RATIO_ONE	BIT_ULL(RATIO_SHIFT)
+#define TOLERANCE_PPM	250		/* guest and host frequency are called equal */
+
+static u64 scale(u64 ratio, u64 host_tsc)
+{
+	if (likely(ratio == RATIO_ONE))
+		return host_tsc;
+	return mul_u64_u64_shr(host_tsc, ratio, RATIO_SHIFT);
+}
+
+u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc)
+{
+	return scale(vcpu->arch.tsc_ratio, host_tsc) + vcpu->arch.tsc_offset;
+}
+
+static void put_offset(struct vcpu *vcpu, u64 offset)
+{
+	trace_kvm_write_tsc_offset(vcpu->id, vcpu->arch.tsc_offset, offset);
+	vcpu->arch.tsc_offset = offset;
+	vmx_update_tsc(vcpu);
+	if (vcpu->lapic)
+		lapic_tsc_changed(vcpu);
+	vcpu_request(vcpu, REQ_CLOCK_UPDATE);
+}
+
+u64 x86_tsc_offset(struct vcpu *vcpu)
+{
+	return vcpu->arch.tsc_offset;
+}
+
+/* Is @value, now, what the vCPU that wrote last would read, give or take 1 s? */
+static bool in_step(struct vcpu *vcpu, u64 value, u64 now_ns)
+{
+	struct x86_vm *vma = &vcpu->vm->arch;
+	u64 khz = vcpu->arch.tsc_khz, expected, second = khz * 1000;
+
+	if (!vma->last_tsc_khz || vma->last_tsc_khz != khz)
+		return false;
+	/* a new vCPU joins those that run */
+	if (!value)
+		return true;
+	expected = vma->last_tsc_write +
+		   mul_u64_u64_div_u64(now_ns - vma->last_tsc_ns, khz,
+				       NSEC_PER_MSEC);
+	return value < expected + second && value + second > expected;
+}
+
+/* Remember a write that sets a base others may be in step with */
+static void new_base(struct vcpu *vcpu, u64 value, u64 now_ns, u64 offset)
+{
+	struct x86_vm *vma = &vcpu->vm->arch;
+
+	vma->last_tsc_write = value;
+	vma->last_tsc_ns = now_ns;
+	vma->last_tsc_offset = offset;
+	vma->last_tsc_khz = vcpu->arch.tsc_khz;
+}
+
+/* User space's write: KVM_SET_MSRS, vCPU creation */
+static void sync_write(struct vcpu *vcpu, u64 value)
+{
+	struct x86_vm *vma = &vcpu->vm->arch;
+	unsigned long flags;
+	u64 offset, now_ns;
+
+	raw_spin_lock_irqsave(&vma->tsc_lock, flags);
+	now_ns = ktime_get_boottime_ns();
+	offset = value - scale(vcpu->arch.tsc_ratio, rdtsc());
+	if (in_step(vcpu, value, now_ns))
+		offset = vma->last_tsc_offset;
+	else
+		new_base(vcpu, value, now_ns, offset);
+	raw_spin_unlock_irqrestore(&vma->tsc_lock, flags);
+	put_offset(vcpu, offset);
+}
+
+void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host)
+{
+	u64 now;
+
+	if (host) {
+		sync_write(vcpu, value);
+		return;
+	}
+	/* SDM 3B 18.17.3: WRMSR to the TSC shows in TSC_ADJUST as well */
+	now = x86_guest_tsc(vcpu, rdtsc());
+	vcpu->arch.tsc_adjust += value - now;
+	put_offset(vcpu, vcpu->arch.tsc_offset + (value - now));
+}
+
+void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host)
+{
+	struct x86_vm *vma = &vcpu->vm->arch;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vma->tsc_lock, flags);
+	new_base(vcpu, scale(vcpu->arch.tsc_ratio, rdtsc()) + offset,
+		 ktime_get_boottime_ns(), offset);
+	raw_spin_unlock_irqrestore(&vma->tsc_lock, flags);
+	put_offset(vcpu, offset);
+}
+
+/* User space restores the value alone; the guest's write moves the TSC */
+int tsc_set_adjust(struct vcpu *vcpu, u64 value, bool host)
+{
+	u64 delta = value - vcpu->arch.tsc_adjust;
+
+	vcpu->arch.tsc_adjust = value;
+	if (!host && delta)
+		put_offset(vcpu, vcpu->arch.tsc_offset + delta);
+	return 0;
+}
+
+static bool about_host_khz(u32 khz)
+{
+	u64 diff = abs((s64)khz - x86_host.tsc_khz);
+
+	return diff * 1000000 <= (u64)x86_host.tsc_khz * TOLERANCE_PPM;
+}
+
+int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz)
+{
+	u64 ratio = RATIO_ONE;
+
+	if (!khz)
+		khz = x86_host.tsc_khz;
+	if (!about_host_khz(khz)) {
+		if (!x86_host.tsc_scaling)
+			return -EINVAL;
+		ratio = mul_u64_u32_div(RATIO_ONE, khz, x86_host.tsc_khz);
+		if (!ratio)
+			return -EINVAL;
+	}
+	vcpu->arch.tsc_khz = khz;
+	if (vcpu->arch.tsc_ratio == ratio)
+		return 0;
+	/* the value goes on from where it is */
+	vcpu->arch.tsc_offset = x86_guest_tsc(vcpu, rdtsc()) -
+				scale(ratio, rdtsc());
+	vcpu->arch.tsc_ratio = ratio;
+	put_offset(vcpu, vcpu->arch.tsc_offset);
+	return 0;
+}
+
+/* The host's TSCs are in step where they are used at all: see x86_clock_setup() */
+void x86_tsc_load(struct vcpu *vcpu)
+{
+	if (!boot_cpu_has(X86_FEATURE_CONSTANT_TSC))
+		vcpu_request(vcpu, REQ_CLOCK_UPDATE);
+}
+
+void tsc_vm_init(struct vm *vm)
+{
+	raw_spin_lock_init(&vm->arch.tsc_lock);
+	vm->arch.default_tsc_khz = x86_host.tsc_khz;
+}
+
+/* Power-on: the TSC starts at zero, or in step with the VM's other vCPUs */
+void tsc_vcpu_init(struct vcpu *vcpu)
+{
+	vcpu->arch.tsc_ratio = RATIO_ONE;
+	vcpu->arch.tsc_adjust = 0;
+	if (x86_set_tsc_khz(vcpu, vcpu->arch.tsc_khz))
+		x86_set_tsc_khz(vcpu, x86_host.tsc_khz);
+	sync_write(vcpu, 0);
+}
