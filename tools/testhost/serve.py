@@ -301,7 +301,13 @@ class Server:
                 self.say("command %s: exit status %d" % (number, code))
         self.say("%s after %.1f s" % (
             "failed" if con.done else "ok", seconds))
-        return FAILED if con.done else OK
+        if con.done:
+            return FAILED
+        # What it was booted from is large and can be made again.
+        for name in ("host.iso", "initramfs.cpio"):
+            if os.path.exists(self.path(name)):
+                os.remove(self.path(name))
+        return OK
 
 
 def main():

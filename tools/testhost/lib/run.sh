@@ -201,8 +201,8 @@ fresh_dir()
 		find "$dir" -mindepth 1 ! -name .lock -delete
 	else
 		# Old nameless runs go, but not those of others that still run.
-		find "$base" -maxdepth 1 -name 'run-*' -type d \
-			-mmin +720 -exec rm -rf {} + 2>/dev/null
+		find "$base" -maxdepth 1 -type d \
+			\( -name 'run-*' -o -name 'selftests-*' \) -mmin +720 -exec rm -rf {} + 2>/dev/null
 		dir=$(mktemp -d "$base/run-$(date +%H%M%S)-XXXX") || return 1
 	fi
 }
