@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "array.h"
 #include "kvm_ext.h"
@@ -72,6 +73,36 @@ static const char *mmu_name(unsigned long kind)
 	return names[kind];
 }
 
+/* What a VM gets that does not choose; the module's parameter "mmu" says. */
+static unsigned long default_mmu(int kinds)
+{
+	char text[16] = "";
+	int fd = open("/sys/module/kvm/parameters/mmu", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (read(fd, text, sizeof(text) - 1) < 0)
+			text[0] = '\0';
+		close(fd);
+	}
+	if (!strncmp(text, "shadow", 6))
+		return KVM_MMU_KIND_SHADOW;
+	return kinds & 1 << KVM_MMU_KIND_EPT ? KVM_MMU_KIND_EPT :
+					       KVM_MMU_KIND_SHADOW;
+}
+
+static void describe_hypervisor(struct vm *vm, int kinds, unsigned long kind)
+{
+	if (!kinds) {
+		snprintf(vm->hypervisor, sizeof(vm->hypervisor),
+			 "another KVM");
+		return;
+	}
+	if (kind == KVM_MMU_KIND_AUTO)
+		kind = default_mmu(kinds);
+	snprintf(vm->hypervisor, sizeof(vm->hypervisor), "kvm.ko with MMU %s",
+		 mmu_name(kind));
+}
+
 /* This module's addition to the ABI; other KVMs answer 0 for the capability. */
 static void choose_mmu(struct vm *vm, unsigned long kind)
 {
@@ -81,12 +112,7 @@ static void choose_mmu(struct vm *vm, unsigned long kind)
 		.args = { kind },
 	};
 
-	if (kinds)
-		snprintf(vm->hypervisor, sizeof(vm->hypervisor),
-			 "kvm.ko with MMU %s", mmu_name(kind));
-	else
-		snprintf(vm->hypervisor, sizeof(vm->hypervisor),
-			 "another KVM");
+	describe_hypervisor(vm, kinds, kind);
 	if (kind == KVM_MMU_KIND_AUTO)
 		return;
 	if (!kinds)
