@@ -396,11 +396,12 @@ enum {
 };
 
 /* The event, on a stack of its own; TRY() is for those that fault */
-#define ON_STACK(insn)							\
+#define ON_STACK(insn) ({						\
 	asm volatile("mov %%rsp, %%rbx; mov %0, %%rsp\n\t"		\
 		     TRY(insn) "mov %%rbx, %%rsp"			\
 		     : : "r"(F_STACK), "c"(0x12345)			\
-		     : "rbx", "rax", "rdx", "memory")
+		     : "rbx", "rax", "rdx", "memory");			\
+})
 
 static void guest_vectoring(u64 mask)
 {
@@ -544,7 +545,6 @@ TEST_F(inject, vectoring_to_mmio)
 
 /* ---- faults during delivery that the guest must see (SDM 3A table 6-5) -------------- */
 
-
 static volatile u64 df_hits;
 
 static void df_handler(struct guest_regs *regs)
@@ -568,8 +568,10 @@ static void present_gate(unsigned int vec)
 
 #define GP_INSN		"mov $0xff8, %%eax; mov %%eax, %%es"
 #define PF_INSN		"movabs $0x10000000000, %%rax; movb (%%rax), %%al"
-#define FAULT(insn)	asm volatile(TRY(insn) : : "c"(0x12345)	\
-				     : "rax", "rdx", "memory")
+#define FAULT(insn) ({							\
+	asm volatile(TRY(insn) : : "c"(0x12345)				\
+		     : "rax", "rdx", "memory");				\
+})
 
 static void guest_double_fault(void)
 {

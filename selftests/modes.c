@@ -352,7 +352,6 @@ TEST_F(modes, virtual_8086)
 
 /* ---- compatibility mode ------------------------------------------------------------- */
 
-
 asm(".pushsection .text\n"
 	".globl compat_code\n"
 	".code32\n"

@@ -78,7 +78,7 @@ static void check(struct vcpu *vcpu, const struct env *e, u64 rights,
 		if (want >= 0 && p.vector == VEC_PF && p.error == (u32)want &&
 		    p.cr2 == VA)
 			continue;
-		die("%s%s%s%s%s%s: %s with rights 0x%lx: vector %d error 0x%x cr2 0x%lx, expected %s 0x%x",
+		die("%s%s%s%s%s%s: %s, rights 0x%lx: %d error 0x%x cr2 0x%lx, expected %s 0x%x",
 		    what, e->user ? " user" : "", e->wp ? " wp" : "",
 		    e->nx ? " nx" : "", e->smep ? " smep" : "",
 		    e->smap ? " smap" : "", names[a], rights, p.vector,
