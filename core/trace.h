@@ -18,6 +18,7 @@
 #if !defined(CORE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define CORE_TRACE_H
 
+#include <linux/bits.h>
 #include <linux/tracepoint.h>
 #include <linux/kvm.h>
 #include <asm/apicdef.h>
@@ -175,8 +176,8 @@ TRACE_EVENT(kvm_vcpu_wakeup,
 
 /* ---- what guests do ------------------------------------------------------ */
 
-#define TRACE_PIO_IN	0
-#define TRACE_PIO_OUT	1
+#define KVM_PIO_IN	0
+#define KVM_PIO_OUT	1
 
 /* @data: @count units of @size bytes; the first of them is shown */
 TRACE_EVENT(kvm_pio,
@@ -388,10 +389,10 @@ TRACE_EVENT(kvm_hypercall,
 		  __entry->a3)
 );
 
-#define TRACE_INSN_CR0_PE	(1 << 0)
-#define TRACE_INSN_EFL_VM	(1 << 1)
-#define TRACE_INSN_CS_D		(1 << 2)
-#define TRACE_INSN_CS_L		(1 << 3)
+#define TRACE_INSN_CR0_PE	BIT(0)
+#define TRACE_INSN_EFL_VM	BIT(1)
+#define TRACE_INSN_CS_D		BIT(2)
+#define TRACE_INSN_CS_L		BIT(3)
 
 /* @insn: @len bytes at @rip, at most 15; @flags: TRACE_INSN_* */
 TRACE_EVENT(kvm_emulate_insn,
