@@ -43,9 +43,7 @@ static int handle_requests(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_MMU_RELOAD))
 		vcpu->mmu.need_prepare = true;
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
-		vcpu->mmu.need_flush = true;
-		vcpu->mmu.need_load = true;
-		vcpu->stats.tlb_flushes++;
+		vcpu->mmu.need_load = true;	/* load() finds out what is due */
 	}
 	vcpu_take_request(vcpu, REQ_SLOTS_CHANGED);
 	if (vcpu_take_request(vcpu, REQ_NMI))

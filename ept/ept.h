@@ -115,7 +115,7 @@ static inline u64 *ept_table(u64 e)
 }
 
 #define EPT_PML_ENTRIES	512
-#define EPT_PML_EMPTY	(~0ull)		/* no page address: taken already */
+#define EPT_PML_EMPTY	(~0ull)		/* taken, or never written (vmx/vmcs.c) */
 
 #define EPT_MAX_LEVELS	5
 /* Pages that one fault can need: a table for each level below the root */

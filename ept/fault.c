@@ -78,7 +78,6 @@ static int ept_fix(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
 	if (access & MMU_ACC_WRITE)
 		memslot_mark_dirty(slot, gfn);		/* after W: E5 */
 	ept_vcpu(vcpu)->fixed++;
-	vcpu->stats.pf_fixed++;
 	r = MMU_RESUME;
 out:
 	rcu_read_unlock();
@@ -262,7 +261,6 @@ static int fault_in(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 		if (p.write)
 			memslot_mark_dirty(slot, gfn);
 		ept_vcpu(vcpu)->fixed++;
-		vcpu->stats.pf_fixed++;
 		break;
 	case MAP_SPURIOUS:
 		ept_vcpu(vcpu)->spurious++;

@@ -142,8 +142,6 @@ static int ept_vcpu_init(struct vcpu *vcpu)
 	if (!ev)
 		return -ENOMEM;
 	ev->last_cpu = -1;
-	if (vcpu->vmx.pml)
-		memset(vcpu->vmx.pml, 0xff, PAGE_SIZE);	/* EPT_PML_EMPTY */
 	vcpu->mmu.priv = ev;
 	return 0;
 }

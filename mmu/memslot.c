@@ -12,7 +12,9 @@
  *  C5. the kind drops what was mapped through the old slot, vCPUs flush, and
  *      it leaves the hva tree; write protection for a dirty log that was turned
  *      on is done here too: an entry made without marking must not survive;
- *  C6. the old objects are freed.
+ *  C6. the old objects are freed;
+ *  C7. hardware logs guest addresses: what it logged for a slot is collected
+ *      while that slot, or none, is at the address.
  */
 #include <linux/interval_tree_generic.h>
 #include <linux/mman.h>
@@ -364,6 +366,8 @@ static int slot_delete(struct vm *vm, struct memslot *old)
 	xa_erase(&vm->mmu.slot_ids, old->id);
 	edit_commit(vm, &e);
 	slot_unmap(vm, old);
+	if (old->dirty)
+		mmu_op(vm, collect_dirty, vm);		/* C7 */
 	slot_free(vm, old);
 	return 0;
 }
@@ -385,6 +389,14 @@ static int slot_move(struct vm *vm, struct memslot *old, struct memslot *new)
 	if (old->dirty && new->flags & KVM_MEM_LOG_DIRTY_PAGES) {
 		kvfree(new->dirty);
 		new->dirty = old->dirty;
+	}
+	if (old->dirty) {
+		/* C7: from here on only pages mapped anew can be logged */
+		write_lock(&vm->mmu.lock);
+		if (mmu_op(vm, slot_removed, vm, old))
+			mmu_flush_all(vm);
+		write_unlock(&vm->mmu.lock);
+		mmu_op(vm, collect_dirty, vm);
 	}
 	hva_insert(vm, new);
 	xa_store(&vm->mmu.slot_ids, new->id, new, GFP_KERNEL_ACCOUNT);
@@ -413,6 +425,8 @@ static int slot_change_log(struct vm *vm, struct memslot *old,
 	hva_it_remove(old, &vm->mmu.hva_tree);
 	write_unlock(&vm->mmu.lock);
 	mmu_op(vm, dirty_log_changed, vm, new, new->dirty);
+	if (old->dirty)
+		mmu_op(vm, collect_dirty, vm);		/* C7 */
 	kvfree(old->dirty);
 	kfree(old);
 	return 0;

@@ -179,9 +179,8 @@ struct mmu_stats {
  * slot_removed()  as unmap() of the whole slot, and the kind's data in it
  * slot_init()     allocate the kind's data of a new slot; 0 or -ENOMEM; no lock
  * slot_free()     give it back; no lock
- * sync_dirty()    move what hardware logged (PML) to the dirty bitmap; called
- *		   for a loaded vCPU with vm->srcu held, no lock: on a PML-full
- *		   exit, and before the vCPU leaves KVM_RUN where vmx.has_pml
+ * sync_dirty()    the hardware's log (PML) is full: move it to the dirty
+ *		   bitmap; called for a loaded vCPU, vm->srcu held, no lock
  * collect_dirty() everything that hardware logged for any vCPU before the call
  *		   is in the dirty bitmap after it; slots lock held
  * shrink()        give back up to @nr table pages; returns how many

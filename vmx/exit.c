@@ -171,8 +171,6 @@ int vmx_handle_exit(struct vcpu *vcpu)
 	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return vmx_exit_entry_failed(vcpu);
 	/* the CPU logged dirty pages: nobody may miss them after this exit */
-	if (vcpu->vmx.vmcs.proc2 & SECONDARY_EXEC_ENABLE_PML)
-		vmx_flush_pml(vcpu);
 	if (likely(!READ_ONCE(exit_time)))
 		return dispatch(vcpu, reason);
 

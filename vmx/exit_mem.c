@@ -64,19 +64,14 @@ int vmx_exit_ept_misconfig(struct vcpu *vcpu)
 	return run_mmu_fault(vcpu, &f);
 }
 
-/* The log is emptied at every exit to the outer loop; nothing is left to do */
+/* Whoever reads the dirty log collects what is not full yet: collect_dirty() */
 int vmx_exit_pml_full(struct vcpu *vcpu)
 {
 	if (unlikely(vmx_exit_qual(vcpu) & INTR_INFO_UNBLOCK_NMI) &&
 	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
 		vmx_set_nmi_blocked(vcpu, true);
-	return RUN_RESUME;
-}
-
-/* Move what the CPU logged to the dirty bitmaps; SDM 3C 29.3.6 */
-void vmx_flush_pml(struct vcpu *vcpu)
-{
 	mmu_op(vcpu->vm, sync_dirty, vcpu);
+	return RUN_RESUME;
 }
 
 /* Instructions that exit but that nothing short of the emulator can do */

@@ -166,6 +166,5 @@ int vmx_exit_io(struct vcpu *vcpu);
 int vmx_exit_ept_violation(struct vcpu *vcpu);
 int vmx_exit_ept_misconfig(struct vcpu *vcpu);
 int vmx_exit_pml_full(struct vcpu *vcpu);
-void vmx_flush_pml(struct vcpu *vcpu);
 
 #endif

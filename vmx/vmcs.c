@@ -218,6 +218,8 @@ int vmx_vcpu_init(struct vcpu *vcpu)
 		v->pml = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 		if (!v->pml)
 			goto fail;
+		/* no page address: what the MMU takes for an empty entry */
+		memset(v->pml, 0xff, PAGE_SIZE);
 		v->has_pml = true;
 	}
 	v->vpid = alloc_vpid();
