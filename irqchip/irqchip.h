@@ -68,7 +68,8 @@ int irqchip_set_line(struct vm *vm, enum irq_source src, u32 gsi, bool level);
 
 int irqchip_set_routing(struct vm *vm, const struct kvm_irq_routing_entry *e,
 			unsigned int n, u32 flags);	/* 0, -EINVAL, -ENOMEM */
-int irqchip_send_msi(struct vm *vm, const struct kvm_msi *msi); /* as set_line */
+/* KVM_SIGNAL_MSI: >0 delivered or merged, 0 nobody took it, -EINVAL */
+int irqchip_send_msi(struct vm *vm, const struct kvm_msi *msi);
 
 /*
  * KVM_IRQFD (irqchip/irqfd.c) and KVM_IOEVENTFD (irqchip/ioeventfd.c), assign

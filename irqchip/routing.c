@@ -93,12 +93,15 @@ int irqchip_set_line(struct vm *vm, enum irq_source src, u32 gsi, bool level)
 int irqchip_send_msi(struct vm *vm, const struct kvm_msi *msi)
 {
 	struct irqchip *chip = vm->irqchip;
+	int ret;
 
 	if (!chip || msi->flags)
 		return -EINVAL;
 	if (vm->irq.x2apic_format && msi->address_hi & 0xff)
 		return -EINVAL;
-	return deliver_msi(chip, msi->address_lo, msi->address_hi, msi->data);
+	ret = deliver_msi(chip, msi->address_lo, msi->address_hi, msi->data);
+	/* 0 is for what reached nobody; merged with a pending one is delivered */
+	return ret < 0 ? 0 : max(ret, 1);
 }
 
 int routes_pin_to_gsi(struct irqchip *chip, enum chip_kind kind,
