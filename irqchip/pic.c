@@ -494,7 +494,7 @@ int pic_init(struct irqchip *chip)
 	pic->dev.ops = &pic_ops;
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
 		err = io_bus_register(vm, &vm->pio_bus, ranges[i].port,
-				   ranges[i].len, &pic->dev);
+				      ranges[i].len, &pic->dev);
 		if (err) {
 			pic_fini(chip);
 			return err;
