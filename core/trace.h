@@ -176,8 +176,8 @@ TRACE_EVENT(kvm_vcpu_wakeup,
 
 /* ---- what guests do ------------------------------------------------------ */
 
-#define KVM_PIO_IN	0
-#define KVM_PIO_OUT	1
+#define TRACE_PIO_IN	0
+#define TRACE_PIO_OUT	1
 
 /* @data: @count units of @size bytes; the first of them is shown */
 TRACE_EVENT(kvm_pio,
