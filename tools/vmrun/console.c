@@ -49,7 +49,7 @@ static void write_out(void)
 		n = write(STDOUT_FILENO, p, con.len);
 		if (n < 0 && errno == EAGAIN)
 			poll(&writable, 1, -1);
-		else if (n < 0 && errno != EINTR)
+		else if (n < 0 && (errno != EINTR || stop_requested()))
 			break;		/* no reader: the guest goes on */
 		else if (n > 0) {
 			p += n;

@@ -33,6 +33,7 @@ static struct {
 	struct loop_watch *timer;
 	uint64_t epoch_ns;	/* when the PM timer was 0 */
 	uint64_t half_turns;	/* of the PM timer that TMR_STS knows of */
+	uint64_t alarm;		/* what the timer is set to */
 	uint16_t status, enable, control;
 } pm = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -48,16 +49,21 @@ static uint64_t timer_ticks(void)
 static void update(void)
 {
 	uint64_t half_turns = timer_ticks() >> 31;
-	uint64_t next;
+	uint64_t alarm = 0;
 
 	if (half_turns != pm.half_turns) {
 		pm.half_turns = half_turns;
 		pm.status |= PM1_TIMER;
 	}
 	irq_set(&pm.sci, pm.status & pm.enable);
-	next = (((half_turns + 1) << 31) / PM_TIMER_HZ + 1) * NSEC_PER_SEC;
-	loop_timer_set(pm.timer,
-		       pm.enable & PM1_TIMER ? pm.epoch_ns + next : 0);
+	if (pm.enable & PM1_TIMER)
+		alarm = pm.epoch_ns + (((half_turns + 1) << 31) / PM_TIMER_HZ +
+				       1) * NSEC_PER_SEC;
+	/* Guests read the timer often: no system call unless it is due. */
+	if (alarm != pm.alarm) {
+		pm.alarm = alarm;
+		loop_timer_set(pm.timer, alarm);
+	}
 }
 
 static void timer_fired(void *opaque)
