@@ -4,6 +4,7 @@
  * changes.
  */
 #include <linux/string.h>
+#include <asm/apicdef.h>
 #include "x86/priv.h"
 
 /* ---- general registers ------------------------------------------------------ */
