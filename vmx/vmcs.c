@@ -323,6 +323,14 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init)
 	vmx_update_exception_bitmap(vcpu);
 }
 
+/* arch.tsc_offset or arch.tsc_ratio changed (SDM 3C 26.3) */
+void vmx_update_tsc(struct vcpu *vcpu)
+{
+	vmcs_write(TSC_OFFSET, vcpu->arch.tsc_offset);
+	if (vmx_caps.tsc_scaling)
+		vmcs_write(TSC_MULTIPLIER, vcpu->arch.tsc_ratio);
+}
+
 int vmx_setup(void)
 {
 	int err;
