@@ -219,33 +219,10 @@ int emul_resume(struct vcpu *vcpu)
 int run_task_switch(struct vcpu *vcpu, u16 sel, unsigned int cause,
 		    bool has_error, u32 error)
 {
-	vcpu->io.nr = 0;
-	prepare(vcpu);
-	vcpu->emul_rflags = 0;
-	return act_on(vcpu, emul_task_switch(&vcpu->emul, sel, cause, has_error,
-					     error));
+	return emulation_failed(vcpu);
 }
 
 int run_deliver(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
 {
-	u32 type = info & INTR_INFO_INTR_TYPE_MASK;
-	enum emul_event event;
-
-	if (type == INTR_TYPE_EXT_INTR || type == INTR_TYPE_NMI_INTR)
-		event = EMUL_EVENT_HARDWARE;
-	else if (type == INTR_TYPE_HARD_EXCEPTION)
-		event = EMUL_EVENT_EXCEPTION;
-	else
-		event = EMUL_EVENT_SOFTWARE;
-	if (event == EMUL_EVENT_SOFTWARE)
-		vcpu_set_rip(vcpu, vcpu_rip(vcpu) + insn_len);
-	if (type == INTR_TYPE_NMI_INTR)
-		vmx_set_nmi_blocked(vcpu, true);
-	vcpu->io.nr = 0;
-	prepare(vcpu);
-	vcpu->emul_rflags = 0;
-	return act_on(vcpu, emul_interrupt(&vcpu->emul,
-					   info & INTR_INFO_VECTOR_MASK, event,
-					   info & INTR_INFO_DELIVER_CODE_MASK,
-					   error));
+	return emulation_failed(vcpu);
 }
