@@ -207,6 +207,12 @@ void vmx_cpuid_changed(struct vcpu *vcpu)
 		proc2 |= SECONDARY_EXEC_ENABLE_INVPCID;
 	if (x86_gcap(vcpu, GCAP_XSAVES))
 		proc2 |= SECONDARY_EXEC_XSAVES;
+	/* instructions the CPU has and the guest has not: #UD through an exit */
+	proc2 &= ~(SECONDARY_EXEC_RDRAND_EXITING | SECONDARY_EXEC_RDSEED_EXITING);
+	if (!x86_gcap(vcpu, GCAP_RDRAND))
+		proc2 |= SECONDARY_EXEC_RDRAND_EXITING;
+	if (!x86_gcap(vcpu, GCAP_RDSEED))
+		proc2 |= SECONDARY_EXEC_RDSEED_EXITING;
 	vmx_set_proc2(vcpu, proc2 & vmx_caps.proc2.allowed);
 	if (vcpu->vmx.vmcs.proc2 & SECONDARY_EXEC_XSAVES)
 		vmcs_write(XSS_EXIT_BITMAP, 0);

@@ -44,12 +44,11 @@ static int check_access(struct vcpu *vcpu, unsigned int *n)
 	}
 	if (*n > 7)
 		return X86_TRAP_UD;
-	if (vcpu->arch.dr7 & DR7_GD) {
-		/* the handler finds BD set and GD clear (SDM 3B 18.2.3) */
-		x86_queue_exception_payload(vcpu, X86_TRAP_DB, DR6_BD);
-		return X86_TRAP_DB;
-	}
-	return 0;
+	/* the exit comes before the check of the privilege level */
+	if (vcpu_cpl(vcpu))
+		return X86_TRAP_GP;
+	/* with DR6_BD as its payload; delivery clears GD (SDM 3B 18.2.3) */
+	return vcpu->arch.dr7 & DR7_GD ? X86_TRAP_DB : 0;
 }
 
 int x86_set_dr(struct vcpu *vcpu, unsigned int n, u64 value)
