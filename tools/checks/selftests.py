@@ -21,6 +21,43 @@ MARK = re.compile(r"^### (begin|end) (\S+)(?: (\d+))?$")
 LIMIT = int(os.environ.get("SELFTEST_TIMEOUT", "1200"))
 
 
+class Stream:
+    """The output of one host, taken apart as it comes."""
+
+    def __init__(self, run, log):
+        self.run = run
+        self.log = log
+        self.current = None
+        self.lines = []
+        self.seen = []
+
+    def line(self, line):
+        match = MARK.match(line)
+        if not match:
+            self.lines.append(line)
+            return
+        kind, name, status = match.groups()
+        if kind == "begin":
+            self.current, self.lines = name, []
+        elif name == self.current:
+            self.run.result(name, self.lines, int(status), None, self.log)
+            self.seen.append(name)
+            self.current = None
+
+    def end(self, code, culprit):
+        trouble = STATUS.get(code, "the test host stopped")
+        if self.current and culprit in (None, self.current):
+            self.run.result(self.current, self.lines, 0, trouble, self.log)
+            self.seen.append(self.current)
+        elif code in STATUS and self.seen:
+            # It came out after that test had ended.  The one that ran when
+            # the host was stopped gets another chance.
+            if culprit not in self.seen:
+                culprit = self.seen[-1]
+            self.run.done.put((culprit, [(
+                "leaves the host alone", False, STATUS[code])], self.log))
+
+
 class Run:
     def __init__(self, top, out, host, model, say):
         self.top = top
@@ -70,19 +107,34 @@ class Run:
             argv += ["--host-module", module]
         argv += ["-c", "./run-in-host"]
         log = os.path.join(self.out, run + ".log")
+        stream = Stream(self, log)
         with open(log, "wb") as err:
-            proc = subprocess.run(argv, cwd=self.top, stderr=err,
-                                  stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE)
-        text = proc.stdout.decode(errors="replace")
-        with open(log, "a") as out:
-            out.write(text)
-        return text, proc.returncode, log
+            proc = subprocess.Popen(argv, cwd=self.top, stderr=err,
+                                    stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE)
+            output = []
+            for line in proc.stdout:
+                output.append(line)
+                stream.line(line.decode(errors="replace").rstrip("\r\n"))
+            code = proc.wait()
+        with open(log, "ab") as out:
+            out.writelines(output)
+        stream.end(code, self.culprit(run))
+        return stream.seen, code, log
+
+    def culprit(self, run):
+        """The test that ran when the host kernel complained, or None."""
+        try:
+            with open(os.path.join(self.top, "build", "testhost", run,
+                                   "crash")) as crash:
+                return crash.readline().strip()
+        except OSError:
+            return None
 
     def worker(self, names):
         while names:
-            text, code, log = self.boot(names)
-            left = self.collect(names, text, code, log)
+            seen, code, log = self.boot(names)
+            left = [n for n in names if n not in seen]
             if len(left) == len(names):
                 # Not even the first has begun: there is no point in trying
                 # again.
@@ -92,31 +144,6 @@ class Run:
                             code, "exit status %d" % code))], log))
                 return
             names = left
-
-    def collect(self, names, text, code, log):
-        """Results of the tests that ran.  Returns those that did not."""
-        current, last, lines, seen = None, None, [], set()
-        for line in text.splitlines():
-            match = MARK.match(line.rstrip("\r"))
-            if not match:
-                lines.append(line)
-                continue
-            kind, name, status = match.groups()
-            if kind == "begin":
-                current, lines = name, []
-            elif name == current:
-                self.result(name, lines, int(status), None, log)
-                seen.add(name)
-                current, last = None, name
-        if current:
-            self.result(current, lines, 0, STATUS.get(
-                code, "the test host stopped"), log)
-            seen.add(current)
-        elif code in STATUS and last:
-            # It came out after a test had ended: the last one's doing.
-            self.done.put((last, [(
-                "leaves the host alone", False, STATUS[code])], log))
-        return [n for n in names if n not in seen]
 
     def result(self, name, lines, status, trouble, log):
         path = os.path.join(self.out, name + ".tap")

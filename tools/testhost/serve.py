@@ -44,6 +44,8 @@ SAID = re.compile(r"\] testhost: (start|command|exit|done) ?(.*)$")
 # What Bochs says that is no complaint.
 CHATTER = re.compile(r"^\d{11}[ide]\[|^=+$|^ +(Bochs x86 Emulator|Built from|"
                      r"Timestamp:)|^Bochs is exiting|^\(\d+\)\.\[|^\s*$")
+# How long a kernel may go on that has complained, in seconds.
+GRACE = 10
 ESCAPE = 0x1D  # Ctrl-]
 
 
@@ -59,6 +61,7 @@ class Console:
         self.done = None
         self.crash = []
         self.crash_time = None
+        self.culprit = None
         self.dead = False
 
     def poll(self):
@@ -79,6 +82,7 @@ class Console:
             if not self.crash:
                 self.crash.append(line)
                 self.crash_time = time.monotonic()
+                self.culprit = self.command
         if DEAD.search(line):
             self.dead = True
 
@@ -209,7 +213,7 @@ class Server:
                 self.say("booted in %.1f s" % (con.started - begin))
             if self.stop:
                 return False
-            if con.dead or (con.crash and now > con.crash_time + 30):
+            if con.dead or (con.crash and now > con.crash_time + GRACE):
                 time.sleep(1)
                 con.poll()
                 return False
@@ -271,7 +275,11 @@ class Server:
         con = self.console
         log = self.path("console.log")
         if con.crash:
-            self.say("host crash, see %s" % log)
+            self.say("host crash in command %s, see %s" % (
+                con.culprit, log))
+            with open(self.path("crash"), "w") as out:
+                out.write("%s\n" % con.culprit)
+                out.writelines(line + "\n" for line in con.crash)
             if not self.args.quiet:
                 for line in con.crash:
                     sys.stderr.write("    | %s\n" % line)
