@@ -45,20 +45,18 @@ MODULE_PARM_DESC(fault_around, "4K pages mapped by one fault where the host has 
 #define PTE_UNCACHED_2M	(_PAGE_PCD | _PAGE_PWT | _PAGE_PAT_LARGE)
 
 /*
- * May the entry be used as it stands? Accessed and, for writing, dirty must be
- * set already, or the host would not know of the guest's accesses (H2).
+ * May the entry be used as it stands? For writing the host must count on the
+ * page to be dirty already (H2). The page's own mark is looked at where the
+ * entry has none, as after the split of a large page.
  */
-static bool leaf_ok(u64 flags, bool write)
+static bool leaf_ok(u64 flags, kvm_pfn_t pfn, bool write)
 {
-	const u64 need = _PAGE_PRESENT | _PAGE_USER |
-			 (write ? _PAGE_RW | _PAGE_DIRTY : 0);
+	const u64 need = _PAGE_PRESENT | _PAGE_USER | (write ? _PAGE_RW : 0);
 
-	return (flags & need) == need;
-}
-
-static bool leaf_writable(u64 flags)
-{
-	return leaf_ok(flags, true);
+	if ((flags & need) != need)
+		return false;
+	return !write || flags & _PAGE_DIRTY ||
+	       (pfn_valid(pfn) && PageDirty(pfn_to_page(pfn)));
 }
 
 /*
@@ -74,12 +72,12 @@ static bool leaf_pkey(u64 flags)
 static bool take_large(u64 entry, u64 flags, kvm_pfn_t pfn, hva_t hva,
 		       unsigned int level, struct host_page *p)
 {
-	if (!leaf_ok(flags, p->write) || flags & _PAGE_DEVMAP ||
-	    leaf_pkey(entry))
+	if (flags & _PAGE_DEVMAP || leaf_pkey(entry) ||
+	    !leaf_ok(flags, pfn, p->write))
 		return false;
 	p->pfn = pfn + ((hva >> PAGE_SHIFT) & (pg_pages(level) - 1));
 	p->level = level;
-	p->writable = leaf_writable(flags);
+	p->writable = p->write || leaf_ok(flags, pfn, true);
 	p->uncached = flags & PTE_UNCACHED_2M;
 	return true;
 }
@@ -87,13 +85,13 @@ static bool take_large(u64 entry, u64 flags, kvm_pfn_t pfn, hva_t hva,
 static u64 neighbour(pte_t pte)
 {
 	u64 flags = pte_flags(pte);
+	kvm_pfn_t pfn = pte_pfn(pte);
 
-	if (!leaf_ok(flags, false) || flags & (_PAGE_SPECIAL | _PAGE_DEVMAP |
-					       PTE_UNCACHED_4K) ||
-	    leaf_pkey(flags))
+	if (flags & (_PAGE_SPECIAL | _PAGE_DEVMAP | PTE_UNCACHED_4K) ||
+	    leaf_pkey(flags) || !leaf_ok(flags, pfn, false))
 		return 0;
-	return (u64)pte_pfn(pte) << PAGE_SHIFT | HOST_PAGE_VALID |
-	       (leaf_writable(flags) ? HOST_PAGE_WRITE : 0);
+	return (u64)pfn << PAGE_SHIFT | HOST_PAGE_VALID |
+	       (leaf_ok(flags, pfn, true) ? HOST_PAGE_WRITE : 0);
 }
 
 /*
@@ -151,12 +149,12 @@ static bool walk(struct mm_struct *mm, hva_t hva, const struct memslot *slot,
 	ptep = pte_offset_kernel(&pmd, hva);
 	pte = READ_ONCE(*ptep);
 	flags = pte_flags(pte);
-	if (!leaf_ok(flags, p->write) || leaf_pkey(flags) ||
-	    flags & (_PAGE_SPECIAL | _PAGE_DEVMAP))
+	if (flags & (_PAGE_SPECIAL | _PAGE_DEVMAP) || leaf_pkey(flags) ||
+	    !leaf_ok(flags, pte_pfn(pte), p->write))
 		return false;
 	p->pfn = pte_pfn(pte);
 	p->level = PG_4K;
-	p->writable = leaf_writable(flags);
+	p->writable = p->write || leaf_ok(flags, pte_pfn(pte), true);
 	p->uncached = flags & PTE_UNCACHED_4K;
 	if (slot && p->window > 1 && !p->uncached)
 		look_around(ptep, slot, gfn, hva, p);

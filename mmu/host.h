@@ -7,10 +7,10 @@
  *      is right as long as no notifier event covered its host address since
  *      before the host page table was read: mmu_inv_begin() comes before the
  *      look-up, mmu_inv_stale() under mmu.lock before the entry is made.
- *  H2. A writable entry is made only from a host entry that is writable and
- *      dirty at that moment (or whose page was marked dirty by us). The host
- *      cannot take write permission or the dirty mark away without a notifier
- *      event, so what the guest writes is never lost by reclaim.
+ *  H2. A writable entry is made only from a host entry that is writable while
+ *      it, or its page, is marked dirty. The host cannot take write permission
+ *      or the mark away without a notifier event, so what the guest writes is
+ *      never lost by reclaim.
  *  H3. Entries for the guest are never wider in permission or size than the
  *      host's.
  */

@@ -174,11 +174,14 @@ TEST_F(large_pages, split_by_the_host)
 /* Small pages that the guest uses become a large one */
 TEST_F(large_pages, collapsed_by_the_host)
 {
-	char *mem = mem_anon(SIZE, false);
+	char *mem = mem_anon(SIZE, true);
 
+	madvise(mem, SIZE, MADV_NOHUGEPAGE);
 	memset(mem, 0, SIZE);
 	ASSERT_EQ(0, vm_set_region(self->vm, SLOT, 0, BASE, SIZE, mem));
 	fill(self->vcpu, 1);
+	if (on_our_module())
+		EXPECT_EQ(0, mmu_stat("pages_2m"));
 	madvise(mem, SIZE, MADV_HUGEPAGE);
 	if (madvise(mem, SIZE, 25 /* MADV_COLLAPSE */))
 		skip_test("the host has no MADV_COLLAPSE");
