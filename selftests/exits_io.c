@@ -425,6 +425,27 @@ TEST_F(exits_io, mmio_next_to_memory)
 	ASSERT_EQ(0x2211, *(u16 *)vm_hva(self->vm, G_RAM_SIZE - 2));
 }
 
+static void guest_mmio_large(void)
+{
+	write32(0x40000000, 1);
+	write32(0x40000000 + 7 * PAGE_4K, 0x1234);
+	GUEST_DONE();
+}
+
+/* A large page of guest and host covers more than the slot: the rest is MMIO */
+TEST_F(exits_io, mmio_behind_slot)
+{
+	char *p = mem_anon(PAGE_2M, true);
+
+	memset(p, 0, PAGE_2M);
+	vm_add_mem_at(self->vm, 1, 0x40000000, 7 * PAGE_4K, 0, p);
+	vcpu_set_entry(self->vcpu, guest_mmio_large);
+	ASSERT_EQ(0x1234, wrote(self->vcpu, 0x40000000 + 7 * PAGE_4K, 4));
+	expect_done(self->vcpu);
+	ASSERT_EQ(1, *(u32 *)p);
+	ASSERT_EQ(0, *(u32 *)(p + 7 * PAGE_4K));
+}
+
 static void guest_mmio_rmw(void)
 {
 	u64 x, flags;
