@@ -13,7 +13,15 @@
 static __always_inline void do_cpuid(struct vcpu *vcpu)
 {
 	u32 eax = vcpu->regs[GPR_RAX], ecx = vcpu->regs[GPR_RCX], ebx, edx;
+	const struct kvm_cpuid_entry2 *e = x86_cpuid_direct(vcpu, eax);
 
+	if (likely(e)) {
+		vcpu->regs[GPR_RAX] = e->eax;
+		vcpu->regs[GPR_RBX] = e->ebx;
+		vcpu->regs[GPR_RCX] = e->ecx;
+		vcpu->regs[GPR_RDX] = e->edx;
+		return;
+	}
 	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
 	vcpu->regs[GPR_RAX] = eax;
 	vcpu->regs[GPR_RBX] = ebx;

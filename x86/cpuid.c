@@ -389,6 +389,8 @@ void cpuid_derive(struct vcpu *vcpu)
 {
 	struct x86_cpuid_table *t = vcpu->arch.cpuid;
 	struct x86_vcpu *a = &vcpu->arch;
+	struct kvm_cpuid_entry2 *e;
+	unsigned int i;
 
 	if (t->n) {
 		a->gcaps = cpuid_gcaps(t) & (x86_host.gcaps | CAPS_FREE);
@@ -396,6 +398,12 @@ void cpuid_derive(struct vcpu *vcpu)
 	} else {
 		a->gcaps = x86_host.gcaps | BIT_ULL(GCAP_TSC_DEADLINE);
 		a->phys_bits = x86_host.phys_bits;
+	}
+	for (i = 0; i < X86_CPUID_DIRECT; i++) {
+		e = cpuid_find(t, i, 0);
+		if (e && e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)
+			e = NULL;
+		a->cpuid_direct[i] = e;
 	}
 	a->cr4_reserved = cr4_reserved(a->gcaps) | x86_host.cr4_reserved;
 	a->gpa_reserved = ~0ULL << a->phys_bits;

@@ -22,7 +22,7 @@
  */
 enum cpuid_range { CPUID_BASIC, CPUID_HYPERVISOR, CPUID_EXTENDED, NR_CPUID_RANGES };
 
-#define CPUID_DIRECT	32	/* leaves of a range found without a search */
+#define CPUID_DIRECT	X86_CPUID_DIRECT	/* leaves of a range found without a search */
 #define CPUID_NONE	0xffff
 
 struct x86_cpuid_table {

@@ -10,6 +10,7 @@
 #define X86_X86_H
 
 #include <asm/trapnr.h>
+#include <linux/nospec.h>
 #include "core/vcpu.h"
 #include "vmx/regs.h"
 
@@ -110,6 +111,16 @@ static inline bool x86_canonical(struct vcpu *vcpu, u64 va)
 }
 
 /* ---- CPUID (x86/cpuid.c) ------------------------------------------------- */
+
+/* The answer to most CPUIDs: NULL where x86_cpuid() has to look for it */
+static __always_inline const struct kvm_cpuid_entry2 *
+x86_cpuid_direct(struct vcpu *vcpu, u32 function)
+{
+	if (unlikely(function >= X86_CPUID_DIRECT))
+		return NULL;
+	function = array_index_nospec(function, X86_CPUID_DIRECT);
+	return vcpu->arch.cpuid_direct[function];
+}
 
 /* CPUID as the guest executes it; regs in and out */
 void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);

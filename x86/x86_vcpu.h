@@ -52,6 +52,7 @@ enum x86_guest_cap {
 };
 
 struct x86_cpuid_table;
+#define X86_CPUID_DIRECT	32
 
 struct x86_vcpu {
 	u64 cr0, cr2, cr3, cr4;		/* [v] guest's view; cr0/cr3/cr4 through x86.h */
@@ -66,6 +67,8 @@ struct x86_vcpu {
 	u8 phys_bits;			/* [v] guest MAXPHYADDR */
 	u64 gpa_reserved;		/* [v] bits at and above it */
 	struct x86_cpuid_table *cpuid;	/* [v] */
+	/* [v] of leaves below it, the entry, where sub-leaves do not matter */
+	const struct kvm_cpuid_entry2 *cpuid_direct[X86_CPUID_DIRECT];
 
 	u64 db[4], dr6, dr7;		/* [v] guest's */
 	u64 guest_debug_db[4];		/* [v] debugger's */
