@@ -11,6 +11,7 @@
 #include "core/compat.h"
 #include "core/emul.h"
 #include "core/run.h"
+#include "core/thread_work.h"
 #include "core/trace.h"
 #include "irqchip/irqchip.h"
 #include "vmx/vmx.h"
@@ -226,7 +227,7 @@ static int handle_thread_work(struct vcpu *vcpu)
 	int ret;
 
 	srcu_leave(vcpu);
-	ret = xfer_to_guest_mode_handle_work(NULL);
+	ret = thread_work();
 	srcu_enter(vcpu);
 	if (ret == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
