@@ -159,7 +159,7 @@ static void map_around(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
 		u64 v = p->around[i];
 
 		if (v)
-			p->around[i] = (v & EPT_ADDR) |
+			p->around[i] = (v & EPT_ADDR) +
 				       (v & HOST_PAGE_WRITE ? base_w : base_r);
 	}
 	ept_make_many(vcpu->vm, ep - (gfn - p->first), p->around, p->nr);

@@ -82,6 +82,11 @@ static bool take_large(u64 entry, u64 flags, kvm_pfn_t pfn, hva_t hva,
 	return true;
 }
 
+/* Of an entry of ordinary memory that the guest may write to */
+#define NEIGHBOUR_SET	(_PAGE_PRESENT | _PAGE_USER | _PAGE_RW | _PAGE_DIRTY)
+#define NEIGHBOUR_CLEAR	(_PAGE_SPECIAL | _PAGE_DEVMAP | _PAGE_PKEY_MASK | \
+			 PTE_UNCACHED_4K)
+
 static u64 neighbour(pte_t pte)
 {
 	u64 flags = pte_flags(pte);
@@ -104,13 +109,23 @@ static void look_around(pte_t *ptep, const struct memslot *slot, gfn_t gfn,
 	gfn_t first = gfn & ~(gfn_t)(p->window - 1);
 	gfn_t end = min_t(gfn_t, first + p->window, slot->base + slot->npages);
 	unsigned long i = (hva >> PAGE_SHIFT) & (PTRS_PER_PTE - 1);
+	const u64 addr = PTE_PFN_MASK;
 	unsigned int n;
 
 	first = max3(first, slot->base, gfn >= i ? gfn - i : 0);
 	end = min_t(gfn_t, end, gfn + (PTRS_PER_PTE - i));
 	ptep -= gfn - first;
-	for (n = 0; n < end - first; n++)
-		p->around[n] = neighbour(READ_ONCE(ptep[n]));
+	for (n = 0; n < end - first; n++) {
+		pte_t pte = READ_ONCE(ptep[n]);
+
+		/* nearly all look like this: the loop is the price of a fault */
+		if (likely((pte_val(pte) & (NEIGHBOUR_SET | NEIGHBOUR_CLEAR)) ==
+			   NEIGHBOUR_SET))
+			p->around[n] = (pte_val(pte) & addr) |
+				       HOST_PAGE_VALID | HOST_PAGE_WRITE;
+		else
+			p->around[n] = neighbour(pte);
+	}
 	p->first = first;
 	p->nr = n;
 }
