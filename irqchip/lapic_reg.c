@@ -227,7 +227,13 @@ static int x2apic_writable(const struct lapic *l, unsigned int off, u64 *mask)
 		return 0;
 	}
 	*mask = lapic_lvt_mask(l, off);
-	return *mask ? 0 : 1;
+	if (!*mask)
+		return 1;
+	/* read-only, not reserved: guests write back what they have read */
+	*mask |= APIC_SEND_PENDING;
+	if (off == APIC_LVT0 || off == APIC_LVT1)
+		*mask |= APIC_LVT_REMOTE_IRR;
+	return 0;
 }
 
 /* Returns false where no register takes the write */
