@@ -11,7 +11,6 @@
 #include "core/compat.h"
 #include "core/emul.h"
 #include "core/run.h"
-#include "core/thread_work.h"
 #include "core/trace.h"
 #include "irqchip/irqchip.h"
 #include "vmx/vmx.h"
@@ -222,18 +221,31 @@ static bool irq_window_wanted(struct vcpu *vcpu)
 	       vmx_irq_allowed(vcpu);
 }
 
+/*
+ * The thread's own work. xfer_to_guest_mode_handle_work() would do, but it is
+ * written for mainline's vCPU structure.
+ *
+ * Task work can be done only on the way to user space. Where that is all there
+ * is, KVM_RUN is started again by the system-call exit, which user space does
+ * not notice: the exit path looks for a signal, finds none and restarts.
+ */
 static int handle_thread_work(struct vcpu *vcpu)
 {
-	int ret;
-
-	srcu_leave(vcpu);
-	ret = thread_work();
-	srcu_enter(vcpu);
-	if (ret == -EINTR) {
+	if (signal_pending(current)) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		vcpu->stats.signal_exits++;
+		return -EINTR;
 	}
-	return ret ?: RUN_RESUME;
+	if (need_resched()) {
+		srcu_leave(vcpu);
+		schedule();
+		srcu_enter(vcpu);
+	}
+	if (test_thread_flag(TIF_NOTIFY_RESUME)) {
+		set_thread_flag(TIF_SIGPENDING);
+		return -ERESTARTNOINTR;
+	}
+	return RUN_RESUME;
 }
 
 static int run_loop(struct vcpu *vcpu)
