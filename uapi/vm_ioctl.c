@@ -215,21 +215,16 @@ static long set_clock(struct vm *vm, void *data, unsigned long arg)
 static bool tsc_khz_possible(unsigned long khz)
 {
 	return !khz || khz == x86_host.tsc_khz ||
-	       (x86_host.tsc_scaling && khz <= U32_MAX);
+	       (x86_host.tsc_scaling && khz <= INT_MAX);
 }
 
 /* The frequency that vCPUs created later start with */
 static long set_tsc_khz(struct vm *vm, void *data, unsigned long khz)
 {
-	long ret = -EINVAL;
-
-	mutex_lock(&vm->lock);
-	if (!vm->nr_vcpus && tsc_khz_possible(khz)) {
-		WRITE_ONCE(vm->arch.default_tsc_khz, khz ?: x86_host.tsc_khz);
-		ret = 0;
-	}
-	mutex_unlock(&vm->lock);
-	return ret;
+	if (!tsc_khz_possible(khz))
+		return -EINVAL;
+	WRITE_ONCE(vm->arch.default_tsc_khz, khz ?: x86_host.tsc_khz);
+	return 0;
 }
 
 static long get_tsc_khz(struct vm *vm, void *data, unsigned long arg)
