@@ -303,7 +303,7 @@ int irqfd_assign(struct vm *vm, const struct kvm_irqfd *args)
 	if (args->flags & KVM_IRQFD_FLAG_DEASSIGN)
 		return irqfd_deassign(vm, args);
 	if (!irqchip_in_kernel(vm))
-		return -EAGAIN;
+		return -EINVAL;
 
 	irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
 	if (!irqfd)

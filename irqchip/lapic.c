@@ -267,7 +267,8 @@ static void reset_regs(struct lapic *l, bool init)
 	lapic_set_reg(l, APIC_SPIV, 0xff);
 	for (off = APIC_LVTT; off <= APIC_LVTERR; off += 0x10)
 		lapic_set_reg(l, off, APIC_LVT_MASKED);
-	lapic_set_reg(l, APIC_LVTCMCI, APIC_LVT_MASKED);
+	lapic_set_reg(l, APIC_LVTCMCI, APIC_LVT_MASKED &
+		      lapic_lvt_mask(l, APIC_LVTCMCI));
 	/* firmware's virtual wire mode, for guests that start without firmware */
 	if (l->vcpu->id == vm->arch.bsp_vcpu_id &&
 	    !(vm->arch.disabled_quirks & KVM_X86_QUIRK_LINT0_REENABLED))
