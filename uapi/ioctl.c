@@ -76,6 +76,9 @@ int uapi_install_fd(const char *name, const struct file_operations *fops,
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
+	/* an anonymous inode's file is a stream unless told otherwise */
+	if (fops->llseek)
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD;
 	fd_install(fd, file);
 	return fd;
 }
