@@ -44,7 +44,12 @@ add_file()
 	esac
 	mkdir -p "$tree$(dirname "$dst")" || return 1
 	cp -L --remove-destination --preserve=mode,timestamps "$src" "$tree$dst" || return 1
-	[ ! -x "$src" ] || add_libs "$tree" "$src"
+	case $dst in
+	# Debugging information of a stock kernel's module is twenty times
+	# the module.
+	*.ko)	strip --strip-debug "$tree$dst" ;;
+	*)	[ ! -x "$src" ] || add_libs "$tree" "$src" ;;
+	esac
 }
 
 # add_tree TREE DIR[:DST]
