@@ -262,7 +262,8 @@ int emul_x_cmpxchg8b(struct emul_ctx *ctx)
 			rc = emul_la_write(ctx, la, new, 2 * half, access);
 			break;
 		}
-		rc = emul_la_cmpxchg(ctx, la, old, new, 2 * half);
+		rc = emul_la_cmpxchg(ctx, la, old, new, 2 * half,
+				     acc_user(ctx));
 		if (rc != EMUL_RETRY || tries > 63)
 			break;
 	}

@@ -140,6 +140,7 @@ enum imm {
 #define A_UD		0x00000400u	/* undefined */
 #define A_NOX		0x00000800u	/* decoded, not executed */
 #define A_REGONLY	0x00001000u	/* ModRM.mod is taken as 3: MOV CR, DR */
+#define A_KEEP_RF	0x00002000u	/* RFLAGS.RF comes from the image */
 #define A_PREFIX	0x00008000u	/* a prefix; with A_GRP_64: in long mode */
 /* Kinds that lead to another table */
 #define A_GRP_REG	0x00020000u	/* sub[ModRM.reg] */
@@ -280,9 +281,15 @@ int emul_la_write(struct emul_ctx *ctx, u64 la, const void *buf,
 int emul_la_probe(struct emul_ctx *ctx, u64 la, unsigned int len,
 		  unsigned int access);
 int emul_la_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
-		    unsigned int len);
+		    unsigned int len, unsigned int access);
+bool emul_seg_linear(struct emul_ctx *ctx, const struct emul_seg *s, u64 ea,
+		     unsigned int len, unsigned int access, u64 *la);
 int emul_io_read(struct emul_ctx *ctx, u16 port, unsigned int size, u64 *val);
 int emul_io_write(struct emul_ctx *ctx, u16 port, unsigned int size, u64 val);
+/* What emul_ask() asks for */
+enum { EMUL_ASK_MSR, EMUL_ASK_PMC };
+
+int emul_ask(struct emul_ctx *ctx, unsigned int what, u32 nr, u64 *val);
 int emul_mem_read(struct emul_ctx *ctx, unsigned int seg, u64 ea, void *buf,
 		  unsigned int len, unsigned int align, unsigned int access);
 int emul_mem_write(struct emul_ctx *ctx, unsigned int seg, u64 ea,
@@ -360,6 +367,98 @@ int emul_stack_probe(struct emul_ctx *ctx, const struct emul_stack *st,
 		     unsigned int len);
 void emul_stack_move(struct emul_stack *st, s64 by);
 
+/* segment.c: descriptors (SDM 3A 3.4.5, 3.5) */
+
+/* Types of system descriptors; + 8 for 32 and 64 bits (SDM 3A table 3-2) */
+#define SYS_TSS16	1
+#define SYS_LDT		2
+#define SYS_TSS16_BUSY	3
+#define SYS_CALL16	4
+#define SYS_TASK	5
+#define SYS_INT16	6
+#define SYS_TRAP16	7
+#define SYS_TSS32	9
+#define SYS_TSS32_BUSY	11
+#define SYS_CALL32	12
+#define SYS_INT32	14
+#define SYS_TRAP32	15
+
+/**
+ * struct emul_desc - a descriptor that was read from a table
+ * @low: its first eight bytes
+ * @high: for a 16-byte one the rest
+ * @la: where it is
+ */
+struct emul_desc {
+	u64 low;
+	u64 high;
+	u64 la;
+};
+
+static inline u32 desc_ar(const struct emul_desc *d)
+{
+	return (u32)(d->low >> 40 & 0xff) | (u32)(d->low >> 52 & 15) << 12;
+}
+
+int emul_read_desc(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
+		   struct emul_desc *desc);
+int emul_read_desc_high(struct emul_ctx *ctx, struct emul_desc *desc);
+int emul_set_accessed(struct emul_ctx *ctx, struct emul_desc *desc);
+int emul_set_busy(struct emul_ctx *ctx, struct emul_desc *desc, bool busy);
+void emul_desc_seg(const struct emul_desc *desc, u16 sel, struct emul_seg *s);
+void emul_null_seg(u16 sel, struct emul_seg *s);
+void emul_v86_seg(u16 sel, struct emul_seg *s);
+int emul_check_data_seg(struct emul_ctx *ctx, enum emul_segreg seg, u16 sel,
+			unsigned int cpl, u8 bad, struct emul_seg *s);
+int emul_check_ss(struct emul_ctx *ctx, u16 sel, unsigned int cpl, u8 bad,
+		  u32 ext, struct emul_seg *s);
+int emul_load_seg(struct emul_ctx *ctx, enum emul_segreg seg, u16 sel);
+void emul_set_cs(struct emul_ctx *ctx, const struct emul_seg *cs);
+
+/* far.c */
+
+/**
+ * struct emul_frame - a stack that becomes SS:rSP when all has succeeded
+ * @ss: its segment
+ * @sp: its pointer
+ * @size: bytes of an item
+ * @width: 2, 4, 8: how much of @sp counts
+ * @error: error code of #SS
+ * @access: EMUL_ACC_USER or 0
+ */
+struct emul_frame {
+	struct emul_seg ss;
+	u64 sp;
+	u8 size;
+	u8 width;
+	u16 error;
+	unsigned int access;
+};
+
+void emul_frame_current(struct emul_ctx *ctx, struct emul_frame *f,
+			unsigned int size);
+void emul_frame_new(struct emul_ctx *ctx, struct emul_frame *f,
+		    const struct emul_seg *ss, u64 sp, unsigned int size,
+		    unsigned int cpl);
+int emul_frame_push(struct emul_ctx *ctx, struct emul_frame *f, u64 val);
+void emul_frame_skip(struct emul_frame *f, unsigned int items);
+int emul_frame_pop(struct emul_ctx *ctx, struct emul_frame *f, u64 *val);
+int emul_frame_pop_sel(struct emul_ctx *ctx, struct emul_frame *f, u64 *sel);
+void emul_frame_commit(struct emul_ctx *ctx, const struct emul_frame *f,
+		       bool with_ss);
+int emul_tss_stack(struct emul_ctx *ctx, unsigned int cpl, u32 ext, u16 *ss,
+		   u64 *sp);
+int emul_check_target(struct emul_ctx *ctx, const struct emul_seg *cs, u64 rip);
+
+/* interrupt.c */
+int emul_deliver(struct emul_ctx *ctx, u8 vector, enum emul_event event,
+		 bool has_error, u32 error, u64 from);
+
+/* task.c */
+int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
+			enum emul_task_cause cause, bool has_error, u32 error,
+			u64 from);
+
 /* flags.c: arithmetic with flags as the CPU makes them */
 u64 emul_alu(unsigned int fn, unsigned int size, u64 dst, u64 src, u64 *flags);
 u64 emul_unary(unsigned int fn, unsigned int size, u64 dst, u64 *flags);
@@ -415,6 +514,23 @@ X(jmp_rel); X(jcc); X(loop); X(jcxz); X(jmp_ind); X(call_rel); X(call_ind);
 X(ret); X(bound);
 /* string.c */
 X(string); X(io_string);
+/* segment.c */
+X(mov_from_seg); X(mov_to_seg); X(push_seg); X(pop_seg); X(load_far_pointer);
+/* protect.c */
+X(lar); X(lsl); X(verr); X(arpl); X(sldt); X(str); X(lldt); X(ltr);
+/* far.c */
+X(jmp_far); X(jmp_far_ind); X(call_far); X(call_far_ind);
+/* farret.c */
+X(ret_far); X(iret);
+/* interrupt.c */
+X(int); X(int3); X(into); X(int1);
+/* system.c */
+X(sgdt); X(lgdt); X(smsw); X(lmsw); X(invlpg); X(mov_from_cr); X(mov_to_cr);
+X(mov_from_dr); X(mov_to_dr); X(clts); X(rdmsr); X(wrmsr); X(rdtsc);
+X(rdtscp); X(rdpmc); X(cpuid); X(hlt); X(invd); X(xgetbv); X(xsetbv);
+X(vmcall); X(clac); X(clflush); X(swapgs); X(fsgsbase); X(rdpid);
+/* syscall.c */
+X(syscall); X(sysret); X(sysenter); X(sysexit);
 /* io.c */
 X(in); X(out); X(cli); X(sti);
 #undef X

@@ -38,6 +38,39 @@ static int fault_seg(struct emul_ctx *ctx, unsigned int seg)
 	return fault_err(ctx, seg == EMUL_SS ? VEC_SS : VEC_GP, 0);
 }
 
+/*
+ * The address of an access through @s, or false for what SDM 3A 5.3 (limit)
+ * and 5.5 (type) forbid. Not for 64-bit mode.
+ */
+bool emul_seg_linear(struct emul_ctx *ctx, const struct emul_seg *s, u64 ea,
+		     unsigned int len, unsigned int access, u64 *la)
+{
+	u32 first = (u32)ea, last = (u32)ea + len - 1;
+	bool ok;
+
+	if (s->ar & AR_UNUSABLE)
+		return false;
+	if (is_prot(ctx)) {
+		if (access & EMUL_ACC_WRITE)
+			ok = (s->ar & (AR_CODE | AR_WRITE)) == AR_WRITE;
+		else	/* an execute-only code segment cannot be read */
+			ok = (s->ar & (AR_CODE | AR_WRITE)) != AR_CODE;
+		if (!ok)
+			return false;
+	}
+	if ((s->ar & (AR_CODE | AR_EXPDOWN)) == AR_EXPDOWN) {
+		u32 top = s->ar & AR_DB ? ~0u : 0xffffu;
+
+		ok = first > s->limit && last <= top && first <= last;
+	} else {
+		/* an access may wrap at 4 GiB only where all is flat */
+		ok = (last <= s->limit && first <= last) ||
+		     (s->limit == ~0u && !s->base);
+	}
+	*la = (u32)(s->base + ea);
+	return ok;
+}
+
 static int linear_long(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 		       unsigned int len, u64 *la)
 {
@@ -52,40 +85,6 @@ static int linear_long(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 	return EMUL_OK;
 }
 
-/* SDM 3A 5.3 (limit), 5.5 (type) */
-static int linear_seg(struct emul_ctx *ctx, unsigned int seg, u64 ea,
-		      unsigned int len, unsigned int access, u64 *la)
-{
-	u32 first = (u32)ea, last = (u32)ea + len - 1;
-	struct emul_seg s;
-	bool ok;
-
-	ctx->ops->get_seg(ctx, seg, &s);
-	if (s.ar & AR_UNUSABLE)
-		return fault_seg(ctx, seg);
-	if (is_prot(ctx)) {
-		if (access & EMUL_ACC_WRITE)
-			ok = (s.ar & (AR_CODE | AR_WRITE)) == AR_WRITE;
-		else	/* an execute-only code segment cannot be read */
-			ok = (s.ar & (AR_CODE | AR_WRITE)) != AR_CODE;
-		if (!ok)
-			return fault_seg(ctx, seg);
-	}
-	if ((s.ar & (AR_CODE | AR_EXPDOWN)) == AR_EXPDOWN) {
-		u32 top = s.ar & AR_DB ? ~0u : 0xffffu;
-
-		ok = first > s.limit && last <= top && first <= last;
-	} else {
-		/* an access may wrap at 4 GiB only where all is flat */
-		ok = (last <= s.limit && first <= last) ||
-		     (s.limit == ~0u && !s.base);
-	}
-	if (!ok)
-		return fault_seg(ctx, seg);
-	*la = (u32)(s.base + ea);
-	return EMUL_OK;
-}
-
 /*
  * Turn segment and offset into a linear address. @access: EMUL_ACC_WRITE if
  * the operand is (also) written.
@@ -93,9 +92,14 @@ static int linear_seg(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 int emul_linear(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 		unsigned int len, unsigned int access, u64 *la)
 {
+	struct emul_seg s;
+
 	if (likely(is_long(ctx)))
 		return linear_long(ctx, seg, ea, len, la);
-	return linear_seg(ctx, seg, ea, len, access, la);
+	ctx->ops->get_seg(ctx, seg, &s);
+	if (!emul_seg_linear(ctx, &s, ea, len, access, la))
+		return fault_seg(ctx, seg);
+	return EMUL_OK;
 }
 
 /* SDM 3A 6.15, interrupt 17 */
@@ -260,10 +264,11 @@ int emul_la_probe(struct emul_ctx *ctx, u64 la, unsigned int len,
 
 /* EMUL_RETRY: not equal, *old is what was found */
 int emul_la_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
-		    unsigned int len)
+		    unsigned int len, unsigned int access)
 {
-	unsigned int access = acc_user(ctx) | EMUL_ACC_WRITE | EMUL_ACC_LOCKED;
 	int rc;
+
+	access |= EMUL_ACC_WRITE | EMUL_ACC_LOCKED;
 
 	/*
 	 * A split lock: no host instruction could do it without stopping every
@@ -318,6 +323,19 @@ int emul_io_write(struct emul_ctx *ctx, u16 port, unsigned int size, u64 val)
 			ctx->wr_now = ctx->wr_done;
 	}
 	return rc;
+}
+
+/* RDMSR and RDPMC, which user space may have to answer */
+int emul_ask(struct emul_ctx *ctx, unsigned int what, u32 nr, u64 *val)
+{
+	int rc;
+
+	*val = 0;
+	if (replay_take(ctx, val, 8))
+		return EMUL_OK;
+	rc = what == EMUL_ASK_MSR ? ctx->ops->rdmsr(ctx, nr, val) :
+				    ctx->ops->rdpmc(ctx, nr, val);
+	return rc == EMUL_IO ? replay_await(ctx, 8) : rc;
 }
 
 /* @align: what alignment checking asks for, 1 for none */

@@ -117,7 +117,8 @@ int emul_rmw_end(struct emul_ctx *ctx, struct emul_rmw *rmw, u64 val)
 	if (!rmw->locked)
 		return emul_la_write(ctx, rmw->la, &val, rmw->size,
 				     acc_user(ctx));
-	rc = emul_la_cmpxchg(ctx, rmw->la, &rmw->old, &val, rmw->size);
+	rc = emul_la_cmpxchg(ctx, rmw->la, &rmw->old, &val, rmw->size,
+			     acc_user(ctx));
 	if (rc == EMUL_RETRY && ++rmw->tries < LOCK_TRIES)
 		rc = EMUL_YIELD;
 	return rc;

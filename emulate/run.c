@@ -11,19 +11,20 @@ static int execute(struct emul_ctx *ctx)
 
 	ctx->wr_now = 0;
 	ctx->rd_now = 0;
-	ctx->new_rflags = ctx->rflags;
+	ctx->new_rflags = ctx->rflags & ~(u64)FL_RF;
 	ctx->next_rip = ctx->rip + ctx->d.length;
 	if (!is_long(ctx))
 		ctx->next_rip = (u32)ctx->next_rip;
 
 	rc = op->exec(ctx);
 	if (likely(rc == EMUL_OK)) {
-		ctx->new_rflags &= ~(u64)FL_RF;
+		if (!(op->attr & A_KEEP_RF))
+			ctx->new_rflags &= ~(u64)FL_RF;
 		if (ctx->new_rflags != ctx->rflags) {
 			ctx->rflags = ctx->new_rflags;
 			ctx->dirty |= EMUL_DIRTY_RFLAGS;
 		}
-		ctx->rip = ctx->next_rip;
+		ctx->rip = is_long(ctx) ? ctx->next_rip : (u32)ctx->next_rip;
 		ctx->dirty |= EMUL_DIRTY_RIP;
 	}
 	return rc;

@@ -76,9 +76,9 @@ static const struct emul_opcode group5[8] = {
 	OP(unary, M | A_LOCK, E, NONE, NONE, FN_INC),
 	OP(unary, M | A_LOCK, E, NONE, NONE, FN_DEC),
 	OP(call_ind, M | A_F64, E, NONE, NONE, 0),
-	NOX(M | A_MEM, NONE),			/* CALL far */
+	OP(call_far_ind, M | A_MEM | A_KEEP_RF, NONE, NONE, NONE, 0),
 	OP(jmp_ind, M | A_F64, E, NONE, NONE, 0),
-	NOX(M | A_MEM, NONE),			/* JMP far */
+	OP(jmp_far_ind, M | A_MEM | A_KEEP_RF, NONE, NONE, NONE, 0),
 	OP(push, M | A_D64, E, NONE, NONE, 0),
 	UDM(NONE),
 };
@@ -108,14 +108,16 @@ static const struct emul_opcode group11_ev[8] = {
 	 SUB(xbegin_rm, A_GRP_RM),
 };
 
-static const struct emul_opcode les = NOX(M | A_MEM, NONE);
-static const struct emul_opcode lds = NOX(M | A_MEM, NONE);
+static const struct emul_opcode les =
+	OP(load_far_pointer, M | A_MEM, NONE, NONE, NONE, EMUL_ES);
+static const struct emul_opcode lds =
+	OP(load_far_pointer, M | A_MEM, NONE, NONE, NONE, EMUL_DS);
 static const struct emul_opcode bound =
 	OP(bound, M | A_MEM, G, E, NONE, 0);
 static const struct emul_opcode pop_ev = SUB(group1a, A_GRP_REG);
 
 static const struct emul_opcode arpl_movsxd[2] = {
-	NOX(M, NONE),
+	OP(arpl, M | A_PROT, E, G, NONE, 0),
 	OP(movsx, M, G, E, NONE, 4),
 };
 
@@ -142,13 +144,18 @@ static const struct emul_opcode x87_d8[8] = { EIGHT(NOX(M, NONE)) };
 	OP(x_, attr_, NONE, src_, imm_, (cc_) + 6),			\
 	OP(x_, attr_, NONE, src_, imm_, (cc_) + 7)
 
+#define PUSH_SEG(seg_) \
+	OP(push_seg, A_NO64, NONE, NONE, NONE, EMUL_##seg_)
+#define POP_SEG(seg_) \
+	OP(pop_seg, A_NO64, NONE, NONE, NONE, EMUL_##seg_)
+
 const struct emul_opcode emul_map0[256] = {
 	/* 00 */
-	ALU(FN_ADD, A_LOCK), NOX(A_NO64, NONE), NOX(A_NO64, NONE),
-	ALU(FN_OR, A_LOCK), NOX(A_NO64, NONE), { .sub = emul_map1, .attr = A_MAP, .fn = 1 },
+	ALU(FN_ADD, A_LOCK), PUSH_SEG(ES), POP_SEG(ES),
+	ALU(FN_OR, A_LOCK), PUSH_SEG(CS), { .sub = emul_map1, .attr = A_MAP, .fn = 1 },
 	/* 10 */
-	ALU(FN_ADC, A_LOCK), NOX(A_NO64, NONE), NOX(A_NO64, NONE),
-	ALU(FN_SBB, A_LOCK), NOX(A_NO64, NONE), NOX(A_NO64, NONE),
+	ALU(FN_ADC, A_LOCK), PUSH_SEG(SS), POP_SEG(SS),
+	ALU(FN_SBB, A_LOCK), PUSH_SEG(DS), POP_SEG(DS),
 	/* 20 */
 	ALU(FN_AND, A_LOCK), PREFIX, OP(daa, A_NO64, NONE, NONE, NONE, 0),
 	ALU(FN_SUB, A_LOCK), PREFIX, OP(das, A_NO64, NONE, NONE, NONE, 0),
@@ -191,15 +198,15 @@ const struct emul_opcode emul_map0[256] = {
 	OP(mov, M, E, G, NONE, 0),
 	OP(mov, M | B1, G, E, NONE, 0),
 	OP(mov, M, G, E, NONE, 0),
-	NOX(M, NONE),			/* MOV Ev, Sw */
+	OP(mov_from_seg, M, NONE, NONE, NONE, 0),
 	OP(lea, M | A_MEM, G, NONE, NONE, 0),
-	NOX(M, NONE),			/* MOV Sw, Ew */
+	OP(mov_to_seg, M, NONE, NONE, NONE, 0),
 	SUB(&pop_ev, A_VEX),
 	/* 90 */
 	EIGHT(OP(xchg, 0, A, Z, NONE, 0)),
 	OP(cbw, 0, NONE, NONE, NONE, 0),
 	OP(cwd, 0, NONE, NONE, NONE, 0),
-	NOX(A_NO64, P),			/* CALL far */
+	OP(call_far, A_NO64 | A_KEEP_RF, NONE, NONE, P, 0),
 	NOX(0, NONE),			/* FWAIT */
 	OP(pushf, A_D64, NONE, NONE, NONE, 0),
 	OP(popf, A_D64, NONE, NONE, NONE, 0),
@@ -236,12 +243,12 @@ const struct emul_opcode emul_map0[256] = {
 	SUB(group11_ev, A_GRP_REG),
 	OP(enter, A_D64, NONE, NONE, WB, 0),
 	OP(leave, A_D64, NONE, NONE, NONE, 0),
-	NOX(0, W),			/* RET far */
-	NOX(0, NONE),
-	NOX(0, NONE),			/* INT3 */
-	NOX(0, B),			/* INT */
-	NOX(A_NO64, NONE),		/* INTO */
-	NOX(0, NONE),			/* IRET */
+	OP(ret_far, 0, NONE, NONE, W, 0),
+	OP(ret_far, 0, NONE, NONE, NONE, 0),
+	OP(int3, A_KEEP_RF, NONE, NONE, NONE, 0),
+	OP(int, A_KEEP_RF, NONE, NONE, B, 0),
+	OP(into, A_NO64 | A_KEEP_RF, NONE, NONE, NONE, 0),
+	OP(iret, A_KEEP_RF, NONE, NONE, NONE, 0),
 	/* D0 */
 	SUB(group2_eb_1, A_GRP_REG),
 	SUB(group2_ev_1, A_GRP_REG),
@@ -263,7 +270,7 @@ const struct emul_opcode emul_map0[256] = {
 	OP(out, 0, A, I, B, 0),
 	OP(call_rel, A_F64, NONE, NONE, Z, 0),
 	OP(jmp_rel, A_F64, NONE, NONE, Z, 0),
-	NOX(A_NO64, P),			/* JMP far */
+	OP(jmp_far, A_NO64 | A_KEEP_RF, NONE, NONE, P, 0),
 	OP(jmp_rel, A_F64, NONE, NONE, B, 0),
 	OP(in, B1, A, DX, NONE, 0),
 	OP(in, 0, A, DX, NONE, 0),
@@ -271,9 +278,9 @@ const struct emul_opcode emul_map0[256] = {
 	OP(out, 0, A, DX, NONE, 0),
 	/* F0 */
 	PREFIX,
-	NOX(0, NONE),			/* INT1 */
+	OP(int1, A_KEEP_RF, NONE, NONE, NONE, 0),
 	PREFIX, PREFIX,
-	NOX(A_PRIV, NONE),		/* HLT */
+	OP(hlt, A_PRIV, NONE, NONE, NONE, 0),
 	OP(flag, 0, NONE, NONE, NONE, 0),	/* CMC */
 	SUB(group3_eb, A_GRP_REG),
 	SUB(group3_ev, A_GRP_REG),

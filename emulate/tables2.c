@@ -10,20 +10,63 @@
 #include "tables.h"
 
 static const struct emul_opcode group6[8] = {
-	NOX(M | A_PROT, NONE), NOX(M | A_PROT, NONE),
-	NOX(M | A_PROT, NONE), NOX(M | A_PROT, NONE),
-	NOX(M | A_PROT, NONE), NOX(M | A_PROT, NONE),
+	OP(sldt, M | A_PROT, NONE, NONE, NONE, 0),
+	OP(str, M | A_PROT, NONE, NONE, NONE, 0),
+	OP(lldt, M | A_PROT | A_PRIV, NONE, NONE, NONE, 0),
+	OP(ltr, M | A_PROT | A_PRIV, NONE, NONE, NONE, 0),
+	OP(verr, M | A_PROT, NONE, NONE, NONE, 0),
+	OP(verr, M | A_PROT, NONE, NONE, NONE, 1),	/* VERW */
 	UDM(NONE), UDM(NONE),
 };
 
 static const struct emul_opcode group7_mem[8] = {
-	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	OP(sgdt, M, NONE, NONE, NONE, 0),
+	OP(sgdt, M, NONE, NONE, NONE, 1),		/* SIDT */
+	OP(lgdt, M | A_PRIV, NONE, NONE, NONE, 0),
+	OP(lgdt, M | A_PRIV, NONE, NONE, NONE, 1),	/* LIDT */
+	OP(smsw, M, NONE, NONE, NONE, 0),
+	NOX(M, NONE),					/* RSTORSSP */
+	OP(lmsw, M | A_PRIV, NONE, NONE, NONE, 0),
+	OP(invlpg, M | A_PRIV, NONE, NONE, NONE, 0),
+};
+
+static const struct emul_opcode group7_c0[8] = {
+	NOX(M, NONE),
+	OP(vmcall, M, NONE, NONE, NONE, 0),
+	/* VMLAUNCH, VMRESUME, VMXOFF, PCONFIG, WRMSRNS */
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	UDM(NONE),
+};
+
+static const struct emul_opcode group7_c8[8] = {
+	NOX(M, NONE), NOX(M, NONE),			/* MONITOR, MWAIT */
+	OP(clac, M, NONE, NONE, NONE, 0),
+	OP(clac, M, NONE, NONE, NONE, 1),		/* STAC */
+	UDM(NONE), UDM(NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode group7_d0[8] = {
+	OP(xgetbv, M, NONE, NONE, NONE, 0),
+	OP(xsetbv, M, NONE, NONE, NONE, 0),
+	UDM(NONE), UDM(NONE),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 };
 
+static const struct emul_opcode group7_f8[8] = {
+	OP(swapgs, M, NONE, NONE, NONE, 0),
+	OP(rdtscp, M, NONE, NONE, NONE, 0),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(M, NONE),
+};
+
 static const struct emul_opcode group7_reg[8] = {
-	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
-	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	SUB(group7_c0, A_GRP_RM), SUB(group7_c8, A_GRP_RM),
+	SUB(group7_d0, A_GRP_RM),
+	NOX(M, NONE),					/* SVM */
+	OP(smsw, M, NONE, NONE, NONE, 0),
+	NOX(M, NONE),			/* SETSSBSY, RDPKRU, SERIALIZE, ... */
+	OP(lmsw, M | A_PRIV, NONE, NONE, NONE, 0),
+	SUB(group7_f8, A_GRP_RM),
 };
 
 static const struct emul_opcode group7_mod[2] = {
@@ -45,20 +88,64 @@ static const struct emul_opcode group9_mem[8] = {
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 };
 
+/* RDSEED; with F3 RDPID */
+static const struct emul_opcode group9_7[4] = {
+	NOX(M, NONE), NOX(M, NONE),
+	OP(rdpid, M, NONE, NONE, NONE, 0),
+	UDM(NONE),
+};
+
 static const struct emul_opcode group9_reg[8] = {
 	UDM(NONE), UDM(NONE), UDM(NONE), UDM(NONE), UDM(NONE),
 	UDM(NONE),
-	NOX(M, NONE), NOX(M, NONE),	/* RDRAND, RDSEED, RDPID */
+	NOX(M, NONE),			/* RDRAND, SENDUIPI */
+	SUB(group9_7, A_GRP_PFX),
 };
 
 static const struct emul_opcode group9[2] = {
 	SUB(group9_mem, A_GRP_REG), SUB(group9_reg, A_GRP_REG),
 };
 
-static const struct emul_opcode group15_mem[8] = { EIGHT(NOX(M, NONE)) };
-static const struct emul_opcode group15_reg[8] = {
+static const struct emul_opcode clflush[4] = {
+	OP(clflush, M, NONE, NONE, NONE, 0),
+	OP(clflush, M, NONE, NONE, NONE, 0),		/* CLFLUSHOPT */
+	UDM(NONE), UDM(NONE),
+};
+
+/* XSAVEOPT; with 66 CLWB */
+static const struct emul_opcode xsaveopt[4] = {
+	NOX(M, NONE),
+	OP(clflush, M, NONE, NONE, NONE, 0),
+	NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode group15_mem[8] = {
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(M, NONE),
+	SUB(xsaveopt, A_GRP_PFX), SUB(clflush, A_GRP_PFX),
+};
+
+#define FSGSBASE(fn_) {							\
+	UDM(NONE), UDM(NONE),						\
+	OP(fsgsbase, M, NONE, NONE, NONE, fn_),				\
+	UDM(NONE) }
+
+static const struct emul_opcode rdfsbase[4] = FSGSBASE(0);
+static const struct emul_opcode rdgsbase[4] = FSGSBASE(1);
+static const struct emul_opcode wrfsbase[4] = FSGSBASE(2);
+static const struct emul_opcode wrgsbase[4] = FSGSBASE(3);
+
+/* LFENCE, MFENCE, SFENCE; other prefixes have other instructions */
+static const struct emul_opcode fence[4] = {
+	OP(nop, M, NONE, NONE, NONE, 0),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode group15_reg[8] = {
+	SUB(rdfsbase, A_GRP_PFX), SUB(rdgsbase, A_GRP_PFX),
+	SUB(wrfsbase, A_GRP_PFX), SUB(wrgsbase, A_GRP_PFX),
+	NOX(M, NONE),
+	SUB(fence, A_GRP_PFX), SUB(fence, A_GRP_PFX), SUB(fence, A_GRP_PFX),
 };
 
 static const struct emul_opcode group15[2] = {
@@ -114,14 +201,14 @@ const struct emul_opcode emul_map1[256] = {
 	/* 00 */
 	SUB(group6, A_GRP_REG),
 	SUB(group7_mod, A_GRP_MOD),
-	NOX(M | A_PROT, NONE),		/* LAR */
-	NOX(M | A_PROT, NONE),		/* LSL */
+	OP(lar, M | A_PROT, NONE, NONE, NONE, 0),
+	OP(lsl, M | A_PROT, NONE, NONE, NONE, 0),
 	UD,
-	NOX(0, NONE),			/* SYSCALL */
-	NOX(A_PRIV, NONE),		/* CLTS */
-	NOX(0, NONE),			/* SYSRET */
-	NOX(A_PRIV, NONE),		/* INVD */
-	NOX(A_PRIV, NONE),		/* WBINVD */
+	OP(syscall, 0, NONE, NONE, NONE, 0),
+	OP(clts, A_PRIV, NONE, NONE, NONE, 0),
+	OP(sysret, A_KEEP_RF, NONE, NONE, NONE, 0),
+	OP(invd, A_PRIV, NONE, NONE, NONE, 1),
+	OP(invd, A_PRIV, NONE, NONE, NONE, 0),
 	UD,
 	UD,				/* UD2 */
 	UD,
@@ -131,19 +218,19 @@ const struct emul_opcode emul_map1[256] = {
 	EIGHT(NOX(M, NONE)),
 	EIGHT(OP(nop, M, NONE, NONE, NONE, 0)),
 	/* 20 */
-	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
-	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
-	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
-	NOX(M | A_REGONLY | A_F64 | A_PRIV, NONE),
+	OP(mov_from_cr, M | A_REGONLY, NONE, NONE, NONE, 0),
+	OP(mov_from_dr, M | A_REGONLY, NONE, NONE, NONE, 0),
+	OP(mov_to_cr, M | A_REGONLY, NONE, NONE, NONE, 0),
+	OP(mov_to_dr, M | A_REGONLY, NONE, NONE, NONE, 0),
 	UD, UD, UD, UD,
 	EIGHT(NOX(M, NONE)),
 	/* 30 */
-	NOX(A_PRIV, NONE),		/* WRMSR */
-	NOX(0, NONE),			/* RDTSC */
-	NOX(A_PRIV, NONE),		/* RDMSR */
-	NOX(0, NONE),			/* RDPMC */
-	NOX(0, NONE),			/* SYSENTER */
-	NOX(0, NONE),			/* SYSEXIT */
+	OP(wrmsr, A_PRIV, NONE, NONE, NONE, 0),
+	OP(rdtsc, 0, NONE, NONE, NONE, 0),
+	OP(rdmsr, A_PRIV, NONE, NONE, NONE, 0),
+	OP(rdpmc, 0, NONE, NONE, NONE, 0),
+	OP(sysenter, 0, NONE, NONE, NONE, 0),
+	OP(sysexit, 0, NONE, NONE, NONE, 0),
 	UD,
 	NOX(0, NONE),			/* GETSEC */
 	MAP(emul_map2, 2), MAP(map_39, 0xff),
@@ -170,15 +257,15 @@ const struct emul_opcode emul_map1[256] = {
 	CC8(setcc, M | B1, E, NONE, NONE, 0),
 	CC8(setcc, M | B1, E, NONE, NONE, 8),
 	/* A0 */
-	NOX(A_D64, NONE),		/* PUSH FS */
-	NOX(A_D64, NONE),		/* POP FS */
-	NOX(0, NONE),			/* CPUID */
+	OP(push_seg, A_D64, NONE, NONE, NONE, EMUL_FS),
+	OP(pop_seg, A_D64, NONE, NONE, NONE, EMUL_FS),
+	OP(cpuid, 0, NONE, NONE, NONE, 0),
 	OP(bt, M, E, G, NONE, FN_BT),
 	OP(shift_double, M, E, I, B, 1),
 	OP(shift_double, M, E, CL, NONE, 1),
 	UD, UD,
-	NOX(A_D64, NONE),		/* PUSH GS */
-	NOX(A_D64, NONE),		/* POP GS */
+	OP(push_seg, A_D64, NONE, NONE, NONE, EMUL_GS),
+	OP(pop_seg, A_D64, NONE, NONE, NONE, EMUL_GS),
 	NOX(0, NONE),			/* RSM */
 	OP(bt, M | A_LOCK, E, G, NONE, FN_BTS),
 	OP(shift_double, M, E, I, B, 0),
@@ -188,10 +275,10 @@ const struct emul_opcode emul_map1[256] = {
 	/* B0 */
 	OP(cmpxchg, M | B1 | A_LOCK, E, G, NONE, 0),
 	OP(cmpxchg, M | A_LOCK, E, G, NONE, 0),
-	NOX(M | A_MEM, NONE),		/* LSS */
+	OP(load_far_pointer, M | A_MEM, NONE, NONE, NONE, EMUL_SS),
 	OP(bt, M | A_LOCK, E, G, NONE, FN_BTR),
-	NOX(M | A_MEM, NONE),		/* LFS */
-	NOX(M | A_MEM, NONE),		/* LGS */
+	OP(load_far_pointer, M | A_MEM, NONE, NONE, NONE, EMUL_FS),
+	OP(load_far_pointer, M | A_MEM, NONE, NONE, NONE, EMUL_GS),
 	OP(movzx, M, G, E, NONE, 1),
 	OP(movzx, M, G, E, NONE, 2),
 	SUB(op_b8, A_GRP_PFX),

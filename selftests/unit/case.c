@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Text form of a fuzzer case: one line,
- *	SIZE BYTES rip= fl= gs= sel=ES,CS,SS,DS,FS,GS r=RAX,RCX,...
+ *	SIZE BYTES rip= fl= gs= sel=ES,CS,SS,DS,FS,GS r=RAX,RCX,... [p=]
+ * where p is OFFSET:BYTES:VALUE,... in the data pages
  */
 #include "fuzz.h"
 
@@ -19,6 +20,9 @@ void fuzz_print_case(FILE *f, const struct fuzz_case *c)
 	fprintf(f, " r=");
 	for (i = 0; i < 16; i++)
 		fprintf(f, "%s%llx", i ? "," : "", c->st.regs[i]);
+	for (i = 0; i < c->nr_pokes; i++)
+		fprintf(f, "%s%x:%x:%llx", i ? "," : " p=", c->poke[i].off,
+			c->poke[i].size, c->poke[i].val);
 	fprintf(f, "\n");
 }
 
@@ -51,6 +55,22 @@ int fuzz_parse_case(const char *line, struct fuzz_case *c)
 		if (sscanf(line, i ? ",%llx%n" : "%llx%n", &c->st.regs[i],
 			   &n) != 1)
 			return -1;
+		line += n;
+	}
+	if (strncmp(line, " p=", 3))
+		return 0;
+	line += 3;
+	for (i = 0; i < ARRAY_SIZE(c->poke); i++) {
+		unsigned int off;
+
+		if (sscanf(line, i ? ",%x:%x:%llx%n" : "%x:%x:%llx%n", &off,
+			   &size, &c->poke[i].val, &n) != 3)
+			break;
+		c->poke[i].off = off;
+		c->poke[i].size = size;
+		if (off > DATA_PAGES * 4096 - 8 || size > 8)
+			return -1;
+		c->nr_pokes++;
 		line += n;
 	}
 	return 0;

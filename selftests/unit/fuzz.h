@@ -14,6 +14,13 @@ struct fuzz_case {
 	unsigned int len;
 	u8 bytes[16];
 	struct native_state st;
+	/* what lies in the data pages besides their usual contents */
+	unsigned int nr_pokes;
+	struct {
+		u16 off;
+		u16 size;
+		u64 val;
+	} poke[8];
 };
 
 struct rng {
@@ -42,6 +49,9 @@ static inline bool chance(struct rng *r, unsigned int percent)
 #define LDT_ENTRIES	16
 extern const u64 fuzz_ldt[LDT_ENTRIES];
 extern u64 fuzz_gdt[16];
+/* Where the model guest has its descriptor tables */
+#define MODEL_GDT	0xffff900000000000ULL
+#define MODEL_LDT	0xffff900000001000ULL
 
 /* gen.c */
 struct fuzz_filter {
@@ -55,6 +65,8 @@ void fuzz_generate(struct rng *r, const struct fuzz_filter *f,
 		   struct guest *g, struct fuzz_case *c);
 void fuzz_load(struct guest *g, const struct fuzz_case *c);
 void fuzz_descriptor(u64 d, struct emul_seg *s);
+/* Complete fuzz_gdt with what LAR and LSL tell about the host's */
+void fuzz_read_gdt(void);
 
 /* case.c: text form */
 void fuzz_print_case(FILE *f, const struct fuzz_case *c);

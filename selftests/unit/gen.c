@@ -30,6 +30,11 @@ const u64 fuzz_ldt[LDT_ENTRIES] = {
 
 /* What Linux has at 0x23, 0x2b, 0x33; read back from it at start */
 u64 fuzz_gdt[16] = {
+	[1] = DESC(0, 0xfffff, 0x9b, 0xd),
+	[2] = DESC(0, 0xfffff, 0x9b, 0xb),
+	[3] = DESC(0, 0xfffff, 0x93, 0xd),
+	[8] = DESC(0, 0xffff, 0x8b, 0),
+	[10] = DESC(0, 0x7f, 0x82, 0),
 	[4] = DESC(0, 0xfffff, 0xfb, 0xd),
 	[5] = DESC(0, 0xfffff, 0xf3, 0xd),
 	[6] = DESC(0, 0xfffff, 0xfb, 0xb),
@@ -56,6 +61,25 @@ static void load_seg(struct guest *g, unsigned int seg, u16 sel)
 		fuzz_descriptor((sel & 4 ? fuzz_ldt : fuzz_gdt)[sel >> 3], s);
 }
 
+void fuzz_read_gdt(void)
+{
+	unsigned int i;
+
+	for (i = 4; i < 16; i++) {
+		u32 ar = 0, limit = 0, sel = i * 8 + 3;
+		u8 ok;
+
+		asm volatile("lar %2, %0; setz %1" :
+			     "+r" (ar), "=q" (ok) : "r" (sel) : "cc");
+		if (!ok)
+			continue;
+		asm volatile("lsl %1, %0" : "+r" (limit) : "r" (sel) : "cc");
+		if (ar >> 23 & 1)
+			limit >>= 12;
+		fuzz_gdt[i] = DESC(0, limit, ar >> 8 & 0xff, ar >> 20 & 15);
+	}
+}
+
 /* Make the model guest what the case says */
 void fuzz_load(struct guest *g, const struct fuzz_case *c)
 {
@@ -73,6 +97,11 @@ void fuzz_load(struct guest *g, const struct fuzz_case *c)
 		g->seg[EMUL_GS].base = c->st.gs_base;
 	}
 	g->efer = 0xd01;
+	g->gdt.base = MODEL_GDT;
+	g->gdt.limit = sizeof(fuzz_gdt) - 1;
+	g->seg[EMUL_LDTR].base = MODEL_LDT;
+	g->seg[EMUL_LDTR].limit = sizeof(fuzz_ldt) - 1;
+	g->seg[EMUL_LDTR].ar = 0x82;
 	g->zone = ZONE_BASE;
 	g->zone_end = FRAME_BASE;
 }
@@ -91,6 +120,25 @@ static u64 target(struct rng *r)
 	}
 }
 
+static u16 selector(struct rng *r)
+{
+	static const u16 gdt[] = {
+		0x23, 0x2b, 0x33, 0x7b, 0x20, 0x28, 0, 1, 3, 0x10, 0x1b, 0x43,
+		0x50, 0x63, 0x73, 0x83,
+	};
+
+	switch (below(r, 8)) {
+	case 0:
+		return rnd(r);
+	case 1: case 2: case 3:
+		return gdt[below(r, ARRAY_SIZE(gdt))];
+	case 4:
+		return below(r, LDT_ENTRIES + 1) * 8 + 4 + below(r, 4);
+	default:
+		return below(r, LDT_ENTRIES + 1) * 8 + 7;
+	}
+}
+
 static u64 value(struct rng *r)
 {
 	static const u64 special[] = {
@@ -100,7 +148,9 @@ static u64 value(struct rng *r)
 		0xffff7fffffffffffULL, 0x99, 0x10, 0x0f, 0x20, 0x40,
 	};
 
-	switch (below(r, 6)) {
+	switch (below(r, 7)) {
+	case 6:
+		return selector(r) | (chance(r, 50) ? rnd(r) << 16 : 0);
 	case 0:
 		return below(r, 256);
 	case 1:
@@ -279,6 +329,100 @@ static void aim(struct rng *r, struct guest *g, struct fuzz_case *c)
 	}
 }
 
+static void poke(struct fuzz_case *c, u64 la, unsigned int size, u64 val)
+{
+	u64 off = la - DATA_BASE;
+
+	if (off > DATA_PAGES * 4096 - 8 || c->nr_pokes >= ARRAY_SIZE(c->poke))
+		return;
+	c->poke[c->nr_pokes].off = off;
+	c->poke[c->nr_pokes].size = size;
+	c->poke[c->nr_pokes++].val = val;
+}
+
+/* A code address that may be gone to: inside CS as a rule */
+static u64 code_offset(struct rng *r, u16 sel)
+{
+	if (chance(r, 15))
+		return value(r);
+	if (sel == 0x0f || sel == 0x17)
+		return below(r, 0x2100);
+	return CODE_BASE + below(r, 0x2000);
+}
+
+/*
+ * Far returns and far pointers need selectors in memory that make sense; for
+ * the flags of IRET, TF has to be set or the CPU would run away.
+ */
+static void poke_operands(struct rng *r, struct guest *g, struct fuzz_case *c)
+{
+	const struct emul_insn *d = &g->ctx.d;
+	unsigned int size = d->opsize, n = 0;
+	u16 sel = chance(r, 60) ? (chance(r, 40) ? 0x33 : chance(r, 50) ?
+				   0x23 : 0x0f) : selector(r);
+	u64 la, sp;
+
+	if (d->map == 0 && (d->opcode == 0xcb || d->opcode == 0xca ||
+			    d->opcode == 0xcf)) {
+		sp = c->st.regs[EMUL_RSP];
+		if (c->code_size != 8) {
+			if (!(g->seg[EMUL_SS].ar & 0x4000))
+				sp &= 0xffff;
+			sp = (u32)(sp + g->seg[EMUL_SS].base);
+		}
+		poke(c, sp + size * n++, size, code_offset(r, sel));
+		poke(c, sp + size * n++, size, sel | (chance(r, 20) ?
+						      rnd(r) << 16 : 0));
+		if (d->opcode == 0xcf)
+			poke(c, sp + size * n++, size,
+			     (rnd(r) & (chance(r, 80) ? 0x240cd5 : ~0ULL)) |
+			     0x102);
+		if (d->opcode == 0xca)
+			sp += d->imm;
+		poke(c, sp + size * n++, size, target(r));
+		poke(c, sp + size * n++, size, chance(r, 70) ? 0x2b :
+		     selector(r));
+	} else if (d->has_mem) {
+		la = d->ea;
+		if (c->code_size != 8)
+			la = (u32)(la + g->seg[d->seg].base);
+		else if (d->seg >= EMUL_FS)
+			la += g->seg[d->seg].base;
+		if (d->map == 0 && d->opcode == 0xff) {
+			poke(c, la, size, code_offset(r, sel));
+			poke(c, la + size, 2, sel);
+		} else if (d->map == 0 && (d->opcode == 0xc4 ||
+					   d->opcode == 0xc5)) {
+			poke(c, la + size, 2, selector(r));
+		} else if (d->map == 1 && d->opcode >= 0xb2 &&
+			   d->opcode <= 0xb5) {
+			poke(c, la + size, 2, selector(r));
+		} else if ((d->map == 1 && d->opcode < 4) ||
+			   (d->map == 0 && (d->opcode == 0x8e ||
+					    d->opcode == 0x63))) {
+			poke(c, la, 2, selector(r));
+		}
+	} else if ((d->map == 0 && ((d->opcode & 0xe7) == 7)) ||
+		   (d->map == 1 && (d->opcode & 0xf7) == 0xa1)) {
+		sp = c->st.regs[EMUL_RSP];
+		if (c->code_size != 8) {
+			if (!(g->seg[EMUL_SS].ar & 0x4000))
+				sp &= 0xffff;
+			sp = (u32)(sp + g->seg[EMUL_SS].base);
+		}
+		poke(c, sp, 2, selector(r));
+	} else if (d->map == 0 && (d->opcode == 0x9a || d->opcode == 0xea)) {
+		unsigned int at = d->length - 2;
+
+		if (chance(r, 85)) {
+			c->bytes[at] = sel;
+			c->bytes[at + 1] = sel >> 8;
+			la = code_offset(r, sel);
+			memcpy(c->bytes + at - size, &la, size);
+		}
+	}
+}
+
 void fuzz_generate(struct rng *r, const struct fuzz_filter *f,
 		   struct guest *g, struct fuzz_case *c)
 {
@@ -323,5 +467,11 @@ void fuzz_generate(struct rng *r, const struct fuzz_filter *f,
 	if (c->code_size != 8 && !(g->seg[EMUL_SS].ar & 0x4000))
 		st->regs[EMUL_RSP] = (st->regs[EMUL_RSP] & 0xffff) |
 				     (FRAME_BASE & 0xffff0000);
+	c->nr_pokes = 0;
+	fuzz_load(g, c);
+	memcpy(g->ctx.insn, c->bytes, 15);
+	g->ctx.insn_len = 15;
+	if (!emul_decode(&g->ctx))
+		poke_operands(r, g, c);
 	memset(st->vec, 0, sizeof(st->vec));
 }
