@@ -116,6 +116,18 @@ static int pop_return(struct emul_ctx *ctx, struct emul_frame *f, u64 *rip,
 	return EMUL_OK;
 }
 
+/* Pop rSP and SS, the latter read first */
+static int pop_stack(struct emul_ctx *ctx, struct emul_frame *f, u64 *sp,
+		     u64 *ss)
+{
+	struct emul_frame at = *f;
+	int rc;
+
+	emul_frame_skip(&at, 1);
+	rc = emul_frame_pop_sel(ctx, &at, ss);
+	return rc ? rc : emul_frame_pop(ctx, f, sp);
+}
+
 static int ret_real(struct emul_ctx *ctx, struct emul_frame *f, u16 sel,
 		    u64 rip)
 {
@@ -168,9 +180,7 @@ int emul_x_ret_far(struct emul_ctx *ctx)
 		emul_frame_commit(ctx, &f, false);
 		return EMUL_OK;
 	}
-	rc = emul_frame_pop(ctx, &f, &sp);
-	if (!rc)
-		rc = emul_frame_pop_sel(ctx, &f, &ss_sel);
+	rc = pop_stack(ctx, &f, &sp, &ss_sel);
 	if (!rc)
 		rc = return_ss(ctx, (u16)ss_sel, &cs, &ss);
 	if (!rc)
@@ -319,9 +329,7 @@ int emul_x_iret(struct emul_ctx *ctx)
 		return EMUL_OK;
 	}
 	/* 64-bit mode pops the stack pointer in any case */
-	rc = emul_frame_pop(ctx, &f, &sp);
-	if (!rc)
-		rc = emul_frame_pop_sel(ctx, &f, &ss_sel);
+	rc = pop_stack(ctx, &f, &sp, &ss_sel);
 	if (!rc)
 		rc = return_ss(ctx, (u16)ss_sel, &cs, &ss);
 	if (!rc)

@@ -103,7 +103,128 @@ static const char *const strings[] = {
 	NULL
 };
 
+/*
+ * Tables for protected mode: GDT at 15000 (CPL 0 memory), IDT at 15200, TSS at
+ * 15400, inner stack 15800.
+ * Descriptors: 8 code 0, 10 data 0, 1b code 3, 23 data 3, 28 TSS.
+ */
+#define GDT \
+	"gdt.base=15000 gdt.limit=7f idt.base=15200 idt.limit=7ff " \
+	"m8@15008=cf9b000000ffff m8@15010=cf93000000ffff " \
+	"m8@15018=cffb000000ffff m8@15020=cff3000000ffff "
+#define USER GDT "cs=1b ss=23 ds=23 es=23 cs.ar=c0fb ss.ar=c0f3 "
+#define KERNEL GDT "cpl=0 cs=8 ss=10 ds=10 es=10 cs.ar=c09b ss.ar=c093 "
+#define TSS "tr.base=15400 tr.limit=67 tr.ar=8b tr=28 m4@15404=15800 m4@15408=10 "
+
+static const char *const real_mode[] = {
+	"real cd21 int 21 | idt.limit=3ff m4@10084=12345678 ss.base=10000 rsp=100 fl=202 idt.base=10000 | rip=5678 cs=1234 cs.base=12340 rsp=fa fl=2 m2@100fa=1002 m2@100fc=0 m2@100fe=202",
+	"real cd21 beyond the table | idt.limit=80 | fault=d",
+	"real cf iret | ss.base=10000 rsp=fa m2@100fa=5678 m2@100fc=1234 m2@100fe=7202 | rip=5678 cs=1234 cs.base=12340 rsp=100 fl=7202",
+	"real ea78563412 jmp 1234:5678 | | rip=5678 cs=1234 cs.base=12340",
+	"real 9a78563412 call | ss.base=10000 rsp=100 | rip=5678 cs=1234 rsp=fc m2@100fc=1005 m2@100fe=0",
+	"real cb retf | ss.base=10000 rsp=fc m4@100fc=00500030 | rip=30 cs=50 cs.base=500 rsp=100",
+	"real 8ed8 mov ds,ax keeps limit and rights | rax=1234 ds.limit=ffffffff ds.ar=8093 | ds=1234 ds.base=12340 ds.limit=ffffffff ds.ar=8093",
+	"real 8ed0 mov ss,ax | rax=100 | ss=100 ss.base=1000 shadow=2",
+	"real 0f011e0010 lidt [1000] | ds.base=f000 m8@10000=123456780123 | idt.limit=123 idt.base=345678",
+	"real 0f20c0 mov eax,cr0 | cr0=60000010 | rax=60000010",
+	"real 0f22c0 mov cr0,eax | rax=11 | cr0=11",
+	"real 0f01f0 lmsw ax | rax=1 cr0=10 | cr0=11",
+	"real 0f00d0 lldt | | fault=6",
+	"real 0f0200 lar | | fault=6",
+	"real f4 hlt | | halted",
+	"real 0fa2 cpuid | rax=1 rcx=5 | rax=2 rbx=5 rcx=11111111 rdx=22222222",
+	"real ff1e0010 call far [1000] | ds.base=f000 m4@10000=22221111 ss.base=10000 rsp=100 | rip=1111 cs=2222 rsp=fc m2@100fc=1004",
+	NULL
+};
+
+static const char *const protected_mode[] = {
+	"p32 cd30 int 30, same level | " KERNEL "m8@15380=8e0000081234 fl=202 | cs=8 rip=1234 rsp=107f4 fl=2 m4@107f4=1002 m4@107f8=8 m4@107fc=202",
+	"p32 cd30 trap gate keeps IF | " KERNEL "m8@15380=8f0000081234 fl=202 | rip=1234 rsp=107f4",
+	"p32 cd30 from user, gate DPL 0 | " USER TSS "m8@15380=8e0000081234 fl=202 | fault=d,182",
+	"p32 cd30 from user | " USER TSS "m8@15380=ee0000081234 fl=202 | cs=8 ss=10 rip=1234 rsp=157ec fl=2 m4@157ec=1002 m4@157f0=1b m4@157f4=202 m4@157f8=10800 m4@157fc=23 cpl=0",
+	"p32 cd30 gate not present | " USER TSS "m8@15380=6e0000081234 | fault=b,182",
+	"p32 cc int3 from user | " USER TSS "m8@15218=ee0000081234 fl=2 | cs=8 ss=10 rip=1234 rsp=157ec m4@157ec=1001 m4@157f4=2 cpl=0",
+	"p32 ce into, OF clear | " USER "fl=2 | ",
+	"p32 ce into, OF set | " USER TSS "m8@15220=ee0000081234 fl=802 | cs=8 ss=10 rip=1234 rsp=157ec cpl=0",
+	"p32 cf iret to user | " KERNEL "rsp=15700 m4@15700=1122 m4@15704=1b m4@15708=246 m4@1570c=10400 m4@15710=23 ds.ar=c093 es=23 es.ar=c0f3 | cs=1b rip=1122 fl=246 rsp=10400 ss=23 ds=0 es=23 cpl=3",
+	"p32 cf iret to v86 | " KERNEL "rsp=15700 m4@15700=1122 m4@15704=3000 m4@15708=23202 m4@1570c=fff0 m4@15710=1000 m4@15714=2000 m4@15718=4000 m4@1571c=5 m4@15720=6 | cs=3000 cs.base=30000 rip=1122 fl=23202 rsp=fff0 ss=1000 es=2000 ds=4000 fs=5 gs=6 cpl=3",
+	"p32 ea443300000800 jmp 8:3344 | " KERNEL "| cs=8 rip=3344",
+	"p32 ea443300001b00 jmp to user code | " KERNEL "| fault=d,18",
+	"p32 9a000000003800 call gate to CPL 0, two parameters | " USER TSS "m8@15038=ec0200085678 m8@10800=2222222211111111 | cs=8 ss=10 rip=5678 rsp=157e8 m4@157e8=1007 m4@157ec=1b m4@157f0=11111111 m4@157f4=22222222 m4@157f8=10800 m4@157fc=23 cpl=0",
+	"p32 ca0800 retf 8 to user | " KERNEL "rsp=157e8 m4@157e8=1007 m4@157ec=1b m4@157f0=1 m4@157f4=2 m4@157f8=10800 m4@157fc=23 | cs=1b ss=23 rip=1007 rsp=10808 ds=0 es=0 cpl=3",
+	"p32 8ed8 mov ds, accessed bit is set | " KERNEL "rax=30 m8@15030=cf92000000ffff | ds=30 ds.ar=c093 m1@15035=93",
+	"p32 8ed8 mov ds, not present | " KERNEL "rax=30 m8@15030=cf12000000ffff | fault=b,30",
+	"p32 8ed0 mov ss, not present | " KERNEL "rax=30 m8@15030=cf12000000ffff | fault=c,30",
+	"p32 8ed0 mov ss, null | " KERNEL "rax=0 | fault=d,0",
+	"p32 8ee0 mov fs, beyond the table | " KERNEL "rax=80 | fault=d,80",
+	"64 8ed0 mov ss, null at CPL 0 | cpl=0 rax=0 | ss=0 ss.ar=10000 shadow=2",
+	"p32 0f00d8 ltr | " KERNEL "rax=28 m8@15028=890015400067 | tr=28 tr.base=1540 tr.limit=67 tr.ar=8b m1@1502d=8b",
+	"p32 0f00d8 ltr, busy | " KERNEL "rax=28 m8@15028=8b0015400067 | fault=d,28",
+	"p32 0f00d0 lldt | " KERNEL "rax=28 m8@15028=82001540000f | ldtr=28 ldtr.base=1540 ldtr.limit=f",
+	"p32 0f01d0 xgetbv | rcx=0 | rax=e7",
+	"p32 0f22d8 mov cr3, user | | fault=d,0",
+	"p32 0f21c0 mov eax,dr0 | cpl=0 dr0=1234 | rax=1234",
+	"p32 0f23c0 mov dr0,eax with GD | cpl=0 dr7=2400 | fault=1 cr2=2000",
+	"p32 0f32 rdmsr | cpl=0 rcx=c0000082 lstar=1122334455667788 | rax=55667788 rdx=11223344",
+	"p32 0f30 wrmsr, unknown | cpl=0 rcx=5 | fault=d,0",
+	"p32 0f34 sysenter | " USER "sysenter_cs=8 sysenter_esp=15700 sysenter_eip=1200 fl=202 | cs=8 ss=10 rip=1200 rsp=15700 fl=2 cpl=0",
+	"p32 0f35 sysexit | " KERNEL "sysenter_cs=8 rcx=10700 rdx=1300 | cs=1b ss=23 rip=1300 rsp=10700 cpl=3",
+	"p32 0f06 clts | cpl=0 cr0=8001003b | cr0=80010033",
+	NULL
+};
+
+static const char *const long_mode[] = {
+	"64 0f05 syscall | star=230010deadbeef lstar=ffffffff81000000 sfmask=700 fl=702 | cs=10 ss=18 cs.ar=a09b ss.ar=c093 rip=ffffffff81000000 rcx=1002 r11=702 fl=2 cpl=0",
+	"64 480f07 sysretq | cpl=0 star=23001000000000 rcx=4000 r11=10302 | cs=33 ss=2b cs.ar=a0fb rip=4000 fl=302 cpl=3",
+	"64 0f07 sysretl | cpl=0 star=23001000000000 rcx=4000 r11=2 | cs=23 ss=2b cs.ar=c0fb rip=4000 fl=2 cpl=3",
+	"64 480f07 sysretq, bad address | cpl=0 rcx=800000000000 | fault=d,0",
+	"64 0f01f8 swapgs | cpl=0 gs.base=1234 kgs=ffff888000000000 | gs.base=ffff888000000000 kgs=1234",
+	"64 cd30 int 30 | " GDT "cs=33 ss=2b tr.base=15400 tr.ar=8b tr.limit=67 m8@15404=15809 m8@15500=ee0000081234 m8@15008=209b0000000000 idt.limit=fff fl=202 | cs=8 ss=0 rip=1234 rsp=157d8 fl=2 m8@157d8=1002 m8@157e0=33 m8@157e8=202 m8@157f0=10800 m8@157f8=2b cpl=0",
+	"64 48cf iretq | " GDT "cpl=0 rsp=15700 m8@15700=1122 m8@15708=1b m8@15710=246 m8@15718=10400 m8@15720=23 m8@15018=20fb0000000000 | cs=1b rip=1122 fl=246 rsp=10400 ss=23 cpl=3",
+	"64 0f20c0 mov rax,cr0 | cpl=0 rax=ffffffffffffffff | rax=80050033",
+	"64 440f20c0 mov rax,cr8 | cpl=0 | rax=0",
+	"64 0f20c8 mov rax,cr1 | cpl=0 | fault=6",
+	"64 0f0107 sgdt | rdi=10000 cpl=0 gdt.base=ffff888000001000 gdt.limit=7f | m8@10000=888000001000007f m2@10008=ffff",
+	"64 f30faec8 rdgsbase eax | cr4=10000 gs.base=123456789 | rax=23456789",
+	NULL
+};
+
+static const char *const virtual_8086[] = {
+	"v86 cd21 int 21, IOPL 0 | fl=20202 | fault=d,0",
+	"v86 cd21 int 21, IOPL 3, gate to CPL 0 | " GDT TSS "fl=23202 m8@15308=ee0000081234 ss=1000 ss.base=10000 rsp=100 ds=5 es=6 fs=7 gs=8 cs=9 cs.base=0 | cs=8 ss=10 rip=1234 rsp=157dc fl=3002 ds=0 es=0 fs=0 gs=0 m4@157dc=1002 m4@157e0=9 m4@157e4=23202 m4@157e8=100 m4@157ec=1000 m4@157f0=6 m4@157f4=5 m4@157f8=7 m4@157fc=8 cpl=0",
+	"v86 cf iret, IOPL 0 | fl=20202 | fault=d,0",
+	"v86 cf iret, IOPL 3 | fl=23002 ss.base=10000 rsp=100 m2@10100=1234 m2@10102=55 m2@10104=246 | rip=1234 cs=55 cs.base=550 rsp=106 fl=23246",
+	"v86 8ed8 mov ds,ax | rax=1234 | ds=1234 ds.base=12340 ds.limit=ffff ds.ar=f3",
+	"v86 f4 hlt | | fault=d,0",
+	NULL
+};
+
+/* Task switches: old TSS 15400 (28), new TSS 15500 (30) */
+#define TASKS KERNEL TSS \
+	"m8@15028=8b0154000067 m8@15030=890155000067 " \
+	"m4@1551c=77000 m4@15520=1500 m4@15524=246 m4@15528=a0 m4@1552c=a1 " \
+	"m4@15530=a2 m4@15534=a3 m4@15538=15900 m4@1553c=a5 m4@15540=a6 " \
+	"m4@15544=a7 m4@15548=10 m4@1554c=8 m4@15550=10 m4@15554=10 "
+#define NEW "rax=a0 rcx=a1 rdx=a2 rbx=a3 rbp=a5 rsi=a6 rdi=a7 rsp=15900 " \
+	"cr3=77000 tr=30 tr.base=15500 tr.ar=8b m1@15035=8b "
+
+static const char *const tasks[] = {
+	"p32 ea000000003000 jmp to a TSS | " TASKS "rax=11 fl=6 | rip=1500 fl=246 " NEW "m1@1502d=89 m4@15420=1007 m4@15424=6 m4@15428=11 m4@15438=10800 m2@1544c=8 cr0=8005003b",
+	"p32 9a000000003000 call to a TSS | " TASKS "fl=6 | rip=1500 fl=4246 " NEW "m1@1502d=8b m2@15500=28",
+	"p32 cf iret back | " TASKS "m8@15030=8b0155000067 fl=4002 m2@15400=30 | rip=1500 fl=246 " NEW "m1@1502d=89 m4@15424=2",
+	"p32 ea000000003000 busy | " TASKS "m8@15030=8b0155000067 | fault=d,30",
+	"p32 ea000000003000 short TSS | " TASKS "m8@15030=890155000066 | fault=a,30",
+	"p32 ea000000003000 bad stack segment is the new task's fault | " TASKS "m4@15550=8 | rip=1500 fl=246 " NEW "fault=a,8",
+	"p32 cd30 task gate | " TASKS "m8@15380=850000300000 fl=2 | rip=1500 fl=4246 " NEW "m2@15500=28 m4@15420=1002",
+	NULL
+};
+
 const struct insn_group insn_groups[] = {
+	{ "real mode", real_mode },
+	{ "protected mode", protected_mode },
+	{ "long mode", long_mode },
+	{ "virtual-8086 mode", virtual_8086 },
+	{ "task switches", tasks },
 	{ "moves, memory and faults", moves },
 	{ "devices in memory", mmio },
 	{ "ports", ports },

@@ -380,7 +380,7 @@ int main(void)
 {
 	const struct insn_group *grp;
 	unsigned int i, bad;
-	char text[400];
+	char text[1200];
 
 	for (grp = insn_groups; grp->name; grp++) {
 		bad = 0;
