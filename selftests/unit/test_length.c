@@ -20,7 +20,7 @@
  */
 static const struct {
 	const char *isa;	/* beginning of the extension's name */
-	u8 map, opcode;		/* of ours; 0, 0: any */
+	int map, opcode;	/* of ours; -1: any */
 	const char *why;
 } explained[] = {
 #include "length_explained.h"
@@ -49,8 +49,8 @@ static bool is_explained(const char *isa)
 
 		if (*want ? strncmp(isa, want, strlen(want)) : *isa)
 			continue;
-		if (!explained[i].map || (explained[i].map == d->map &&
-					  explained[i].opcode == d->opcode))
+		if (explained[i].map < 0 || (explained[i].map == d->map &&
+					     explained[i].opcode == d->opcode))
 			return true;
 	}
 	return false;
