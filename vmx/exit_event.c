@@ -47,6 +47,10 @@ static int debug_exception(struct vcpu *vcpu)
 	if (vcpu->arch.guest_debug & (KVM_GUESTDBG_SINGLESTEP |
 				      KVM_GUESTDBG_USE_HW_BP))
 		return debug_exit(vcpu, DB_VECTOR, dr6);
+	/* INT1 is a trap, and exits as a fault (SDM 3C 28.2.2) */
+	if ((vmx_intr_info(vcpu) & INTR_INFO_INTR_TYPE_MASK) ==
+	    INTR_TYPE_PRIV_SW_EXCEPTION)
+		vcpu_set_rip(vcpu, vcpu_rip(vcpu) + vmx_insn_len(vcpu));
 	x86_queue_exception_payload(vcpu, DB_VECTOR, dr6);
 	return RUN_RESUME;
 }

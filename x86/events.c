@@ -271,8 +271,11 @@ int x86_inject_events(struct vcpu *vcpu)
 		inject_exception(vcpu);
 	} else if (ev->nmi_injected) {
 		inject_nmi(vcpu);
-	} else if (ev->irq.injected) {
+	} else if (ev->irq.injected && (ev->irq.soft || vmx_irq_allowed(vcpu))) {
 		inject_irq(vcpu);
+	} else if (ev->irq.injected) {
+		/* user space put it there while the guest masks interrupts */
+		vmx_request_irq_window(vcpu);
 	} else {
 		given = false;
 	}
@@ -353,6 +356,18 @@ int x86_user_interrupt(struct vcpu *vcpu, u32 irq)
 	return 0;
 }
 
+/* One that user space saved on its way in (KVM_SET_SREGS, _VCPU_EVENTS); -1: none */
+void x86_restore_irq(struct vcpu *vcpu, int vector)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	ev->irq.injected = vcpu->lapic && vector >= 0;
+	ev->irq.soft = false;
+	ev->irq.vector = vector;
+	ev->user_irq = vcpu->lapic ? -1 : vector;
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
 bool x86_user_irq_ready(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
@@ -398,8 +413,14 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 		e->exception.has_error_code = ev->exception.has_error;
 		e->exception.error_code = ev->exception.error;
 	}
-	e->interrupt.injected = ev->irq.injected && !ev->irq.soft;
-	e->interrupt.nr = ev->irq.injected ? ev->irq.vector : 0;
+	/* KVM_INTERRUPT's counts as on its way */
+	if (ev->irq.injected && !ev->irq.soft) {
+		e->interrupt.injected = 1;
+		e->interrupt.nr = ev->irq.vector;
+	} else if (!vcpu->lapic && ev->user_irq >= 0) {
+		e->interrupt.injected = 1;
+		e->interrupt.nr = ev->user_irq;
+	}
 	e->interrupt.shadow = vmx_get_interrupt_shadow(vcpu);
 	e->nmi.injected = ev->nmi_injected;
 	e->nmi.pending = ev->nmi_pending;
@@ -468,9 +489,7 @@ int x86_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
 	ev->exception.payload = e->exception_payload;
 	ev->reinject_len = 0;
 
-	ev->irq.injected = e->interrupt.injected;
-	ev->irq.vector = e->interrupt.nr;
-	ev->irq.soft = false;
+	x86_restore_irq(vcpu, e->interrupt.injected ? e->interrupt.nr : -1);
 	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW)
 		vmx_set_interrupt_shadow(vcpu, e->interrupt.shadow);
 

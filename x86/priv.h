@@ -123,6 +123,9 @@ bool cr4_valid(struct vcpu *vcpu, u64 cr4);
 bool efer_valid(struct vcpu *vcpu, u64 efer, bool host);
 bool xcr0_valid(u64 xcr0);
 
+/* x86/events.c */
+void x86_restore_irq(struct vcpu *vcpu, int vector);
+
 /* x86/dr.c */
 #define DR7_GD	0x2000ULL	/* general detect: SDM 3B 18.2.4 */
 void dr_changed(struct vcpu *vcpu);

@@ -254,11 +254,8 @@ int x86_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *s)
 	}
 	paging_changed(vcpu, changed);
 	irq = find_irq(s);
-	if (irq >= 0) {
-		vcpu->arch.ev.irq.injected = true;
-		vcpu->arch.ev.irq.soft = false;
-		vcpu->arch.ev.irq.vector = irq;
-	}
+	if (irq >= 0)
+		x86_restore_irq(vcpu, irq);
 	return 0;
 }
 
