@@ -8,10 +8,10 @@
  * with interrupts off, so that a line may be driven from a timer's expiry or
  * from an eventfd's wake-up. LAPICs have no lock: other threads set bits of
  * the IRR and event flags atomically, all else belongs to the vCPU's mutex.
- * map_lock (a mutex) serialises the builders of the destination map; readers
- * of the map and of the routing table are under RCU.
+ * irqchip.lock, a mutex, serialises those who replace the destination map or
+ * the routing table; readers of both are under RCU.
  *
- *	vm->lock > map_lock			sleeping
+ *	vm->lock > irqchip.lock			sleeping
  *	eventfd's wait queue lock > one of pic.lock, ioapic.lock, pit.lock
  */
 #ifndef IRQCHIP_INTERNAL_H
@@ -19,6 +19,7 @@
 
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include "core/vcpu.h"
 #include "irqchip/irqchip.h"
@@ -79,14 +80,14 @@ struct ioapic {
 
 struct irqchip {
 	struct vm *vm;				/* [I] */
+	refcount_t refs;			/* [a] the VM's, one per LAPIC and bus device */
 	struct pic pic;
 	struct ioapic ioapic;
 	struct pit *pit;			/* [V], published with release */
-	struct routes __rcu *routes;		/* [r][V] */
-	struct mutex map_lock;
-	struct lapic_map __rcu *map;		/* [r] map_lock */
-	struct list_head lapics;		/* map_lock */
-	unsigned int nr_lapics;			/* map_lock */
+	struct mutex lock;
+	struct routes __rcu *routes;		/* [r] lock */
+	struct lapic_map __rcu *map;		/* [r] lock */
+	struct list_head lapics;		/* lock */
 };
 
 /* ---- messages to LAPICs (lapic_msg.c) ------------------------------------ */
@@ -156,9 +157,10 @@ void irqchip_notify_eoi(struct irqchip *chip, enum chip_kind kind,
 			unsigned int pin);
 void irqchip_notify_unmask(struct irqchip *chip, enum chip_kind kind,
 			   unsigned int pin);
+void irqchip_put(struct irqchip *chip);
 /* Timers off, no vCPU reachable; at the start of VM teardown. Idempotent. */
 void irqchip_stop(struct irqchip *chip);
-/* Which edge pins matter changed: routing, PIT, reinjection. vm->lock held. */
+/* Which edge pins matter changed: routing, PIT, reinjection. irqchip.lock held. */
 void irqchip_update_watched(struct irqchip *chip);
 
 /* ---- routing ------------------------------------------------------------- */
@@ -176,7 +178,6 @@ u64 irqchip_limit_period(u64 ns);
 
 /* ---- PIT ----------------------------------------------------------------- */
 
-void pit_destroy(struct irqchip *chip);
 void pit_stop(struct pit *pit);
 /* GSI 0 completed an interrupt; GSI 0 was unmasked */
 void pit_eoi(struct pit *pit);

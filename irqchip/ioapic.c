@@ -268,9 +268,9 @@ static int ioapic_write(struct vcpu *vcpu, struct io_device *dev, u64 addr,
 	return 0;
 }
 
-/* Part of struct irqchip, which outlives the buses */
 static void ioapic_destroy(struct io_device *dev)
 {
+	irqchip_put(to_chip(dev));
 }
 
 static const struct io_device_ops ioapic_ops = {

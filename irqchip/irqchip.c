@@ -3,9 +3,10 @@
  * The interrupt controllers of a VM as a unit: creation, teardown, state, and
  * who is told when an interrupt has been completed.
  *
- * Teardown. lapic_destroy() of the first vCPU, or irqchip_destroy(), whichever
+ * Teardown. irqchip_destroy(), or lapic_destroy() of the first vCPU, whichever
  * comes first, calls irqchip_stop(): timers off, no LAPIC can be found any
- * more, and a grace period. After that vCPUs may go in any order.
+ * more, and a grace period. After that buses, vCPUs and the VM's irqchip may go
+ * in any order; the last of them frees struct irqchip.
  */
 #include <linux/slab.h>
 #include "eventfds.h"
@@ -25,7 +26,8 @@ int irqchip_create(struct vm *vm)
 	if (!chip)
 		return -ENOMEM;
 	chip->vm = vm;
-	mutex_init(&chip->map_lock);
+	refcount_set(&chip->refs, 3);	/* ours, and two bus devices' */
+	mutex_init(&chip->lock);
 	INIT_LIST_HEAD(&chip->lapics);
 
 	err = pic_init(chip);
@@ -50,6 +52,15 @@ free:
 	return err;
 }
 
+void irqchip_put(struct irqchip *chip)
+{
+	if (!refcount_dec_and_test(&chip->refs))
+		return;
+	kfree(chip->pit);
+	routes_free(chip);
+	kfree(chip);
+}
+
 void irqchip_stop(struct irqchip *chip)
 {
 	if (chip->pit)
@@ -65,10 +76,8 @@ void irqchip_destroy(struct vm *vm)
 	if (!chip)
 		return;
 	irqchip_stop(chip);
-	pit_destroy(chip);
-	routes_free(chip);
 	vm->irqchip = NULL;
-	kfree(chip);
+	irqchip_put(chip);
 }
 
 int irqchip_set_x2apic_api(struct vm *vm, u64 flags)
@@ -157,7 +166,7 @@ void irqchip_update_watched(struct irqchip *chip)
 	unsigned int pin;
 	u32 pins = 0;
 
-	lockdep_assert_held(&chip->vm->lock);
+	lockdep_assert_held(&chip->lock);
 	if (chip->pit && pit_wants_eoi(chip->pit)) {
 		rcu_read_lock();
 		for (pin = 0; pin < IOAPIC_PINS; pin++) {

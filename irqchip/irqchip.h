@@ -66,6 +66,7 @@ int irqchip_reinject_control(struct vm *vm, const struct kvm_reinject_control *c
  */
 int irqchip_set_line(struct vm *vm, enum irq_source src, u32 gsi, bool level);
 
+/* KVM_SET_GSI_ROUTING; with or without vm->lock held */
 int irqchip_set_routing(struct vm *vm, const struct kvm_irq_routing_entry *e,
 			unsigned int n, u32 flags);	/* 0, -EINVAL, -ENOMEM */
 /* KVM_SIGNAL_MSI: >0 delivered or merged, 0 nobody took it, -EINVAL */

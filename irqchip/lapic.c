@@ -435,6 +435,7 @@ int lapic_create(struct vcpu *vcpu)
 	}
 	l->vcpu = vcpu;
 	l->chip = chip;
+	refcount_inc(&chip->refs);
 	l->head.vector = -1;
 	l->head.changed = true;
 	l->isrv = -1;
@@ -442,9 +443,9 @@ int lapic_create(struct vcpu *vcpu)
 	vcpu->lapic = l;
 	lapic_reset(vcpu, false);
 
-	mutex_lock(&chip->map_lock);
+	mutex_lock(&chip->lock);
 	list_add_tail_rcu(&l->link, &chip->lapics);
-	mutex_unlock(&chip->map_lock);
+	mutex_unlock(&chip->lock);
 	lapic_map_rebuild(chip);
 	return 0;
 }
@@ -462,9 +463,9 @@ void lapic_destroy(struct vcpu *vcpu)
 		irqchip_stop(chip);
 	} else {
 		/* creation failed half-way: others may have seen it */
-		mutex_lock(&chip->map_lock);
+		mutex_lock(&chip->lock);
 		list_del_rcu(&l->link);
-		mutex_unlock(&chip->map_lock);
+		mutex_unlock(&chip->lock);
 		if (lapic_map_rebuild(chip))
 			pr_warn_once("no memory for a destination map\n");
 		synchronize_rcu();
@@ -473,4 +474,5 @@ void lapic_destroy(struct vcpu *vcpu)
 	vcpu->lapic = NULL;
 	free_page((unsigned long)l->regs);
 	kfree(l);
+	irqchip_put(chip);
 }

@@ -44,7 +44,7 @@ struct lapic {
 	u8 extint;			/* [a] an ExtINT message is waiting */
 	atomic_t esr;			/* [a] errors since the last write of ESR */
 	u32 served;			/* [a] lowest-priority arbitration */
-	struct list_head link;		/* [r] chip->lapics, written under map_lock */
+	struct list_head link;		/* [r] chip->lapics, written under chip->lock */
 	struct lapic_timer timer;
 };
 

@@ -314,7 +314,7 @@ int lapic_map_rebuild(struct irqchip *chip)
 	struct lapic *l;
 	u32 max = XAPIC_BROADCAST;
 
-	mutex_lock(&chip->map_lock);
+	mutex_lock(&chip->lock);
 	list_for_each_entry(l, &chip->lapics, link)
 		max = max(max, l->vcpu->id);
 	map = kvzalloc(offsetof(struct lapic_map, phys) +
@@ -333,8 +333,8 @@ int lapic_map_rebuild(struct irqchip *chip)
 	}
 	/* without memory there is no map: slower, and as right */
 	old = rcu_replace_pointer(chip->map, map,
-				  lockdep_is_held(&chip->map_lock));
-	mutex_unlock(&chip->map_lock);
+				  lockdep_is_held(&chip->lock));
+	mutex_unlock(&chip->lock);
 	if (old)
 		kvfree_rcu(old, rcu);
 	return map ? 0 : -ENOMEM;
@@ -346,13 +346,13 @@ void lapic_forget_all(struct irqchip *chip)
 	struct lapic *l, *next;
 	bool any;
 
-	mutex_lock(&chip->map_lock);
+	mutex_lock(&chip->lock);
 	any = !list_empty(&chip->lapics);
 	map = rcu_replace_pointer(chip->map, NULL,
-				  lockdep_is_held(&chip->map_lock));
+				  lockdep_is_held(&chip->lock));
 	list_for_each_entry_safe(l, next, &chip->lapics, link)
 		list_del_rcu(&l->link);
-	mutex_unlock(&chip->map_lock);
+	mutex_unlock(&chip->lock);
 	if (!any)
 		return;		/* without vCPUs, or done before */
 	synchronize_rcu();

@@ -420,9 +420,9 @@ static int pic_read(struct vcpu *vcpu, struct io_device *dev, u64 addr,
 	return 0;
 }
 
-/* Part of struct irqchip, which outlives the buses */
 static void pic_destroy(struct io_device *dev)
 {
+	irqchip_put(to_chip(dev));
 }
 
 static const struct io_device_ops pic_ops = {

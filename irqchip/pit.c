@@ -366,17 +366,26 @@ static int port61_read(struct vcpu *vcpu, struct io_device *dev, u64 addr,
 	return 0;
 }
 
-/* Part of struct pit, which outlives the buses */
-static void dev_destroy(struct io_device *dev)
+static void pit_destroy(struct io_device *dev)
 {
+	irqchip_put(container_of(dev, struct pit, dev)->chip);
+}
+
+static void port61_destroy(struct io_device *dev)
+{
+	irqchip_put(container_of(dev, struct pit, port61)->chip);
 }
 
 static const struct io_device_ops pit_ops = {
-	.read = pit_read, .write = pit_write, .destroy = dev_destroy,
+	.read = pit_read,
+	.write = pit_write,
+	.destroy = pit_destroy,
 };
 
 static const struct io_device_ops port61_ops = {
-	.read = port61_read, .write = port61_write, .destroy = dev_destroy,
+	.read = port61_read,
+	.write = port61_write,
+	.destroy = port61_destroy,
 };
 
 /* ---- user space ------------------------------------------------------------- */
@@ -450,13 +459,13 @@ int irqchip_reinject_control(struct vm *vm, const struct kvm_reinject_control *c
 
 	if (!pit)
 		return -ENXIO;
-	mutex_lock(&vm->lock);
+	mutex_lock(&vm->irqchip->lock);
 	raw_spin_lock_irqsave(&pit->lock, flags);
 	WRITE_ONCE(pit->reinject, !!c->pit_reinject);
 	reset_reinject(pit);
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	irqchip_update_watched(vm->irqchip);
-	mutex_unlock(&vm->lock);
+	mutex_unlock(&vm->irqchip->lock);
 	return 0;
 }
 
@@ -497,10 +506,14 @@ int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg)
 		err = io_bus_register(vm, &vm->pio_bus, PORT_61, 1, &pit->port61);
 		if (err)
 			goto bus;
+		refcount_inc(&chip->refs);
 	}
+	refcount_inc(&chip->refs);
 	/* complete before an EOI sees it */
 	smp_store_release(&chip->pit, pit);
+	mutex_lock(&chip->lock);
 	irqchip_update_watched(chip);
+	mutex_unlock(&chip->lock);
 	return 0;
 
 bus:
@@ -519,13 +532,4 @@ void pit_stop(struct pit *pit)
 	pit->armed = false;
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	hrtimer_cancel(&pit->timer);
-}
-
-void pit_destroy(struct irqchip *chip)
-{
-	if (!chip->pit)
-		return;
-	pit_stop(chip->pit);
-	kfree(chip->pit);
-	chip->pit = NULL;
 }

@@ -227,14 +227,14 @@ static void routes_replace(struct irqchip *chip, struct routes *t)
 {
 	struct routes *old;
 
-	old = rcu_replace_pointer(chip->routes, t,
-				  lockdep_is_held(&chip->vm->lock));
+	mutex_lock(&chip->lock);
+	old = rcu_replace_pointer(chip->routes, t, lockdep_is_held(&chip->lock));
 	if (old)
 		kvfree_rcu(old, rcu);
 	irqchip_update_watched(chip);
+	mutex_unlock(&chip->lock);
 }
 
-/* KVM_SET_GSI_ROUTING; vm->lock held */
 int irqchip_set_routing(struct vm *vm, const struct kvm_irq_routing_entry *e,
 			unsigned int n, u32 flags)
 {
