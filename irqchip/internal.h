@@ -21,6 +21,7 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include "core/vcpu.h"
 #include "irqchip/irqchip.h"
 
@@ -73,6 +74,8 @@ struct ioapic {
 		};
 	} rte[IOAPIC_PINS];		/* lock */
 	u8 sources[IOAPIC_PINS];	/* lock; BIT(enum irq_source) */
+	u16 storm[IOAPIC_PINS];		/* lock; EOIs in a row that left the line high */
+	struct delayed_work resume;	/* pins that storm, after a pause */
 	u32 watched;			/* lock; edge pins whose EOI somebody wants */
 	DECLARE_BITMAP(eoi_vectors, 256); /* their vectors; bits read without lock */
 	struct io_device dev;
@@ -138,6 +141,7 @@ void pic_set(struct irqchip *chip, unsigned int which,
 
 int ioapic_init(struct irqchip *chip);
 void ioapic_fini(struct irqchip *chip);
+void ioapic_stop(struct irqchip *chip);
 int ioapic_set_pin(struct irqchip *chip, unsigned int pin, enum irq_source src,
 		   bool level);
 /* EOI broadcast, or an EOI of an edge interrupt whose vector is watched */

@@ -11,6 +11,10 @@
  *  O3. an edge pin has remote_irr clear.
  *  O4. eoi_vectors has the vector of every unmasked edge pin in watched.
  *
+ * A level line that nobody lowers interrupts again at each EOI, and the guest
+ * gets no further: not to its own code, nor user space to the device that would
+ * lower the line. After STORM_EOIS of them in a row the pin rests for a while.
+ *
  * Lock: ioapic.lock, a leaf. A message is composed under it and goes to the
  * LAPICs under it too, which take no lock; notifications go out after it.
  */
@@ -28,6 +32,9 @@
 #define IDX_RTE		0x10
 
 #define IOAPIC_VERSION	0x11
+
+#define STORM_EOIS	1000
+#define STORM_PAUSE	(HZ / 100 ?: 1)
 
 /* Written by software; status, remote IRR and reserved bits are not */
 #define RTE_WRITABLE	(0xff000000000107ffULL | BIT_ULL(11) | \
@@ -112,6 +119,7 @@ int ioapic_set_pin(struct irqchip *chip, unsigned int pin, enum irq_source src,
 
 	if (!io->sources[pin]) {
 		io->irr &= ~BIT(pin);
+		io->storm[pin] = 0;
 	} else if (io->irr & BIT(pin) && !io->rte[pin].level) {
 		ret = 0;	/* no new edge */
 	} else {
@@ -126,6 +134,7 @@ void ioapic_eoi(struct irqchip *chip, u8 vector)
 {
 	struct ioapic *io = &chip->ioapic;
 	unsigned long flags, done = 0;
+	bool pause = false;
 	unsigned int pin;
 
 	raw_spin_lock_irqsave(&io->lock, flags);
@@ -151,10 +160,40 @@ void ioapic_eoi(struct irqchip *chip, u8 vector)
 
 	raw_spin_lock_irqsave(&io->lock, flags);
 	for_each_set_bit(pin, &done, IOAPIC_PINS) {
+		if (!io->rte[pin].level || !(io->irr & BIT(pin)))
+			continue;
+		if (++io->storm[pin] < STORM_EOIS)
+			ioapic_service(chip, pin);
+		else
+			pause = true;
+	}
+	raw_spin_unlock_irqrestore(&io->lock, flags);
+	if (unlikely(pause))
+		schedule_delayed_work(&io->resume, STORM_PAUSE);
+}
+
+static void ioapic_resume(struct work_struct *work)
+{
+	struct irqchip *chip = container_of(to_delayed_work(work),
+					    struct irqchip, ioapic.resume);
+	struct ioapic *io = &chip->ioapic;
+	unsigned long flags;
+	unsigned int pin;
+
+	raw_spin_lock_irqsave(&io->lock, flags);
+	for (pin = 0; pin < IOAPIC_PINS; pin++) {
+		if (io->storm[pin] < STORM_EOIS)
+			continue;
+		io->storm[pin] = 0;
 		if (io->rte[pin].level && io->irr & BIT(pin))
 			ioapic_service(chip, pin);
 	}
 	raw_spin_unlock_irqrestore(&io->lock, flags);
+}
+
+void ioapic_stop(struct irqchip *chip)
+{
+	cancel_delayed_work_sync(&chip->ioapic.resume);
 }
 
 /* Returns true where the pin became unmasked */
@@ -329,6 +368,7 @@ int ioapic_init(struct irqchip *chip)
 	unsigned int pin;
 
 	raw_spin_lock_init(&io->lock);
+	INIT_DELAYED_WORK(&io->resume, ioapic_resume);
 	io->base = IO_APIC_DEFAULT_PHYS_BASE;
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		io->rte[pin].mask = 1;

@@ -65,6 +65,7 @@ void irqchip_stop(struct irqchip *chip)
 {
 	if (chip->pit)
 		pit_stop(chip->pit);
+	ioapic_stop(chip);
 	lapic_forget_all(chip);
 }
 
