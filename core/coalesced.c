@@ -203,7 +203,7 @@ int coalesced_unregister(struct vm *vm, const struct kvm_coalesced_mmio_zone *zo
 	}
 	new->nr = 0;
 	for (i = 0; i < old->nr; i++) {
-		if (!covers(zone, &old->zone[i]))
+		if (!covers(&old->zone[i], zone))
 			new->zone[new->nr++] = old->zone[i];
 	}
 	if (new->nr == old->nr)

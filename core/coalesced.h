@@ -28,14 +28,14 @@ bool coalesced_write(struct vcpu *vcpu, bool pio, u64 addr, unsigned int len,
 		     const void *data);
 
 /*
- * KVM_REGISTER_COALESCED_MMIO. 0, -EINVAL for an empty or wrapping zone or an
- * unknown kind of it, -ENOMEM, -ENOSPC when there are 1000. vm->lock not held.
+ * KVM_REGISTER_COALESCED_MMIO. 0, -EINVAL for a zone that wraps or of an unknown
+ * kind, -ENOMEM, -ENOSPC when there are 1000. vm->lock not held.
  */
 int coalesced_register(struct vm *vm, const struct kvm_coalesced_mmio_zone *zone);
 
 /*
- * KVM_UNREGISTER_COALESCED_MMIO: zones that lie inside @zone go; no error where
- * there are none. 0, -EINVAL or -ENOMEM. vm->lock not held.
+ * KVM_UNREGISTER_COALESCED_MMIO: zones that cover @zone go; no error where there
+ * are none. 0, -EINVAL or -ENOMEM. vm->lock not held.
  */
 int coalesced_unregister(struct vm *vm, const struct kvm_coalesced_mmio_zone *zone);
 

@@ -281,7 +281,7 @@ TRACE_EVENT(kvm_msr,
 	TP_ARGS(write, ecx, data, exception),
 
 	TP_STRUCT__entry(
-		__field(unsigned int,	write)
+		__field(unsigned,	write)	/* the type decoders see */
 		__field(u32,		ecx)
 		__field(u64,		data)
 		__field(u8,		exception)

@@ -20,6 +20,8 @@ static __always_inline void do_cpuid(struct vcpu *vcpu)
 		vcpu->regs[GPR_RBX] = e->ebx;
 		vcpu->regs[GPR_RCX] = e->ecx;
 		vcpu->regs[GPR_RDX] = e->edx;
+		trace_kvm_cpuid(eax, ecx, e->eax, e->ebx, e->ecx, e->edx, true,
+				false);
 		return;
 	}
 	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);

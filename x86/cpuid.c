@@ -8,6 +8,7 @@
 #include <linux/sort.h>
 #include <asm/fpu/xstate.h>
 #include <uapi/asm/kvm_para.h>
+#include "core/trace.h"
 #include "x86/priv.h"
 
 /* ---- the table -------------------------------------------------------------- */
@@ -151,8 +152,10 @@ void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	struct x86_cpuid_table *t = vcpu->arch.cpuid;
 	u32 function = *eax, index = *ecx;
 	struct kvm_cpuid_entry2 *e;
+	bool found;
 
 	e = cpuid_find(t, function, index);
+	found = e;
 	if (unlikely(!e))
 		e = find_absent(vcpu, function, index);
 	if (likely(e)) {
@@ -160,6 +163,8 @@ void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 		*ebx = e->ebx;
 		*ecx = e->ecx;
 		*edx = e->edx;
+		trace_kvm_cpuid(function, index, *eax, *ebx, *ecx, *edx, found,
+				!found);
 		return;
 	}
 	*eax = 0;
@@ -174,6 +179,7 @@ void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 			*edx = e->edx;
 		}
 	}
+	trace_kvm_cpuid(function, index, *eax, *ebx, *ecx, *edx, false, false);
 }
 
 /* ---- bits that follow registers ------------------------------------------------ */
