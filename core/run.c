@@ -227,7 +227,8 @@ static bool irq_window_wanted(struct vcpu *vcpu)
  *
  * Task work can be done only on the way to user space. Where that is all there
  * is, KVM_RUN is started again by the system-call exit, which user space does
- * not notice: the exit path looks for a signal, finds none and restarts.
+ * not notice: the exit path looks for a signal, finds none and restarts. Where
+ * one has come meanwhile, its handler runs and KVM_RUN ends with -EINTR.
  */
 static int handle_thread_work(struct vcpu *vcpu)
 {
@@ -242,8 +243,9 @@ static int handle_thread_work(struct vcpu *vcpu)
 		srcu_enter(vcpu);
 	}
 	if (test_thread_flag(TIF_NOTIFY_RESUME)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		set_thread_flag(TIF_SIGPENDING);
-		return -ERESTARTNOINTR;
+		return -ERESTARTNOHAND;
 	}
 	return RUN_RESUME;
 }
