@@ -489,7 +489,8 @@ static int decode_bytes(struct emul_ctx *ctx, const u8 **end)
 	}
 	if (unlikely(d->lock) && !(op->attr & A_LOCK && d->has_mem))
 		return DECODE_UD;
-	if (unlikely(op->attr & A_PROT) && !is_prot(ctx))
+	if (unlikely(op->attr & (A_PROT | A_NO_LEGACY)) &&
+	    (op->attr & A_PROT ? !is_prot(ctx) : !is_long(ctx)))
 		return DECODE_UD;
 	if (unlikely(d->vex) && !(op->attr & A_NOX)) {
 		if ((op->attr & A_L0 && d->vl != 16) ||

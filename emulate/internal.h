@@ -140,6 +140,7 @@ enum imm {
 #define A_UD		0x00000400u	/* undefined */
 #define A_NOX		0x00000800u	/* decoded, not executed */
 #define A_REGONLY	0x00001000u	/* ModRM.mod is taken as 3: MOV CR, DR */
+#define A_NO_LEGACY	0x00004000u	/* #UD outside long mode */
 #define A_KEEP_RF	0x00002000u	/* RFLAGS.RF comes from the image */
 #define A_PREFIX	0x00008000u	/* a prefix; with A_GRP_64: in long mode */
 /* Kinds that lead to another table */

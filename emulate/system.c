@@ -338,8 +338,6 @@ int emul_x_swapgs(struct emul_ctx *ctx)
 {
 	u64 base;
 
-	if (!is_long(ctx))
-		return fault_ud(ctx);
 	if (ctx->cpl)
 		return fault_gp(ctx, 0);
 	base = ctx->ops->get_msr(ctx, MSR_KERNEL_GS_BASE_NR);
@@ -355,7 +353,7 @@ int emul_x_fsgsbase(struct emul_ctx *ctx)
 	unsigned int fn = ctx->d.op->fn, size = ctx->d.rex & 8 ? 8 : 4;
 	u64 base;
 
-	if (!is_long(ctx) || !(ctx->ops->get_cr(ctx, 4) & CR4_FSGSBASE))
+	if (!(ctx->ops->get_cr(ctx, 4) & CR4_FSGSBASE))
 		return fault_ud(ctx);
 	if (fn < 2) {
 		reg_set(ctx, ctx->d.rm, size,

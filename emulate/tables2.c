@@ -30,9 +30,25 @@ static const struct emul_opcode group7_mem[8] = {
 	OP(invlpg, M | A_PRIV, NONE, NONE, NONE, 0),
 };
 
+/* 66, F2 and F3 make other instructions of these, or none */
+#define NO_PREFIX(name_, ...)						\
+	static const struct emul_opcode name_[4] = {			\
+		__VA_ARGS__, UDM(NONE), NOX(M, NONE), NOX(M, NONE),	\
+	}
+
+NO_PREFIX(vmcall, OP(vmcall, M, NONE, NONE, NONE, 0));
+NO_PREFIX(clac, OP(clac, M, NONE, NONE, NONE, 0));
+NO_PREFIX(stac, OP(clac, M, NONE, NONE, NONE, 1));
+NO_PREFIX(xgetbv, OP(xgetbv, M, NONE, NONE, NONE, 0));
+NO_PREFIX(xsetbv, OP(xsetbv, M, NONE, NONE, NONE, 0));
+
+static const struct emul_opcode swapgs[2] = {
+	UDM(NONE), OP(swapgs, M, NONE, NONE, NONE, 0),
+};
+
 static const struct emul_opcode group7_c0[8] = {
 	NOX(M, NONE),
-	OP(vmcall, M, NONE, NONE, NONE, 0),
+	SUB(vmcall, A_GRP_PFX),
 	/* VMLAUNCH, VMRESUME, VMXOFF, PCONFIG, WRMSRNS */
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 	UDM(NONE),
@@ -40,20 +56,18 @@ static const struct emul_opcode group7_c0[8] = {
 
 static const struct emul_opcode group7_c8[8] = {
 	NOX(M, NONE), NOX(M, NONE),			/* MONITOR, MWAIT */
-	OP(clac, M, NONE, NONE, NONE, 0),
-	OP(clac, M, NONE, NONE, NONE, 1),		/* STAC */
-	UDM(NONE), UDM(NONE), NOX(M, NONE), NOX(M, NONE),
+	SUB(clac, A_GRP_PFX), SUB(stac, A_GRP_PFX),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 };
 
 static const struct emul_opcode group7_d0[8] = {
-	OP(xgetbv, M, NONE, NONE, NONE, 0),
-	OP(xsetbv, M, NONE, NONE, NONE, 0),
+	SUB(xgetbv, A_GRP_PFX), SUB(xsetbv, A_GRP_PFX),
 	UDM(NONE), UDM(NONE),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 };
 
 static const struct emul_opcode group7_f8[8] = {
-	OP(swapgs, M, NONE, NONE, NONE, 0),
+	SUB(swapgs, A_GRP_64),
 	OP(rdtscp, M, NONE, NONE, NONE, 0),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 	NOX(M, NONE),
@@ -127,7 +141,7 @@ static const struct emul_opcode group15_mem[8] = {
 
 #define FSGSBASE(fn_) {							\
 	UDM(NONE), UDM(NONE),						\
-	OP(fsgsbase, M, NONE, NONE, NONE, fn_),				\
+	OP(fsgsbase, M | A_NO_LEGACY, NONE, NONE, NONE, fn_),		\
 	UDM(NONE) }
 
 static const struct emul_opcode rdfsbase[4] = FSGSBASE(0);
