@@ -120,8 +120,9 @@ int ioapic_set_pin(struct irqchip *chip, unsigned int pin, enum irq_source src,
 	if (!io->sources[pin]) {
 		io->irr &= ~BIT(pin);
 		io->storm[pin] = 0;
-	} else if (io->irr & BIT(pin) && !io->rte[pin].level) {
-		ret = 0;	/* no new edge */
+	} else if (!level || io->storm[pin] >= STORM_EOIS ||
+		   (io->irr & BIT(pin) && !io->rte[pin].level)) {
+		ret = 0;	/* still high, at rest, or no new edge */
 	} else {
 		io->irr |= BIT(pin);
 		ret = ioapic_service(chip, pin);
