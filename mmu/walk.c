@@ -58,6 +58,7 @@ static const struct pt_format pt_5level = {
 struct walk_env {
 	const struct pt_format *fmt;
 	u64 cr0, cr3, cr4, efer;
+	u64 rsvd;		/* reserved in every 8-byte entry */
 	bool nxe, pse;
 };
 
@@ -65,6 +66,8 @@ struct walk_env {
 struct walk_path {
 	gpa_t gpa;		/* of the address translated */
 	bool writable, user, exec;	/* by all entries together */
+	bool accessed;		/* A is set in every entry */
+	bool dirty;		/* D is set in the leaf */
 	u8 pkey;
 	u8 n;			/* entries used */
 	struct {
@@ -91,12 +94,19 @@ static void env_init(struct vcpu *vcpu, struct walk_env *env)
 	env->fmt = format_of(vcpu, env->cr4);
 	env->nxe = env->fmt->nx && env->efer & EFER_NX;
 	env->pse = env->fmt != &pt_32 || env->cr4 & X86_CR4_PSE;
+	env->rsvd = vcpu->arch.gpa_reserved & GENMASK_ULL(51, 0);
+	if (env->fmt == &pt_pae)
+		env->rsvd |= GENMASK_ULL(62, 52);
+	if (!env->nxe)
+		env->rsvd |= PTE_NX;
 }
 
 /* 0, or -EFAULT where the host cannot deliver the slot's memory */
-static int read_entry(struct vm *vm, gpa_t at, unsigned int bytes, u64 *val)
+static __always_inline int read_entry(struct vcpu *vcpu,
+				      const struct memslots *slots, gpa_t at,
+				      unsigned int bytes, u64 *val)
 {
-	struct memslot *slot = memslot_find(memslots_get(vm), at >> PAGE_SHIFT);
+	struct memslot *slot = memslot_find_vcpu(vcpu, slots, at >> PAGE_SHIFT);
 	void __user *from;
 	u32 val32;
 
@@ -104,8 +114,6 @@ static int read_entry(struct vm *vm, gpa_t at, unsigned int bytes, u64 *val)
 		*val = bytes == 4 ? U32_MAX : U64_MAX;		/* W3 */
 		return 0;
 	}
-	if (WARN_ON_ONCE(current->mm != vm->mm))
-		return -EFAULT;
 	/* one load: another CPU of the guest may be writing the entry */
 	from = (void __user *)(memslot_hva(slot, at >> PAGE_SHIFT) +
 			       offset_in_page(at));
@@ -117,24 +125,23 @@ static int read_entry(struct vm *vm, gpa_t at, unsigned int bytes, u64 *val)
 	return 0;
 }
 
-static bool is_leaf(const struct walk_env *env, u64 e, unsigned int level)
+/* PDPTEs of PAE paging, which have no large pages, do not come here */
+static __always_inline bool is_leaf(const struct walk_env *env, u64 e,
+				    unsigned int level)
 {
-	if (level == 1)
-		return true;
-	if (level > PG_1G || !(e & PTE_PS) || !env->pse)
-		return false;
-	/* PDPTEs of PAE paging have no large pages */
-	return !(env->fmt->pdptes && level == env->fmt->levels);
+	return level == 1 || (level <= PG_1G && e & PTE_PS && env->pse);
 }
 
 /* Bits that must be 0 in an entry (SDM 3A tables 4-4 to 4-20) */
-static u64 reserved_bits(struct vcpu *vcpu, const struct walk_env *env, u64 e,
-			 unsigned int level, bool leaf)
+static __always_inline u64 reserved_bits(struct vcpu *vcpu,
+					 const struct walk_env *env,
+					 const struct pt_format *f,
+					 unsigned int level, bool leaf)
 {
 	unsigned int phys = vcpu->arch.phys_bits;
-	u64 rsvd = 0;
+	u64 rsvd = env->rsvd;
 
-	if (env->fmt == &pt_32) {
+	if (f->entry_bytes == 4) {
 		if (!leaf || level == 1)
 			return 0;
 		/* bits 20:13 are address bits 39:32 as far as the CPU has them */
@@ -143,14 +150,8 @@ static u64 reserved_bits(struct vcpu *vcpu, const struct walk_env *env, u64 e,
 		phys = clamp(phys, 32u, 40u);
 		return GENMASK_ULL(21, 13 + (phys - 32));
 	}
-	if (phys < 52)
-		rsvd = GENMASK_ULL(51, phys);
-	if (env->fmt == &pt_pae)
-		rsvd |= GENMASK_ULL(62, 52);
-	if (!env->nxe)
-		rsvd |= PTE_NX;
 	if (leaf && level > 1)
-		rsvd |= GENMASK_ULL(pt_shift(env->fmt, level) - 1, 13);
+		rsvd |= GENMASK_ULL(pt_shift(f, level) - 1, 13);
 	if (level > PG_1G)
 		rsvd |= PTE_PS;
 	if (leaf && level == PG_1G && !x86_gcap(vcpu, GCAP_GBPAGES))
@@ -178,24 +179,24 @@ static gpa_t leaf_gpa(const struct walk_env *env, u64 e, unsigned int level,
  */
 #define WALK_NOT_PRESENT	0x1000
 
-static int walk_tables(struct vcpu *vcpu, const struct walk_env *env, gva_t gva,
-		       struct walk_path *p)
+static __always_inline int walk_format(struct vcpu *vcpu,
+				       const struct walk_env *env,
+				       const struct pt_format *f, gva_t gva,
+				       struct walk_path *p)
 {
-	const struct pt_format *f = env->fmt;
+	const struct memslots *slots = memslots_get(vcpu->vm);
 	gpa_t table = env->cr3 & (f->entry_bytes == 4 ? GENMASK_ULL(31, 12) :
 				  PTE_ADDR & ~vcpu->arch.gpa_reserved);
+	u64 e, all = ~0ull, nx = 0;
 	unsigned int level;
-	u64 e;
+	bool leaf;
 	int r;
 
-	p->writable = true;
-	p->user = true;
-	p->exec = true;
-	p->pkey = 0;
+	if (WARN_ON_ONCE(current->mm != vcpu->vm->mm))
+		return -EFAULT;
 	p->n = 0;
 	for (level = f->levels; ; level--) {
 		gpa_t at = table + pt_index(f, gva, level) * f->entry_bytes;
-		bool leaf;
 
 		if (f->pdptes && level == f->levels) {
 			/* kept in the CPU; checked when they were loaded */
@@ -207,28 +208,40 @@ static int walk_tables(struct vcpu *vcpu, const struct walk_env *env, gva_t gva,
 			table = e & PTE_ADDR;
 			continue;
 		}
-		r = read_entry(vcpu->vm, at, f->entry_bytes, &e);
-		if (r)
+		r = read_entry(vcpu, slots, at, f->entry_bytes, &e);
+		if (unlikely(r))
 			return r;
-		if (!(e & PTE_P))
+		if (unlikely(!(e & PTE_P)))
 			return WALK_NOT_PRESENT;
 		leaf = is_leaf(env, e, level);
-		if (e & reserved_bits(vcpu, env, e, level, leaf))
+		if (unlikely(e & reserved_bits(vcpu, env, f, level, leaf)))
 			return PFEC_P | PFEC_RSVD;
-		p->writable &= !!(e & PTE_W);
-		p->user &= !!(e & PTE_U);
-		if (env->nxe && e & PTE_NX)
-			p->exec = false;
+		all &= e;
+		nx |= e;
 		p->entry[p->n].at = at;
 		p->entry[p->n++].val = e;
 		if (leaf)
 			break;
-		table = f->entry_bytes == 4 ? (u32)e & ~0xfffull : e & PTE_ADDR;
+		table = e & PTE_ADDR;
 	}
+	p->writable = all & PTE_W;
+	p->user = all & PTE_U;
+	/* PTE_NX is reserved, so never set here, where NX is off */
+	p->exec = !(nx & PTE_NX);
+	p->accessed = all & PTE_A;
+	p->dirty = e & PTE_D;
 	p->gpa = leaf_gpa(env, e, level, gva);
-	if (f->pkeys)
-		p->pkey = (e >> PTE_PKEY_SHIFT) & 15;
+	p->pkey = f->pkeys ? (e >> PTE_PKEY_SHIFT) & 15 : 0;
 	return 0;
+}
+
+/* The usual format gets code of its own, with its numbers as constants */
+static int walk_tables(struct vcpu *vcpu, const struct walk_env *env, gva_t gva,
+		       struct walk_path *p)
+{
+	if (likely(env->fmt == &pt_4level))
+		return walk_format(vcpu, env, &pt_4level, gva, p);
+	return walk_format(vcpu, env, env->fmt, gva, p);
 }
 
 /* Protection keys for user-mode addresses (SDM 3A 4.6.2) */
@@ -281,6 +294,8 @@ static int set_accessed(struct vcpu *vcpu, const struct walk_env *env,
 	unsigned int bytes = env->fmt->entry_bytes, i;
 	int r;
 
+	if (likely(p->accessed && (p->dirty || !write)))
+		return 0;
 	for (i = 0; i < p->n; i++) {
 		u64 old = p->entry[i].val, new = old | PTE_A;
 		gpa_t at = p->entry[i].at;
