@@ -9,11 +9,10 @@
 static int put_entries(struct kvm_cpuid2 __user *arg, u32 room,
 		       const struct kvm_cpuid_entry2 *e, u32 n)
 {
-	if (put_user(n, &arg->nent))
-		return -EFAULT;
 	if (n > room)
 		return -E2BIG;
-	if (copy_to_user(arg->entries, e, n * sizeof(*e)))
+	if (put_user(n, &arg->nent) ||
+	    copy_to_user(arg->entries, e, n * sizeof(*e)))
 		return -EFAULT;
 	return 0;
 }
@@ -70,7 +69,7 @@ static int set_table(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *e, u32 n)
 	}
 	cpuid_table_runtime(vcpu, t);
 	/* a CPU that has run does not turn into another one */
-	if (rcu_access_pointer(vcpu->pid)) {
+	if (vcpu->stats.entries) {
 		bool same = same_table(old, t);
 
 		kvfree(t);

@@ -292,7 +292,7 @@ int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg);
 
 /*
  * The CPUID and MSR ioctls with their variable-length arguments: user pointers.
- * 0 or -EFAULT, -E2BIG (nent updated), -EINVAL, -ENOMEM as api.rst says;
+ * 0 or -EFAULT, -E2BIG, -EINVAL, -ENOMEM as api.rst says;
  * the MSR transfers return the number done.
  */
 int x86_supported_cpuid(struct kvm_cpuid2 __user *arg, bool emulated);
