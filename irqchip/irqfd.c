@@ -358,6 +358,8 @@ int irqfd_assign(struct vm *vm, const struct kvm_irqfd *args)
 
 eventfd:
 	irqfd_free(irqfd);
+	fput(file);
+	return err;
 file:
 	fput(file);
 free:
