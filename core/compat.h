@@ -9,6 +9,8 @@
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
@@ -78,6 +80,44 @@ static inline int compat_follow_pte(struct vm_area_struct *vma,
 	*pte = *ptep;
 	pte_unmap_unlock(ptep, ptl);
 	return 0;
+}
+#endif
+
+/* Shrinkers are allocated by the kernel since 6.7. NULL: no memory. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define compat_shrinker_register(name, count, scan, seeks_)		\
+({									\
+	struct shrinker *s_ = shrinker_alloc(0, name);			\
+									\
+	if (s_) {							\
+		s_->count_objects = count;				\
+		s_->scan_objects = scan;				\
+		s_->seeks = seeks_;					\
+		shrinker_register(s_);					\
+	}								\
+	s_;								\
+})
+#define compat_shrinker_unregister(s)	shrinker_free(s)
+#else
+#define compat_shrinker_register(name, count, scan, seeks_)		\
+({									\
+	struct shrinker *s_ = kzalloc(sizeof(*s_), GFP_KERNEL);		\
+									\
+	if (s_) {							\
+		s_->count_objects = count;				\
+		s_->scan_objects = scan;				\
+		s_->seeks = seeks_;					\
+		if (register_shrinker(s_, name)) {			\
+			kfree(s_);					\
+			s_ = NULL;					\
+		}							\
+	}								\
+	s_;								\
+})
+static inline void compat_shrinker_unregister(struct shrinker *s)
+{
+	unregister_shrinker(s);
+	kfree(s);
 }
 #endif
 

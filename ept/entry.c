@@ -21,7 +21,7 @@ static struct page *table_alloc(void)
 static void table_account(struct vm *vm, struct page *page, int n)
 {
 	atomic_long_add(n, &ept_vm(vm)->tables);
-	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, n);
+	mmu_table_account(page, n);
 }
 
 int ept_cache_fill(struct vcpu *vcpu)

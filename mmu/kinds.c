@@ -92,6 +92,15 @@ static const struct mmu_kind *choose(u64 id, int *err)
 	return NULL;
 }
 
+static void unsetup_kinds(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!kinds[i].why_not)
+			kinds[i].kind->hw_unsetup();
+}
+
 int mmu_setup(const struct mmu_hw_caps *caps)
 {
 	unsigned int i;
@@ -115,18 +124,20 @@ int mmu_setup(const struct mmu_hw_caps *caps)
 			pr_err("mmu=%s: %s\n", kinds[i].name, kinds[i].why_not);
 		return -EOPNOTSUPP;
 	}
+	r = mmu_shrink_init();
+	if (r) {
+		unsetup_kinds();
+		return r;
+	}
 	mmu_debugfs_init();
 	return 0;
 }
 
 void mmu_unsetup(void)
 {
-	unsigned int i;
-
 	mmu_debugfs_exit();
-	for (i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (!kinds[i].why_not)
-			kinds[i].kind->hw_unsetup();
+	mmu_shrink_exit();
+	unsetup_kinds();
 }
 
 int mmu_vm_choose(struct vm *vm, u64 id)
@@ -187,6 +198,7 @@ int mmu_vm_init(struct vm *vm)
 	r = notifier_init(vm);
 	if (r)
 		goto destroy;
+	mmu_shrink_add(vm);
 	mmu_debugfs_add(vm);
 	return 0;
 
@@ -200,6 +212,7 @@ free_slots:
 void mmu_vm_release(struct vm *vm)
 {
 	mmu_debugfs_remove(vm);
+	mmu_shrink_remove(vm);
 	private_slots_release(vm);
 	notifier_release(vm);
 }

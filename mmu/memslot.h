@@ -159,6 +159,9 @@ static inline gpa_t mmu_gpa_last(struct vm *vm)
 	return vm->mmu.kind->policy->gpa_last;
 }
 
+/* A page became a table of a VM, or is none any more: @n is 1 or -1 */
+void mmu_table_account(struct page *page, int n);
+
 /* First slot in hva_tree that meets [start, last], and the next; [m] held */
 struct memslot *hva_tree_first(struct rb_root_cached *root, hva_t start,
 			       hva_t last);

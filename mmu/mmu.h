@@ -21,6 +21,7 @@
 #ifndef MMU_MMU_H
 #define MMU_MMU_H
 
+#include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -240,6 +241,7 @@ struct mmu_vm {
 	struct xarray slot_ids;			/* [s] struct memslot by its number */
 	struct rb_root_cached hva_tree;		/* [m] slots whose pages may be mapped */
 	atomic64_t flush_gen;			/* [a] flushes asked for, see mmu_flush_all() */
+	struct list_head shrink_link;		/* list in mmu/shrink.c */
 	struct dentry *debugfs;			/* [I] directory of this VM, or NULL */
 	bool registered;			/* [I] the notifier is */
 	rwlock_t lock;				/* page tables of the kind */

@@ -17,6 +17,11 @@ void private_slots_release(struct vm *vm);
 int notifier_init(struct vm *vm);
 void notifier_release(struct vm *vm);
 
+int mmu_shrink_init(void);
+void mmu_shrink_exit(void);
+void mmu_shrink_add(struct vm *vm);
+void mmu_shrink_remove(struct vm *vm);
+
 void mmu_debugfs_init(void);
 void mmu_debugfs_exit(void);
 void mmu_debugfs_add(struct vm *vm);

@@ -193,6 +193,28 @@ TEST_F(large_pages, collapsed_by_the_host)
 		EXPECT_EQ(4, mmu_stat("pages_2m"));
 }
 
+/* The host wants its caches back, page tables of guests among them */
+TEST_F(large_pages, tables_given_back)
+{
+	long before, after;
+	FILE *f;
+
+	vm_add_mem(self->vm, SLOT, BASE, SIZE, 0);
+	fill(self->vcpu, 4);
+	before = mmu_stat("table_pages");
+	if (before < 0)
+		skip_test("nothing tells the number of tables");
+	f = fopen("/proc/sys/vm/drop_caches", "w");
+	require(f);
+	fprintf(f, "2\n");
+	fclose(f);
+	after = mmu_stat("table_pages");
+	EXPECT_GE(before - 4, after);
+	EXPECT_EQ(0, kvm_audit());
+	ASSERT_EQ(0, wrong(self->vcpu, 4));
+	EXPECT_LT(after, mmu_stat("table_pages"));
+}
+
 /* Reserve pages of this size in the host; false: it cannot */
 static bool reserve(u64 size, unsigned int n)
 {

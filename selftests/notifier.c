@@ -318,6 +318,16 @@ static void guest_count(u64 rounds)
 	GUEST_DONE();
 }
 
+/* The host wants its caches back, page tables of guests among them */
+static void drop_tables(void)
+{
+	FILE *f = fopen("/proc/sys/vm/drop_caches", "w");
+
+	require(f);
+	fprintf(f, "2\n");
+	fclose(f);
+}
+
 static atomic_int counting;
 
 static void *count_thread(void *arg)
@@ -346,6 +356,9 @@ static void storm(struct vcpu *v, char *mem, int what, u64 rounds)
 			break;
 		case 1:
 			madvise(mem, SIZE, MADV_COLD);
+			break;
+		case 3:
+			drop_tables();
 			break;
 		case 2: {
 			pid_t pid = fork();
@@ -376,6 +389,11 @@ TEST_F(notifier, paged_out_all_the_time)
 TEST_F(notifier, aged_all_the_time)
 {
 	storm(self->vcpu, self->mem, 1, 400);
+}
+
+TEST_F(notifier, tables_reclaimed_all_the_time)
+{
+	storm(self->vcpu, self->mem, 3, 200);
 }
 
 TEST_F(notifier, forked_all_the_time)

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that page tables take: accounted to the VM's owner (the kinds allocate
+ * with GFP_KERNEL_ACCOUNT) and to the host's SecPageTables, and given back when
+ * memory is short. Everything in them can be made again by faults.
+ */
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/shrinker.h>
+#include "core/compat.h"
+#include "mmu/memslot.h"
+#include "mmu/private.h"
+
+static DEFINE_MUTEX(vms_lock);
+static LIST_HEAD(vms);			/* mmu.shrink_link; vms_lock */
+static atomic_long_t table_pages;	/* of all VMs */
+static struct shrinker *shrinker;	/* [I] */
+
+void mmu_table_account(struct page *page, int n)
+{
+	atomic_long_add(n, &table_pages);
+	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, n);
+}
+
+static unsigned long count(struct shrinker *s, struct shrink_control *sc)
+{
+	long n = atomic_long_read(&table_pages);
+
+	return n > 0 ? n : SHRINK_EMPTY;
+}
+
+/* Reclaim may come from under any lock but mmu.lock: never wait for vms_lock */
+static unsigned long scan(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long freed = 0;
+	struct vm *vm, *next;
+	LIST_HEAD(done);
+
+	if (!mutex_trylock(&vms_lock))
+		return SHRINK_STOP;
+	list_for_each_entry_safe(vm, next, &vms, mmu.shrink_link) {
+		if (freed >= sc->nr_to_scan)
+			break;
+		write_lock(&vm->mmu.lock);
+		freed += mmu_op(vm, shrink, vm, sc->nr_to_scan - freed);
+		write_unlock(&vm->mmu.lock);
+		/* the next call begins with the others */
+		list_move_tail(&vm->mmu.shrink_link, &done);
+	}
+	list_splice_tail(&done, &vms);
+	mutex_unlock(&vms_lock);
+	return freed;
+}
+
+void mmu_shrink_add(struct vm *vm)
+{
+	mutex_lock(&vms_lock);
+	list_add_tail(&vm->mmu.shrink_link, &vms);
+	mutex_unlock(&vms_lock);
+}
+
+void mmu_shrink_remove(struct vm *vm)
+{
+	mutex_lock(&vms_lock);
+	list_del(&vm->mmu.shrink_link);
+	mutex_unlock(&vms_lock);
+}
+
+int mmu_shrink_init(void)
+{
+	/* making a table again costs a fault: dearer than a page cache page */
+	shrinker = compat_shrinker_register("kvm-mmu", count, scan,
+					    2 * DEFAULT_SEEKS);
+	return shrinker ? 0 : -ENOMEM;
+}
+
+void mmu_shrink_exit(void)
+{
+	compat_shrinker_unregister(shrinker);
+}
