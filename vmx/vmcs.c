@@ -262,6 +262,9 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	unsigned long flags;
 	bool moved;
 
+	/* whatever was counted since the last vCPU left was for none */
+	if (static_branch_unlikely(&vmcs_count_key))
+		*this_cpu_ptr(&vmcs_counts) = (struct vmcs_counts){};
 	if (READ_ONCE(vmcs->cpu) != cpu)
 		vmcs_evict(vmcs);
 	local_irq_save(flags);
@@ -284,6 +287,10 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 void vmx_vcpu_put(struct vcpu *vcpu)
 {
 	vmx_switch_to_host(vcpu);
+	if (static_branch_unlikely(&vmcs_count_key)) {
+		vcpu->stats.vmreads += this_cpu_read(vmcs_counts.reads);
+		vcpu->stats.vmwrites += this_cpu_read(vmcs_counts.writes);
+	}
 }
 
 /**

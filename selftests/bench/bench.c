@@ -6,13 +6,22 @@
  *	{"op": "cpuid", "kind": "ept", "ticks": 890.0}
  *
  * With -c, when our module counts them (vmcs_count=1), also "vmreads",
- * "vmwrites" and "entries" per operation.
+ * "vmwrites" and "exits" per operation.
  */
 #define SELFTEST_LIB
 #include "kvmtest.h"
 #include "bench.h"
 
-static const char * const counters[] = { "vmreads", "vmwrites", "entries" };
+static const char * const counters[] = { "vmreads", "vmwrites", "exits" };
+
+/* -1: not counted */
+static int64_t counter(struct vcpu *vcpu, const char *name)
+{
+	if (strcmp(name, "exits"))
+		return stat_read(vcpu->fd, name);
+	return stat_read(vcpu->fd, "entries") +
+	       stat_read(vcpu->fd, "fast_exits");
+}
 
 /* A handler in assembler instead of the library's, for #PF */
 static void set_pf_handler(struct vm *vm)
@@ -89,7 +98,7 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 
 	run_to_ucall(vcpu);
 	for (size_t i = 0; count && i < ARRAY_SIZE(counters); i++)
-		before[i] = stat_read(vcpu->fd, counters[i]);
+		before[i] = counter(vcpu, counters[i]);
 	run_to_ucall(vcpu);
 	ticks = vcpu->uc[1];
 	printf("{\"op\": \"%s\", \"kind\": \"%s\"", o->name, name);
@@ -97,7 +106,7 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 		if (before[i] < 0)
 			continue;
 		printf(", \"%s\": %.2f", counters[i],
-		       (double)(stat_read(vcpu->fd, counters[i]) - before[i]) /
+		       (double)(counter(vcpu, counters[i]) - before[i]) /
 		       o->n);
 	}
 	run_to_ucall(vcpu);

@@ -83,7 +83,7 @@ def over(row):
 def table(rows, out):
     form = "{:<15} {:<7} {:>8} {:>8} {:>7} {:>8} {:>8} {:>7}"
     print(form.format("operation", "kind", "ours", "KVM", "ratio", "VMREADs",
-                      "VMWRITEs", "entries"), file=out)
+                      "VMWRITEs", "exits"), file=out)
     for row in rows:
         c = row["counters"]
         print(form.format(
@@ -91,7 +91,7 @@ def table(rows, out):
             "%.1f" % row["kvm"],
             "-" if row["ratio"] is None else "%.3f" % row["ratio"],
             *("%.2f" % c[k] if k in c else "-"
-              for k in ("vmreads", "vmwrites", "entries"))) +
+              for k in ("vmreads", "vmwrites", "exits"))) +
             ("  over the limit" if over(row) else ""), file=out)
 
 
