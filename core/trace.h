@@ -243,14 +243,6 @@ TRACE_EVENT(kvm_mmio,
 		  __entry->len, __entry->gpa, __entry->val)
 );
 
-TRACE_EVENT(kvm_fast_mmio,
-	TP_PROTO(u64 gpa),
-	TP_ARGS(gpa),
-	TP_STRUCT__entry(__field(u64, gpa)),
-	TP_fast_assign(__entry->gpa = gpa;),
-	TP_printk("fast mmio at gpa 0x%llx", __entry->gpa)
-);
-
 /* @fault_address: guest-physical under EPT, guest-virtual under shadow paging */
 TRACE_EVENT(kvm_page_fault,
 	TP_PROTO(unsigned int vcpu_id, unsigned long guest_rip,
@@ -566,20 +558,6 @@ TRACE_EVENT(kvm_ioapic_set_irq,
 		  __entry->coalesced ? " (coalesced)" : "")
 );
 
-TRACE_EVENT(kvm_ioapic_delayed_eoi_inj,
-	TP_PROTO(__u64 e),
-	TP_ARGS(e),
-	TP_STRUCT__entry(__field(__u64, e)),
-	TP_fast_assign(__entry->e = e;),
-
-	TP_printk("dst %x vec %u (%s|%s|%s%s)",
-		  (u8)(__entry->e >> 56), (u8)__entry->e,
-		  __print_symbolic((__entry->e >> 8 & 0x7), trace_deliver_mode),
-		  (__entry->e & (1 << 11)) ? "logical" : "physical",
-		  (__entry->e & (1 << 15)) ? "level" : "edge",
-		  (__entry->e & (1 << 16)) ? "|masked" : "")
-);
-
 TRACE_EVENT(kvm_msi_set_irq,
 	TP_PROTO(__u64 address, __u64 data),
 	TP_ARGS(address, data),
@@ -724,7 +702,7 @@ TRACE_EVENT(kvm_apic_accept_irq,
 		  __entry->tm ? "level" : "edge")
 );
 
-DECLARE_EVENT_CLASS(kvm_eoi_class,
+TRACE_EVENT(kvm_eoi,
 	TP_PROTO(__u32 apicid, int vector),
 	TP_ARGS(apicid, vector),
 
@@ -739,17 +717,6 @@ DECLARE_EVENT_CLASS(kvm_eoi_class,
 	),
 
 	TP_printk("apicid %x vector %d", __entry->apicid, __entry->vector)
-);
-
-DEFINE_EVENT(kvm_eoi_class, kvm_eoi,
-	TP_PROTO(__u32 apicid, int vector),
-	TP_ARGS(apicid, vector)
-);
-
-/* An EOI through the paravirtual flag instead of the register */
-DEFINE_EVENT(kvm_eoi_class, kvm_pv_eoi,
-	TP_PROTO(__u32 apicid, int vector),
-	TP_ARGS(apicid, vector)
 );
 
 /* ---- memory and time ----------------------------------------------------- */

@@ -20,6 +20,7 @@
  */
 #include <linux/nospec.h>
 #include <asm/apicdef.h>
+#include "core/trace.h"
 #include "internal.h"
 
 #define IOAPIC_LEN	0x100
@@ -57,6 +58,7 @@ static int ioapic_deliver(struct irqchip *chip, unsigned int pin)
 	if (msg.mode != MODE_FIXED && msg.mode != MODE_LOWEST)
 		msg.level = false;
 	ret = lapic_deliver(chip, &msg, NULL);
+	trace_kvm_ioapic_set_irq(e->bits, pin, !ret);
 	/*
 	 * Accepted or merged with one that is pending: it will be completed.
 	 * Not accepted (nobody there): try again at the next change.

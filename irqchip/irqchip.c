@@ -9,6 +9,7 @@
  * in any order; the last of them frees struct irqchip.
  */
 #include <linux/slab.h>
+#include "core/trace.h"
 #include "eventfds.h"
 #include "lapic.h"
 
@@ -138,6 +139,8 @@ void irqchip_notify_eoi(struct irqchip *chip, enum chip_kind kind,
 	struct pit *pit = smp_load_acquire(&chip->pit);
 	int gsi;
 
+	trace_kvm_ack_irq(kind == CHIP_IOAPIC ? KVM_IRQCHIP_IOAPIC : pin >> 3,
+			  kind == CHIP_IOAPIC ? pin : pin & 7);
 	rcu_read_lock();
 	gsi = routes_pin_to_gsi(chip, kind, pin);
 	rcu_read_unlock();

@@ -5,6 +5,7 @@
  * Rules L1 to L4: lapic.h.
  */
 #include <linux/slab.h>
+#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
 
@@ -174,6 +175,7 @@ void lapic_eoi(struct lapic *l)
 	int vector = l->isrv;
 	bool level;
 
+	trace_kvm_eoi(l->vcpu->id, vector);
 	if (vector < 0)
 		return;
 	__clear_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));

@@ -11,6 +11,7 @@
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
+#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
 
@@ -89,6 +90,8 @@ static int accept(struct lapic *l, const struct lapic_msg *msg)
 	switch (msg->mode) {
 	case MODE_FIXED:
 	case MODE_LOWEST:
+		trace_kvm_apic_accept_irq(l->vcpu->id, msg->mode << 8,
+					  msg->level, msg->vector);
 		return lapic_accept_vector(l, msg->vector, msg->level);
 	case MODE_NMI:
 		x86_nmi(l->vcpu);

@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <asm/mce.h>
+#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
 
@@ -140,6 +141,7 @@ void lapic_send_ipi(struct lapic *l, u32 low, u32 dest)
 	default:
 		return;
 	}
+	trace_kvm_apic_ipi(low, dest);
 	lapic_deliver(l->chip, &msg, l);
 }
 
@@ -325,6 +327,7 @@ int lapic_read_msr(struct vcpu *vcpu, u32 index, u64 *value)
 	*value = read_reg(l, off);
 	if (off == APIC_ICR)
 		*value |= (u64)lapic_reg(l, APIC_ICR + 4) << 32;
+	trace_kvm_apic_read(off, *value);
 	return 0;
 }
 
@@ -337,6 +340,7 @@ int lapic_write_msr(struct vcpu *vcpu, u32 index, u64 value)
 	if (!msr_to_off(vcpu, index, &off) || x2apic_writable(l, off, &mask) ||
 	    value & ~mask)
 		return 1;
+	trace_kvm_apic_write(off, value);
 	switch (off) {
 	case APIC_ICR:
 		value &= ~(u64)APIC_ICR_BUSY;
@@ -397,6 +401,7 @@ bool lapic_mmio_read(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data)
 		val = read_reg(l, off);
 	else
 		lapic_error(l, APIC_ESR_ILLREGA);
+	trace_kvm_apic_read(off, val);
 	memcpy(data, (u8 *)&val + in, min_t(unsigned int, len, sizeof(val) - in));
 	return true;
 }
@@ -415,6 +420,7 @@ bool lapic_mmio_write(struct vcpu *vcpu, gpa_t gpa, unsigned int len,
 	if (len != sizeof(val) || off & 0xf)
 		return true;
 	memcpy(&val, data, sizeof(val));
+	trace_kvm_apic_write(off, val);
 	/* read-only registers ignore writes, missing ones are an error */
 	if (!write_reg(l, off, val, false) && !readable(l, off, false))
 		lapic_error(l, APIC_ESR_ILLREGA);

@@ -11,6 +11,7 @@
  * pic_unlock().
  */
 #include <linux/nospec.h>
+#include "core/trace.h"
 #include "internal.h"
 
 #define MASTER		0
@@ -155,6 +156,9 @@ int pic_set_pin(struct irqchip *chip, unsigned int pin, enum irq_source src,
 	} else {
 		ret = chip_set_pin(&pic->chip[pin >> 3], pin & 7,
 				   pic->sources[pin]);
+		trace_kvm_pic_set_irq(pin >> 3, pin & 7,
+				      pic->chip[pin >> 3].elcr,
+				      pic->chip[pin >> 3].imr, !ret);
 		pic_update(pic);
 	}
 	pic_unlock(chip, flags);

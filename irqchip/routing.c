@@ -7,6 +7,7 @@
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
+#include "core/trace.h"
 #include "internal.h"
 
 #define MAX_PER_GSI	2	/* a pin of the PIC and one of the IOAPIC, or an MSI */
@@ -45,6 +46,7 @@ static int deliver_msi(struct irqchip *chip, u32 lo, u32 hi, u32 data)
 		.assert = data & BIT(14),
 	};
 
+	trace_kvm_msi_set_irq((u64)hi << 32 | lo, data);
 	if (wide)
 		msg.dest |= hi & 0xffffff00;
 	/* the redirection hint asks for the lowest priority of a set */
@@ -76,6 +78,7 @@ int irqchip_set_line(struct vm *vm, enum irq_source src, u32 gsi, bool level)
 	unsigned int i;
 	int ret = -1, one;
 
+	trace_kvm_set_irq(gsi, level, src);
 	rcu_read_lock();
 	t = rcu_dereference(chip->routes);
 	if (t && gsi < t->nr) {

@@ -23,6 +23,7 @@
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include "core/trace.h"
 #include "mmu/host.h"
 #include "mmu/private.h"
 
@@ -80,6 +81,7 @@ static int invalidate_start(struct mmu_notifier *mn,
 	bool begun = false;
 	struct memslot *slot;
 
+	trace_kvm_unmap_hva_range(range->start, range->end);
 	/*
 	 * exit_mmap() names the whole address space: go from slot to slot, and
 	 * through large ones in steps, rather than hold the lock for all of it.
@@ -145,6 +147,7 @@ static bool age_range(struct vm *vm, hva_t start, hva_t end, bool clear)
 static int clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm,
 			     unsigned long start, unsigned long end)
 {
+	trace_kvm_age_hva(start, end);
 	return age_range(notifier_vm(mn), start, end, true);
 }
 
@@ -157,6 +160,7 @@ static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 static int test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 		      unsigned long address)
 {
+	trace_kvm_test_age_hva(address);
 	return age_range(notifier_vm(mn), address, address + PAGE_SIZE, false);
 }
 

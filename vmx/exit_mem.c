@@ -70,6 +70,7 @@ int vmx_exit_pml_full(struct vcpu *vcpu)
 	if (unlikely(vmx_exit_qual(vcpu) & INTR_INFO_UNBLOCK_NMI) &&
 	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
 		vmx_set_nmi_blocked(vcpu, true);
+	trace_kvm_pml_full(vcpu->id);
 	mmu_op(vcpu->vm, sync_dirty, vcpu);
 	return RUN_RESUME;
 }
