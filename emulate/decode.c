@@ -73,7 +73,7 @@ static inline u64 load(const u8 *p, unsigned int len)
 }
 
 /* SDM 2 table 2-1 */
-static const u8 *decode_mem16(struct emul_ctx *ctx, const u8 *p)
+static noinline const u8 *decode_mem16(struct emul_ctx *ctx, const u8 *p)
 {
 	static const struct {
 		u8 base, index, seg;
@@ -84,10 +84,11 @@ static const u8 *decode_mem16(struct emul_ctx *ctx, const u8 *p)
 		{ EMUL_RBP, 0xff, EMUL_SS }, { EMUL_RBX, 0xff, EMUL_DS },
 	};
 	struct emul_insn *d = &ctx->d;
-	unsigned int rm = d->modrm & 7, seg = form[rm].seg;
-	u64 ea = 0;
+	unsigned int rm = d->modrm & 7, mod = d->modrm >> 6;
+	unsigned int seg = form[rm].seg;
+	u64 ea;
 
-	if (d->mod == 0 && rm == 6) {
+	if (mod == 0 && rm == 6) {
 		ea = load(p, 2);
 		p += 2;
 		seg = EMUL_DS;
@@ -95,9 +96,9 @@ static const u8 *decode_mem16(struct emul_ctx *ctx, const u8 *p)
 		ea = ctx->regs[form[rm].base];
 		if (form[rm].index != 0xff)
 			ea += ctx->regs[form[rm].index];
-		if (d->mod == 1) {
+		if (mod == 1) {
 			ea += (u64)(s8)*p++;
-		} else if (d->mod == 2) {
+		} else if (mod == 2) {
 			ea += load(p, 2);
 			p += 2;
 		}
@@ -108,55 +109,61 @@ static const u8 *decode_mem16(struct emul_ctx *ctx, const u8 *p)
 	return p;
 }
 
-/* SDM 2 tables 2-2, 2-3 and 2-7 */
-static const u8 *decode_mem(struct emul_ctx *ctx, const u8 *p)
+/* With a SIB byte (SDM 2 tables 2-3 and 2-7), up to the displacement */
+static __always_inline const u8 *
+decode_sib(struct emul_ctx *ctx, const u8 *p, unsigned int mod,
+	   unsigned int rex, u64 *ea, unsigned int *seg)
 {
+	unsigned int sib = *p++, base = sib & 7;
+	unsigned int index = (sib >> 3 & 7) | (rex << 2 & 8);
+
+	*ea = index != 4 ? ctx->regs[index] << (sib >> 6) : 0;
+	if (unlikely(base == 5 && mod == 0)) {
+		*ea += (u64)(s32)load(p, 4);
+		return p + 4;
+	}
+	base |= rex << 3 & 8;
+	*ea += ctx->regs[base];
+	if (base == EMUL_RSP || base == EMUL_RBP)
+		*seg = EMUL_SS;
+	return p;
+}
+
+/* SDM 2 table 2-2. The arguments are what *d has. */
+static const u8 *
+decode_mem(struct emul_ctx *ctx, const u8 *p, unsigned int modrm,
+	   unsigned int rex, unsigned int asize)
+{
+	unsigned int base = modrm & 7, mod = modrm >> 6, seg = EMUL_DS;
 	struct emul_insn *d = &ctx->d;
-	unsigned int base = d->modrm & 7, seg = EMUL_DS;
-	u64 ea = 0;
+	u64 ea;
 
 	if (base == 4) {
-		u8 sib = *p++;
-		unsigned int index = (sib >> 3 & 7) | (d->rex << 2 & 8);
-
-		base = sib & 7;
-		if (index != 4)
-			ea = ctx->regs[index] << (sib >> 6);
-		if (base == 5 && d->mod == 0) {
-			ea += (u64)(s32)load(p, 4);
-			p += 4;
-			goto out;
-		}
-		base |= d->rex << 3 & 8;
-		ea += ctx->regs[base];
-		d->rsp_base = base == EMUL_RSP;
-		if (base == EMUL_RSP || base == EMUL_RBP)
-			seg = EMUL_SS;
-	} else if (base == 5 && d->mod == 0) {
+		d->rsp_base = (*p & 7) == 4 && !(rex & 1);
+		p = decode_sib(ctx, p, mod, rex, &ea, &seg);
+	} else if (unlikely(base == 5 && mod == 0)) {
 		ea = (u64)(s32)load(p, 4);
 		p += 4;
 		d->rip_rel = is_long(ctx);
-		goto out;
 	} else {
-		base |= d->rex << 3 & 8;
+		base |= rex << 3 & 8;
 		ea = ctx->regs[base];
 		if (base == EMUL_RBP)
 			seg = EMUL_SS;
 	}
-	if (d->mod == 1) {
+	if (mod == 1) {
 		ea += (u64)(s8)*p++;
-	} else if (d->mod == 2) {
+	} else if (mod == 2) {
 		ea += (u64)(s32)load(p, 4);
 		p += 4;
 	}
-out:
-	d->ea = d->asize == 8 ? ea : (u32)ea;
-	if (d->seg == 0xff)
+	d->ea = asize == 8 ? ea : (u32)ea;
+	if (likely(d->seg == 0xff))
 		d->seg = seg;
 	return p;
 }
 
-static const u8 *decode_imm(struct emul_insn *d, const u8 *p, unsigned int imm)
+static noinline const u8 *decode_imm(struct emul_insn *d, const u8 *p, unsigned int imm)
 {
 	unsigned int size = d->opsize;
 
@@ -293,7 +300,7 @@ static const u8 *decode_vex(struct emul_ctx *ctx, const u8 *p,
  * Follow table entries that lead to other tables. *end is moved behind what
  * was looked at.
  */
-static const u8 *redirect(struct emul_ctx *ctx, const u8 *p,
+static noinline const u8 *redirect(struct emul_ctx *ctx, const u8 *p,
 			  const struct emul_opcode **pop, const u8 **end,
 			  bool *ud)
 {
@@ -349,7 +356,7 @@ static const u8 *redirect(struct emul_ctx *ctx, const u8 *p,
 	return p;
 }
 
-static const u8 *decode_prefixes(struct emul_ctx *ctx, const u8 *p)
+static noinline const u8 *decode_prefixes(struct emul_ctx *ctx, const u8 *p)
 {
 	struct emul_insn *d = &ctx->d;
 	u8 b;
@@ -408,120 +415,242 @@ static inline unsigned int operand_size(const struct emul_ctx *ctx, u32 attr)
 	return (ctx->code_size == 2) != d->has_66 ? 2 : 4;
 }
 
+/* What is checked when all of the instruction is known */
+#define A_CHECKED	(A_UD | A_NO64 | A_MEM | A_REG | A_PROT | A_NO_LEGACY)
+
+static noinline int check_decoded(const struct emul_ctx *ctx, bool ud)
+{
+	const struct emul_insn *d = &ctx->d;
+	u32 attr = d->op->attr;
+
+	if (ud || attr & A_UD)
+		return DECODE_UD;
+	if (attr & (is_long(ctx) ? A_NO64 : A_NO_LEGACY))
+		return DECODE_UD;
+	if (attr & (d->has_mem ? A_REG : A_MEM))
+		return DECODE_UD;
+	if (d->lock && !(attr & A_LOCK && d->has_mem))
+		return DECODE_UD;
+	if (attr & A_PROT && !is_prot(ctx))
+		return DECODE_UD;
+	if (d->vex && !(attr & A_NOX)) {
+		if ((attr & A_L0 && d->vl != 16) ||
+		    (attr & A_W0 && d->vex_w) || (attr & A_W1 && !d->vex_w) ||
+		    (attr & A_NOVVVV && d->vvvv))
+			return DECODE_UD;
+	}
+	return DECODE_OK;
+}
+
 /*
  * Decode what is in ctx->insn; *end is set to where that stopped. An undefined
  * instruction is decoded to its end too: if that is beyond 15 bytes, or cannot
  * be fetched, that fault comes first.
  */
-static int decode_bytes(struct emul_ctx *ctx, const u8 **end)
+static noinline int decode_bytes(struct emul_ctx *ctx, const u8 **end)
+{
+	struct emul_insn *d = &ctx->d;
+	const struct emul_opcode *op;
+	unsigned int asize = ctx->code_size, code_size = asize, rex = 0, size;
+	const u8 *p = ctx->insn, *looked = p;
+	bool special = false, ud = false;
+	u32 attr;
+
+	d->flags = 0;
+	d->map = 0;
+	d->seg = 0xff;
+	d->asize = asize;
+
+	op = &emul_map0[*p];
+	attr = op->attr;
+	if (attr & A_PREFIX) {
+		/* by far the most frequent: nothing but REX */
+		if (code_size == 8 && (*p & 0xf0) == 0x40 &&
+		    !(emul_map0[p[1]].attr & A_PREFIX)) {
+			rex = *p++;
+			d->rex = rex;
+		} else {
+			p = decode_prefixes(ctx, p);
+			if (!p) {
+				*end = ctx->insn + EMUL_MAX_INSN + 1;
+				return DECODE_UD;
+			}
+			rex = d->rex;
+			asize = d->asize;
+			special = true;
+		}
+		op = &emul_map0[*p];
+		attr = op->attr;
+	}
+	d->opcode = *p++;
+	if (attr & A_REDIRECT) {
+		p = redirect(ctx, p, &op, &looked, &ud);
+		attr = op->attr;
+		rex = d->rex;
+		special |= d->vex != 0;
+	}
+	d->op = op;
+
+	if (attr & A_BYTE)
+		size = 1;
+	else if (code_size == 8 && !special)
+		size = rex & 8 || attr & (A_F64 | A_D64) ? 8 : 4;
+	else
+		size = operand_size(ctx, attr);
+	d->opsize = size;
+
+	if (attr & A_MODRM) {
+		unsigned int modrm = *p++;
+
+		d->modrm = modrm;
+		d->reg = (modrm >> 3 & 7) | (rex << 1 & 8);
+		if (modrm >= 0xc0 || attr & A_REGONLY) {
+			d->rm = (modrm & 7) | (rex << 3 & 8);
+		} else {
+			d->has_mem = true;
+			if (asize == 2)
+				p = decode_mem16(ctx, p);
+			else
+				p = decode_mem(ctx, p, modrm, rex, asize);
+		}
+	} else {
+		d->reg = (d->opcode & 7) | (rex << 3 & 8);
+	}
+	if (op->imm)
+		p = decode_imm(d, p, op->imm);
+	*end = likely(p > looked) ? p : looked;
+
+	if (unlikely(special || ud || attr & A_CHECKED))
+		return check_decoded(ctx, ud);
+	return DECODE_OK;
+}
+
+/*
+ * The short way for what reaches the emulator most: at most one of 66, F2, F3,
+ * perhaps REX, an opcode of the first two maps with an ordinary memory operand,
+ * in 32-bit and 64-bit code. Returns the length, or 0 if it is not for here.
+ *
+ * What is needed more than once is kept in variables: the compiler has to
+ * assume that a store to one of the many small fields changes the others.
+ */
+static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 {
 	struct emul_insn *d = &ctx->d;
 	const struct emul_opcode *op;
 	const u8 *p = ctx->insn;
-	bool ud = false;
+	unsigned int b, rex = 0, size, imm;
+	u32 attr;
 
-	d->seg = 0xff;
-	d->asize = ctx->code_size;
-	d->rex = 0;
-	d->rep = 0;
-	d->has_66 = false;
-	d->lock = false;
-	d->has_mem = false;
-	d->rip_rel = false;
-	d->rsp_base = false;
-	d->vex = 0;
+	if (unlikely(ctx->code_size < 4))
+		return 0;
+	d->flags = 0;
 	d->map = 0;
-
-	op = &emul_map0[*p];
-	if (op->attr & A_PREFIX) {
-		/* by far the most frequent: nothing but REX */
-		if (is_long(ctx) && (*p & 0xf0) == 0x40 &&
-		    !(emul_map0[p[1]].attr & A_PREFIX))
-			d->rex = *p++;
-		else
-			p = decode_prefixes(ctx, p);
-		if (!p) {
-			*end = ctx->insn + EMUL_MAX_INSN + 1;
-			return DECODE_UD;
+	b = *p++;
+	op = &emul_map0[b];
+	attr = op->attr;
+	if (attr & A_PREFIX) {
+		if ((b & 0xf0) != 0x40) {
+			if (b == 0x66)
+				d->has_66 = true;
+			else if ((b & 0xfe) == 0xf2)
+				d->rep = b;
+			else
+				return 0;
+			b = *p++;
 		}
-		op = &emul_map0[*p];
+		if ((b & 0xf0) == 0x40 && is_long(ctx)) {
+			rex = b;
+			d->rex = b;
+			b = *p++;
+		}
+		op = &emul_map0[b];
+		attr = op->attr;
 	}
-	d->opcode = *p++;
-	if (unlikely(op->attr & A_REDIRECT)) {
-		/* in long mode 40 to 4F are met by decode_prefixes() alone */
-		p = redirect(ctx, p, &op, end, &ud);
-	} else {
-		*end = p;
+	if (attr & A_REDIRECT) {
+		if (attr & A_MAP) {
+			b = *p++;
+			op = &emul_map1[b];
+			attr = op->attr;
+			d->map = 1;
+		}
+		if (attr & A_GRP_REG) {
+			op = &op->sub[*p >> 3 & 7];
+			attr = op->attr;
+		}
 	}
-	d->op = op;
-	if (unlikely(op->attr & (A_UD | A_NO64)))
-		ud |= op->attr & A_UD || is_long(ctx);
-	d->opsize = operand_size(ctx, op->attr);
+	if (unlikely(attr & (A_REDIRECT | A_PREFIX | A_CHECKED | A_REGONLY |
+			     A_F64 | A_D64)))
+		return 0;
 
-	if (op->attr & A_MODRM) {
-		u8 modrm = *p++;
+	imm = op->imm;
+	d->op = op;
+	d->opcode = b;
+	d->asize = ctx->code_size;
+	d->seg = 0xff;
+	if (attr & A_BYTE)
+		size = 1;
+	else
+		size = rex & 8 ? 8 : d->has_66 ? 2 : 4;
+	d->opsize = size;
+
+	if (attr & A_MODRM) {
+		unsigned int modrm = *p++, base = modrm & 7;
 
 		d->modrm = modrm;
-		d->mod = modrm >> 6;
-		d->reg = (modrm >> 3 & 7) | (d->rex << 1 & 8);
-		if (d->mod == 3 || op->attr & A_REGONLY) {
-			d->rm = (modrm & 7) | (d->rex << 3 & 8);
+		d->reg = (modrm >> 3 & 7) | (rex << 1 & 8);
+		if (modrm >= 0xc0) {
+			d->rm = base | (rex << 3 & 8);
 		} else {
+			unsigned int seg = EMUL_DS;
+			u64 ea;
+
 			d->has_mem = true;
-			if (d->asize == 2)
-				p = decode_mem16(ctx, p);
-			else
-				p = decode_mem(ctx, p);
+			if (unlikely(base == 4)) {
+				p = decode_sib(ctx, p, modrm >> 6, rex, &ea,
+					       &seg);
+			} else {
+				if (unlikely(base == 5)) {
+					if (modrm < 0x40)
+						return 0;
+					seg = rex & 1 ? EMUL_DS : EMUL_SS;
+				}
+				ea = ctx->regs[base | (rex << 3 & 8)];
+			}
+			d->seg = seg;
+			if (modrm >= 0x80) {
+				ea += (u64)(s32)load(p, 4);
+				p += 4;
+			} else if (modrm >= 0x40) {
+				ea += (u64)(s8)*p++;
+			}
+			d->ea = is_long(ctx) ? ea : (u32)ea;
 		}
 	} else {
-		d->reg = (d->opcode & 7) | (d->rex << 3 & 8);
+		d->reg = (b & 7) | (rex << 3 & 8);
 	}
-	if (op->imm)
-		p = decode_imm(d, p, op->imm);
-	if (likely(p > *end))
-		*end = p;
-
-	if (unlikely(ud))
-		return DECODE_UD;
-	if (unlikely(op->attr & (A_MEM | A_REG))) {
-		if (op->attr & (d->has_mem ? A_REG : A_MEM))
-			return DECODE_UD;
+	if (imm) {
+		if (imm == IMM_B) {
+			d->imm = (u64)(s8)*p++;
+		} else if (imm == IMM_Z && d->opsize != 2) {
+			d->imm = (u64)(s32)load(p, 4);
+			p += 4;
+		} else {
+			return 0;
+		}
 	}
-	if (unlikely(d->lock) && !(op->attr & A_LOCK && d->has_mem))
-		return DECODE_UD;
-	if (unlikely(op->attr & (A_PROT | A_NO_LEGACY)) &&
-	    (op->attr & A_PROT ? !is_prot(ctx) : !is_long(ctx)))
-		return DECODE_UD;
-	if (unlikely(d->vex) && !(op->attr & A_NOX)) {
-		if ((op->attr & A_L0 && d->vl != 16) ||
-		    (op->attr & A_W0 && d->vex_w) ||
-		    (op->attr & A_W1 && !d->vex_w) ||
-		    (op->attr & A_NOVVVV && d->vvvv))
-			return DECODE_UD;
-		if (!is_long(ctx))
-			d->vvvv &= 7;
-	}
-	return DECODE_OK;
+	return p - ctx->insn;
 }
 
-int emul_decode(struct emul_ctx *ctx)
+static noinline int decode_slow(struct emul_ctx *ctx)
 {
 	struct emul_insn *d = &ctx->d;
 	const u8 *end = ctx->insn;
-	unsigned int length = 0;
+	unsigned int length;
 	int rc, res;
 
 	static_assert(sizeof(ctx->insn) >= MAX_OVERRUN);
 
-	ctx->dirty = 0;
-	ctx->shadow = EMUL_SHADOW_NONE;
-	ctx->stop = false;
 	d->length = 0;
-	if (!ctx->insn_len) {
-		rc = fetch_more(ctx, 1);
-		if (rc)
-			return rc;
-	}
 	for (;;) {
 		res = decode_bytes(ctx, &end);
 		length = end - ctx->insn;
@@ -536,10 +665,41 @@ int emul_decode(struct emul_ctx *ctx)
 	if (unlikely(res != DECODE_OK))
 		return fault_ud(ctx);
 	d->length = length;
+	if (d->vex && !is_long(ctx))
+		d->vvvv &= 7;	/* the highest bit does not count */
 	if (d->rip_rel) {
 		d->ea += ctx->rip + length;
 		if (d->asize == 4)
 			d->ea = (u32)d->ea;
 	}
+	return EMUL_OK;
+}
+
+static noinline int fetch_first(struct emul_ctx *ctx)
+{
+	int rc;
+
+	ctx->d.length = 0;
+	rc = fetch_more(ctx, 1);
+	return rc ? rc : emul_decode(ctx);
+}
+
+/*
+ * No call but the last one, so that the short way saves few registers. Bytes
+ * beyond insn_len are left over from before: they do no harm, see above.
+ */
+int emul_decode(struct emul_ctx *ctx)
+{
+	unsigned int length;
+
+	ctx->dirty = 0;
+	ctx->shadow = EMUL_SHADOW_NONE;
+	ctx->stop = false;
+	if (unlikely(!ctx->insn_len))
+		return fetch_first(ctx);
+	length = decode_fast(ctx);
+	if (unlikely(length - 1 >= ctx->insn_len))	/* 0 too */
+		return decode_slow(ctx);
+	ctx->d.length = length;
 	return EMUL_OK;
 }

@@ -314,7 +314,7 @@ struct emul_ops {
  * @map: 0 one-byte, 1 0F, 2 0F38, 3 0F3A, otherwise as in VEX and EVEX
  * @opsize: operand size of the instruction: 1, 2, 4, 8
  * @asize: address size: 2, 4, 8
- * @modrm: ModRM byte; @mod, @reg, @rm: its fields, extended by REX/VEX
+ * @modrm: ModRM byte; @reg, @rm: its fields, extended by REX/VEX
  * @seg: segment of the memory operand
  * @rex: REX prefix, or its equivalent
  * @rep: 0, 0xf2 or 0xf3, whichever came last
@@ -339,21 +339,26 @@ struct emul_insn {
 	u8 opsize;
 	u8 asize;
 	u8 modrm;
-	u8 mod;
 	u8 reg;
 	u8 rm;
 	u8 seg;
-	u8 rex;
-	u8 rep;
-	bool has_66;
-	bool lock;
-	bool has_mem;
-	bool rip_rel;
-	bool rsp_base;
-	u8 vex;
 	u8 vvvv;
 	u8 vl;
 	u8 vex_w;
+	/* cleared together for each instruction */
+	union {
+		u64 flags;
+		struct {
+			u8 rex;
+			u8 rep;
+			bool has_66;
+			bool lock;
+			bool has_mem;
+			bool rip_rel;
+			bool rsp_base;
+			u8 vex;
+		};
+	};
 	u8 evex[2];
 };
 

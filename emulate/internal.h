@@ -187,6 +187,11 @@ extern const struct emul_opcode emul_map3[256];
 extern const struct emul_opcode emul_vex1[256];
 extern const struct emul_opcode emul_vex2[256];
 extern const struct emul_opcode emul_vex3[256];
+/* Groups that both the plain and the VEX tables have (vector moves) */
+extern const struct emul_opcode emul_v10[4], emul_v11[4], emul_v12[4],
+	emul_v13[4], emul_v16[4], emul_v17[4], emul_v28[4], emul_v29[4],
+	emul_v2b[4], emul_v6e[4], emul_v6f[4], emul_v7e[4], emul_v7f[4],
+	emul_vd6[4], emul_ve7[4], emul_vf0[4], emul_v382a[4];
 extern const struct emul_opcode emul_vex_other;
 extern const struct emul_opcode emul_vex_imm;
 
@@ -487,6 +492,12 @@ enum { FN_BT, FN_BTS, FN_BTR, FN_BTC };
 
 enum { FN_MOVS, FN_CMPS, FN_STOS, FN_LODS, FN_SCAS, FN_INS, FN_OUTS };
 
+enum {	/* vector.c */
+	FN_VLOAD, FN_VSTORE, FN_VLOADA, FN_VSTOREA, FN_VLOAD4, FN_VLOAD8,
+	FN_VSTORE4, FN_VSTORE8, FN_VLOADLOW, FN_VSTORELOW, FN_VLOADHIGH,
+	FN_VSTOREHIGH, FN_VMOVQ, FN_VMOVQ_STORE, FN_VFROM_GPR, FN_VTO_GPR,
+};
+
 /* control.c */
 int emul_branch(struct emul_ctx *ctx, u64 target, unsigned int size);
 
@@ -530,6 +541,8 @@ X(sgdt); X(lgdt); X(smsw); X(lmsw); X(invlpg); X(mov_from_cr); X(mov_to_cr);
 X(mov_from_dr); X(mov_to_dr); X(clts); X(rdmsr); X(wrmsr); X(rdtsc);
 X(rdtscp); X(rdpmc); X(cpuid); X(hlt); X(invd); X(xgetbv); X(xsetbv);
 X(vmcall); X(clac); X(clflush); X(swapgs); X(fsgsbase); X(rdpid);
+/* vector.c */
+X(vec_move);
 /* syscall.c */
 X(syscall); X(sysret); X(sysenter); X(sysexit);
 /* io.c */

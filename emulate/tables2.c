@@ -229,7 +229,10 @@ const struct emul_opcode emul_map1[256] = {
 	OP(nop, M, NONE, NONE, NONE, 0),	/* PREFETCHW */
 	UD, UD,
 	/* 10 */
-	EIGHT(NOX(M, NONE)),
+	SUB(emul_v10, A_GRP_PFX), SUB(emul_v11, A_GRP_PFX),
+	SUB(emul_v12, A_GRP_PFX), SUB(emul_v13, A_GRP_PFX),
+	NOX(M, NONE), NOX(M, NONE),
+	SUB(emul_v16, A_GRP_PFX), SUB(emul_v17, A_GRP_PFX),
 	EIGHT(OP(nop, M, NONE, NONE, NONE, 0)),
 	/* 20 */
 	OP(mov_from_cr, M | A_REGONLY, NONE, NONE, NONE, 0),
@@ -237,7 +240,9 @@ const struct emul_opcode emul_map1[256] = {
 	OP(mov_to_cr, M | A_REGONLY, NONE, NONE, NONE, 0),
 	OP(mov_to_dr, M | A_REGONLY, NONE, NONE, NONE, 0),
 	UD, UD, UD, UD,
-	EIGHT(NOX(M, NONE)),
+	SUB(emul_v28, A_GRP_PFX), SUB(emul_v29, A_GRP_PFX),
+	NOX(M, NONE), SUB(emul_v2b, A_GRP_PFX),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 	/* 30 */
 	OP(wrmsr, A_PRIV, NONE, NONE, NONE, 0),
 	OP(rdtsc, 0, NONE, NONE, NONE, 0),
@@ -257,13 +262,17 @@ const struct emul_opcode emul_map1[256] = {
 	/* 50 */
 	EIGHT(TWICE(NOX(M, NONE))),
 	/* 60 */
-	EIGHT(TWICE(NOX(M, NONE))),
+	EIGHT(NOX(M, NONE)),
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE),
+	SUB(emul_v6e, A_GRP_PFX), SUB(emul_v6f, A_GRP_PFX),
 	/* 70 */
 	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 	NOX(0, NONE),			/* EMMS */
 	SUB(op_78, A_GRP_PFX), NOX(M, NONE), UD, UD,
-	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(M, NONE), NOX(M, NONE),
+	SUB(emul_v7e, A_GRP_PFX), SUB(emul_v7f, A_GRP_PFX),
 	/* 80 */
 	CC8(jcc, A_F64, NONE, NONE, Z, 0),
 	CC8(jcc, A_F64, NONE, NONE, Z, 8),
@@ -312,11 +321,16 @@ const struct emul_opcode emul_map1[256] = {
 	SUB(group9, A_GRP_MOD),
 	EIGHT(OP(bswap, 0, Z, NONE, NONE, 0)),
 	/* D0 */
-	EIGHT(TWICE(NOX(M, NONE))),
-	/* E0 */
-	EIGHT(TWICE(NOX(M, NONE))),
-	/* F0 */
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE), SUB(emul_vd6, A_GRP_PFX), NOX(M, NONE),
 	EIGHT(NOX(M, NONE)),
+	/* E0 */
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), SUB(emul_ve7, A_GRP_PFX),
+	EIGHT(NOX(M, NONE)),
+	/* F0 */
+	SUB(emul_vf0, A_GRP_PFX), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	FOUR(NOX(M, NONE)),
 	FOUR(NOX(M, NONE)),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 	UDM(NONE),			/* UD0 */
@@ -344,11 +358,14 @@ static const struct emul_opcode op_38f6[4] = {
 };
 
 const struct emul_opcode emul_map2[256] = {
-	/* 00 to EF */
+	/* 00 to 2F */
+	EIGHT(FOUR(NOX(M, NONE))),
+	EIGHT(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE), SUB(emul_v382a, A_GRP_PFX), NOX(M, NONE),
+	FOUR(NOX(M, NONE)),
+	/* 30 to EF */
 	EIGHT(FOUR(FOUR(NOX(M, NONE)))),
-	FOUR(FOUR(FOUR(NOX(M, NONE)))),
-	TWICE(EIGHT(TWICE(NOX(M, NONE)))),
-	EIGHT(TWICE(NOX(M, NONE))),
+	EIGHT(EIGHT(NOX(M, NONE))),
 	/* F0 */
 	SUB(op_38f0, A_GRP_PFX), SUB(op_38f1, A_GRP_PFX),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
@@ -406,32 +423,63 @@ static const struct emul_opcode vex_3f0[4] = {
 };
 
 const struct emul_opcode emul_vex1[256] = {
-	/* 00 to 6F */
-	EIGHT(EIGHT(NOX(M, NONE))),
+	/* 00 */
+	EIGHT(TWICE(NOX(M, NONE))),
+	/* 10 */
+	SUB(emul_v10, A_GRP_PFX), SUB(emul_v11, A_GRP_PFX),
+	SUB(emul_v12, A_GRP_PFX), SUB(emul_v13, A_GRP_PFX),
+	NOX(M, NONE), NOX(M, NONE),
+	SUB(emul_v16, A_GRP_PFX), SUB(emul_v17, A_GRP_PFX),
+	EIGHT(NOX(M, NONE)),
+	/* 20 */
+	EIGHT(NOX(M, NONE)),
+	SUB(emul_v28, A_GRP_PFX), SUB(emul_v29, A_GRP_PFX),
+	NOX(M, NONE), SUB(emul_v2b, A_GRP_PFX),
+	FOUR(NOX(M, NONE)),
+	/* 30 to 5F */
 	EIGHT(FOUR(NOX(M, NONE))),
 	EIGHT(TWICE(NOX(M, NONE))),
+	/* 60 */
+	EIGHT(NOX(M, NONE)),
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE),
+	SUB(emul_v6e, A_GRP_PFX), SUB(emul_v6f, A_GRP_PFX),
 	/* 70 */
 	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 	NOX(0, NONE),			/* VZEROUPPER, VZEROALL */
-	EIGHT(NOX(M, NONE)),
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE),
+	SUB(emul_v7e, A_GRP_PFX), SUB(emul_v7f, A_GRP_PFX),
 	/* 80 to BF */
 	EIGHT(EIGHT(NOX(M, NONE))),
 	/* C0 */
 	NOX(M, NONE), NOX(M, NONE), NOX(M, B), NOX(M, NONE),
 	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, NONE),
 	EIGHT(NOX(M, NONE)),
-	/* D0 to FF */
-	EIGHT(FOUR(NOX(M, NONE))),
-	EIGHT(TWICE(NOX(M, NONE))),
+	/* D0 */
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE), SUB(emul_vd6, A_GRP_PFX), NOX(M, NONE),
+	EIGHT(NOX(M, NONE)),
+	/* E0 */
+	FOUR(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), SUB(emul_ve7, A_GRP_PFX),
+	EIGHT(NOX(M, NONE)),
+	/* F0 */
+	SUB(emul_vf0, A_GRP_PFX), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	FOUR(NOX(M, NONE)),
+	EIGHT(NOX(M, NONE)),
 };
 
 const struct emul_opcode emul_vex2[256] = {
-	/* 00 to EF */
+	/* 00 to 2F */
+	EIGHT(FOUR(NOX(M, NONE))),
+	EIGHT(NOX(M, NONE)),
+	NOX(M, NONE), NOX(M, NONE), SUB(emul_v382a, A_GRP_PFX), NOX(M, NONE),
+	FOUR(NOX(M, NONE)),
+	/* 30 to EF */
 	EIGHT(FOUR(FOUR(NOX(M, NONE)))),
-	FOUR(FOUR(FOUR(NOX(M, NONE)))),
-	TWICE(EIGHT(TWICE(NOX(M, NONE)))),
-	EIGHT(TWICE(NOX(M, NONE))),
+	EIGHT(EIGHT(NOX(M, NONE))),
 	/* F0 */
 	NOX(M, NONE), NOX(M, NONE),
 	SUB(vex_f2, A_GRP_PFX), SUB(vex_f3, A_GRP_PFX),

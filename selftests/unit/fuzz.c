@@ -199,6 +199,13 @@ static const char *compare(const struct fuzz_case *c, int rc,
 			 guest.seg[i].sel, n->st.sel[i]);
 		return text;
 	}
+	for (i = 0; i < (c->code_size == 8 ? 16 : 8); i++) {
+		if (!memcmp(guest.vec[i], n->st.fx + 160 + 16 * i, 16))
+			continue;
+		snprintf(text, sizeof(text), "xmm%u %016llx%016llx", i,
+			 *(u64 *)(guest.vec[i] + 8), *(u64 *)guest.vec[i]);
+		return text;
+	}
 	for (i = 0; i < DATA_BYTES; i++) {
 		if (model[i] == pages.data[i] ||
 		    below_stack(c, rc, DATA_BASE + i))
@@ -296,6 +303,8 @@ static int run_case(const struct fuzz_case *c)
 		       c->poke[i].size);
 	}
 	fuzz_load(&guest, c);
+	for (i = 0; i < 16; i++)
+		memcpy(guest.vec[i], c->st.fx + 160 + 16 * i, 16);
 	rc = emul_run(&guest.ctx);
 	if (guest.escaped) {
 		shared->escaped++;
@@ -374,6 +383,20 @@ static void setup(void)
 				  (data_page_kind[i] & 2 ? GR_W : 0));
 }
 
+/* The vector registers follow from the general ones */
+static void fill_fx(struct fuzz_case *c)
+{
+	unsigned int i;
+
+	asm volatile("fxsave64 %0" : "=m" (c->st.fx));
+	for (i = 0; i < 16; i++) {
+		u64 low = c->st.regs[i] * 0x9e3779b97f4a7c15ULL, high = ~low;
+
+		memcpy(c->st.fx + 160 + 16 * i, &low, 8);
+		memcpy(c->st.fx + 168 + 16 * i, &high, 8);
+	}
+}
+
 static double now(void)
 {
 	struct timespec ts;
@@ -393,7 +416,7 @@ static int child(u64 seed, u64 count, double until,
 		struct rng r = { seed + i * 0x632be59bd9b4e019ULL };
 
 		fuzz_generate(&r, filter, &guest, &c);
-		asm volatile("fxsave64 %0" : "=m" (c.st.fx));
+		fill_fx(&c);
 		run_case(&c);
 		if (shared->reports >= MAX_REPORTS)
 			return 0;
@@ -447,7 +470,7 @@ static int replay(const char *path)
 			bad++;
 			continue;
 		}
-		asm volatile("fxsave64 %0" : "=m" (c.st.fx));
+		fill_fx(&c);
 		if (run_case(&c))
 			bad++;
 		else

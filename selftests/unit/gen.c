@@ -191,6 +191,17 @@ static unsigned int put_opcode(struct rng *r, const struct fuzz_filter *f,
 		p[n++] = 0x0f;
 		p[n++] = 0x38;
 		p[n++] = chance(r, 80) ? hot38[below(r, 3)] : below(r, 256);
+	} else if (what == 91 || what == 92) {
+		static const u8 moves[] = {
+			0x10, 0x11, 0x12, 0x13, 0x16, 0x17, 0x28, 0x29, 0x2b,
+			0x6e, 0x6f, 0x7e, 0x7f, 0xd6, 0xe7, 0xf0,
+		};
+
+		p[n++] = 0xc5;
+		p[n++] = (rnd(r) & 0xfb) | (chance(r, 80) ? 0x78 : 0);
+		if (code_size != 8)
+			p[n - 1] |= 0xc0;
+		p[n++] = moves[below(r, sizeof(moves))];
 	} else if (what < 97) {
 		op = vexop[below(r, sizeof(vexop))];
 		p[n++] = 0xc4;
