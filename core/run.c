@@ -373,7 +373,6 @@ int vcpu_run(struct vcpu *vcpu)
 	sigset_begin(vcpu);
 	x86_fpu_load(vcpu);
 	srcu_enter(vcpu);
-	run->exit_reason = KVM_EXIT_UNKNOWN;
 
 	if (unlikely(vcpu->arch.mp_state == KVM_MP_STATE_UNINITIALIZED)) {
 		ret = run_uninitialized(vcpu);
@@ -394,10 +393,13 @@ int vcpu_run(struct vcpu *vcpu)
 		if (ret != RUN_RESUME)
 			goto out;
 	}
-	if (READ_ONCE(run->immediate_exit))
+	/* with immediate_exit the last exit's data stay: clients look at them */
+	if (READ_ONCE(run->immediate_exit)) {
 		ret = -EINTR;
-	else
+	} else {
+		run->exit_reason = KVM_EXIT_UNKNOWN;
 		ret = run_loop(vcpu);
+	}
 out:
 	fill_run(vcpu);
 	srcu_leave(vcpu);
