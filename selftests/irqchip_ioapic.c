@@ -187,8 +187,8 @@ static void guest_modes(void)
 	/* the PIT is GSI 0 */
 	ioapic_rte(0, 0x44, 0);
 	outb(0x43, 0x34);
-	outb(0x40, 1193 & 0xff);
-	outb(0x40, 1193 >> 8);
+	outb(0x40, 5966 & 0xff);
+	outb(0x40, 5966 >> 8);
 	while (irq_hits[0x44] < 4)
 		irq_wait();
 	GUEST_DONE();

@@ -299,10 +299,10 @@ static void guest_halt(void)
 {
 	start(irq_pic);
 	outb(0x21, 0xfe);
-	/* the PIT, mode 2, 1 ms */
+	/* the PIT, mode 2, 5 ms */
 	outb(0x43, 0x34);
-	outb(0x40, 1193 & 0xff);
-	outb(0x40, 1193 >> 8);
+	outb(0x40, 5966 & 0xff);
+	outb(0x40, 5966 >> 8);
 	while (irq_hits[0x20] < 5)
 		irq_wait();
 	GUEST_DONE();

@@ -162,7 +162,8 @@ static void guest_rate(void)
 	pic_init(1);
 	irq_handler(0x20, 0x2f, irq_pic);
 	outb(0x21, 0xfe);
-	pit_load(0, 2, PIT_HZ / 1000);
+	/* not faster: interrupts must not fill a slow host */
+	pit_load(0, 2, PIT_HZ / 200);
 	irq_wait();
 	start = rdtsc();
 	while (irq_hits[0x20] < 11)
@@ -187,8 +188,8 @@ TEST_F(irqchip_pit, rate)
 	vcpu_set_entry(self->vcpu, guest_rate);
 	expect_sync(self->vcpu, 1);
 	if (khz > 0) {
-		ASSERT_LE(khz * 9, self->vcpu->uc[1]);
-		ASSERT_GE(khz * 13, self->vcpu->uc[1]);
+		ASSERT_LE(khz * 45, self->vcpu->uc[1]);
+		ASSERT_GE(khz * 65, self->vcpu->uc[1]);
 	}
 	expect_done(self->vcpu);
 }
