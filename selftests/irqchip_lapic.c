@@ -106,7 +106,7 @@ static void guest_x2apic_reserved(void)
 	GUEST_ASSERT_EQ(try_wrmsr(0x808, 0x100), VEC_GP);
 	GUEST_ASSERT_EQ(try_wrmsr(0x80f, 0x400), VEC_GP);
 	GUEST_ASSERT_EQ(try_wrmsr(0x830, 1 << 20), VEC_GP);
-	GUEST_ASSERT_EQ(try_wrmsr(0x835, 1 << 12), VEC_GP);
+	GUEST_ASSERT_EQ(try_wrmsr(0x835, 1 << 11), VEC_GP);
 	GUEST_ASSERT_EQ(try_wrmsr(0x837, 1 << 11), VEC_GP);
 	GUEST_ASSERT_EQ(try_wrmsr(0x83e, 4), VEC_GP);
 	GUEST_ASSERT_EQ(try_wrmsr(0x83f, 0x100), VEC_GP);
