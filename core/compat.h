@@ -12,11 +12,15 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/jump_label.h>
+#include <linux/kvm.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
+#include <asm/debugreg.h>
 #include <asm/nospec-branch.h>
 #include <asm/perf_event.h>
+#include <asm/vmx.h>
 
 /* hrtimer_setup() came in 6.13, hrtimer_init() went later */
 static inline void
@@ -165,10 +169,43 @@ static inline void compat_guest_ran(void)
 #endif
 }
 
-/* Interrupt a CPU for nothing but the interruption */
+/*
+ * Interrupt a CPU for nothing but the interruption. Since 6.4 the name without
+ * arch_ is a macro with a trace event of the scheduler's, whose header would
+ * be needed everywhere.
+ */
 static inline void compat_send_reschedule(int cpu)
 {
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	arch_smp_send_reschedule(cpu);
+#else
 	smp_send_reschedule(cpu);
+#endif
 }
+
+/* The CPU is always the current one, says 6.2 */
+static inline void compat_rcu_virt_note_context_switch(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	rcu_virt_note_context_switch();
+#else
+	rcu_virt_note_context_switch(smp_processor_id());
+#endif
+}
+
+/* User space may write it any time, which 6.10 put into the name */
+static inline bool compat_immediate_exit(const struct kvm_run *run)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+	return READ_ONCE(run->immediate_exit__unsafe);
+#else
+	return READ_ONCE(run->immediate_exit);
+#endif
+}
+
+/* Renamed in 6.8 */
+#ifndef SECONDARY_EXEC_XSAVES
+#define SECONDARY_EXEC_XSAVES	SECONDARY_EXEC_ENABLE_XSAVES
+#endif
 
 #endif

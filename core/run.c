@@ -140,7 +140,7 @@ static void guest_time_begin(void)
 	vtime_account_guest_enter();
 	/* a guest is as good as a context switch to RCU, where it does not track */
 	if (!context_tracking_enabled_this_cpu())
-		rcu_virt_note_context_switch(smp_processor_id());
+		compat_rcu_virt_note_context_switch();
 }
 
 /* Interrupts off again, after those that came with the exit have been taken */
@@ -351,7 +351,7 @@ static int run_uninitialized(struct vcpu *vcpu)
 {
 	int ret;
 
-	if (READ_ONCE(vcpu->run->immediate_exit))
+	if (compat_immediate_exit(vcpu->run))
 		return -EINTR;
 	ret = block(vcpu);
 	if (ret < 0)
@@ -394,7 +394,7 @@ int vcpu_run(struct vcpu *vcpu)
 			goto out;
 	}
 	/* with immediate_exit the last exit's data stay: clients look at them */
-	if (READ_ONCE(run->immediate_exit)) {
+	if (compat_immediate_exit(run)) {
 		ret = -EINTR;
 	} else {
 		run->exit_reason = KVM_EXIT_UNKNOWN;

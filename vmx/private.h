@@ -4,6 +4,7 @@
 #define VMX_PRIVATE_H
 
 #include <linux/types.h>
+#include "core/compat.h"
 #include "vmx/caps.h"
 #include "vmx/vmx.h"
 

@@ -8,6 +8,7 @@
 #include <asm/fpu/xstate.h>
 #include <asm/tsc.h>
 #include <asm/vmx.h>
+#include "core/compat.h"
 #include "x86/priv.h"
 
 struct x86_host x86_host __ro_after_init;
