@@ -4,6 +4,7 @@
  */
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include <asm/vmx.h>
 #include "core/emul.h"
 #include "core/run.h"
 #include "core/trace.h"
@@ -216,13 +217,87 @@ int emul_resume(struct vcpu *vcpu)
 	return act_on(vcpu, emul_continue(ctx));
 }
 
-int run_task_switch(struct vcpu *vcpu, u16 sel, unsigned int cause,
-		    bool has_error, u32 error)
+/*
+ * An event or a task switch that the emulator brought about has left the guest
+ * in its handler or its new task, or in a fault on the way there.
+ */
+static int delivered(struct vcpu *vcpu, int result)
 {
-	return emulation_failed(vcpu);
+	struct x86_events *ev = &vcpu->arch.ev;
+	struct emul_ctx *ctx = &vcpu->emul;
+	struct x86_exception e;
+
+	write_back(vcpu);
+	switch (result) {
+	case EMUL_OK:
+		ev->exception.injected = false;
+		ev->irq.injected = false;
+		ev->nmi_injected = false;
+		vmx_set_interrupt_shadow(vcpu, 0);
+		return RUN_RESUME;
+	case EMUL_FAULT:
+		/* an exception under way decides what becomes of both */
+		ev->irq.injected = false;
+		ev->nmi_injected = false;
+		e = (struct x86_exception) {
+			.vector = ctx->fault.vector,
+			.has_error = ctx->fault.has_error,
+			.error = ctx->fault.error,
+			.address = ctx->fault.address,
+		};
+		x86_queue_fault(vcpu, &e);
+		return RUN_RESUME;
+	case EMUL_UNHANDLED:
+		vcpu->stats.insn_emul_failed++;
+		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION,
+					  0, NULL);
+	}
+	WARN_ON_ONCE(result > 0);
+	return result < 0 ? result : -EIO;
+}
+
+static void prepare_delivery(struct vcpu *vcpu)
+{
+	vcpu->emul_mmio_gfn = NO_MMIO_GFN;
+	vcpu->io.nr = 0;
+	vcpu->io.reading = false;
+	prepare(vcpu);
+}
+
+int run_task_switch(struct vcpu *vcpu, u16 sel, unsigned int cause,
+		    u64 next_rip, bool has_error, u32 error)
+{
+	prepare_delivery(vcpu);
+	vcpu->emul.rip = next_rip;
+	return delivered(vcpu, emul_task_switch(&vcpu->emul, sel, cause,
+						has_error, error));
 }
 
 int run_deliver(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
 {
-	return emulation_failed(vcpu);
+	enum emul_event event;
+	int ret;
+
+	prepare_delivery(vcpu);
+	switch (info & INTR_INFO_INTR_TYPE_MASK) {
+	case INTR_TYPE_SOFT_INTR:
+	case INTR_TYPE_SOFT_EXCEPTION:
+		event = EMUL_EVENT_SOFTWARE;
+		vcpu->emul.rip += insn_len;
+		break;
+	case INTR_TYPE_PRIV_SW_EXCEPTION:
+		vcpu->emul.rip += insn_len;
+		fallthrough;
+	case INTR_TYPE_HARD_EXCEPTION:
+		event = EMUL_EVENT_EXCEPTION;
+		break;
+	default:
+		event = EMUL_EVENT_HARDWARE;
+	}
+	ret = emul_interrupt(&vcpu->emul, info & INTR_INFO_VECTOR_MASK, event,
+			     info & INTR_INFO_DELIVER_CODE_MASK, error);
+	if (ret == EMUL_OK &&
+	    (info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		vmx_set_nmi_blocked(vcpu, true);
+	return delivered(vcpu, ret);
 }

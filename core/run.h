@@ -65,14 +65,15 @@ int run_wrmsr(struct vcpu *vcpu);
 
 /**
  * run_task_switch() - emulate a hardware task switch
- * @vcpu: the vCPU; RIP is where the old task will go on
+ * @vcpu: the vCPU; RIP at the instruction that asks for it, if one does
  * @sel: selector of the new TSS
  * @cause: enum emul_task_cause
+ * @next_rip: where the old task will go on
  * @has_error: push @error in the new task
  * @error: error code
  */
 int run_task_switch(struct vcpu *vcpu, u16 sel, unsigned int cause,
-		    bool has_error, u32 error);
+		    u64 next_rip, bool has_error, u32 error);
 
 /**
  * run_deliver() - deliver an event through the guest's IDT by emulation

@@ -179,9 +179,6 @@ int vmx_emulate(struct vcpu *vcpu)
 
 		v->soft_event = 0;
 		v->event_given = false;
-		vcpu->arch.ev.exception.injected = false;
-		vcpu->arch.ev.irq.injected = false;
-		vcpu->arch.ev.nmi_injected = false;
 		ret = run_deliver(vcpu, info, v->soft_error, v->soft_len);
 		if (ret != RUN_RESUME)
 			return ret;

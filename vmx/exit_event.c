@@ -138,14 +138,15 @@ int vmx_exit_preemption_timer(struct vcpu *vcpu)
 }
 
 /*
- * SDM 3C table 28-2. The event that went through a task gate counts as
- * delivered by the switch.
+ * SDM 3C table 28-2. The switch delivers the event that went through a task
+ * gate.
  */
 int vmx_exit_task_switch(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);
 	unsigned int cause = (qual >> 30) & 3;
 	u32 idt = vcpu->vmx.idt_info;
+	u64 next_rip = vcpu_rip(vcpu);
 	bool has_error = false;
 	u32 error = 0, type;
 
@@ -157,16 +158,14 @@ int vmx_exit_task_switch(struct vcpu *vcpu)
 		}
 		if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
 		    type == INTR_TYPE_PRIV_SW_EXCEPTION)
-			vcpu_set_rip(vcpu, vcpu_rip(vcpu) + vmx_insn_len(vcpu));
+			next_rip += vmx_insn_len(vcpu);
 		if (type == INTR_TYPE_NMI_INTR)
 			vmx_set_nmi_blocked(vcpu, true);
-		vcpu->arch.ev.exception.injected = false;
-		vcpu->arch.ev.irq.injected = false;
-		vcpu->arch.ev.nmi_injected = false;
 	} else if (cause != EMUL_TASK_GATE) {
-		vcpu_set_rip(vcpu, vcpu_rip(vcpu) + vmx_insn_len(vcpu));
+		next_rip += vmx_insn_len(vcpu);
 	}
-	return run_task_switch(vcpu, (u16)qual, cause, has_error, error);
+	return run_task_switch(vcpu, (u16)qual, cause, next_rip, has_error,
+			       error);
 }
 
 /**
