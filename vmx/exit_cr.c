@@ -114,11 +114,17 @@ int vmx_exit_dr(struct vcpu *vcpu)
 	int vector;
 	u64 value;
 
-	/* the #GP of the privilege check comes first (SDM 3C 26.1.1), but not in every emulator */
+	/*
+	 * The #GP of the privilege check comes first (SDM 3C 26.1.1), but not
+	 * in every emulator.
+	 */
 	if (vcpu_cpl(vcpu)) {
 		x86_inject_gp(vcpu);
 		return RUN_RESUME;
 	}
+	if (unlikely(vcpu->arch.guest_debug & KVM_GUESTDBG_USE_HW_BP &&
+		     vcpu->arch.guest_debug_dr7 & DR7_GD))
+		return vmx_debug_exit(vcpu, DB_VECTOR, DR6_BD);
 	if (qual & TYPE_MOV_FROM_DR) {
 		vector = x86_get_dr(vcpu, dr, &value);
 		if (!vector)

@@ -27,7 +27,8 @@ static int page_fault(struct vcpu *vcpu, u32 error)
 	return run_mmu_fault(vcpu, &f);
 }
 
-static int debug_exit(struct vcpu *vcpu, u8 vector, u64 dr6)
+/* KVM_EXIT_DEBUG, for a debugger that user space is */
+int vmx_debug_exit(struct vcpu *vcpu, u8 vector, u64 dr6)
 {
 	struct kvm_run *run = vcpu->run;
 
@@ -46,7 +47,7 @@ static int debug_exception(struct vcpu *vcpu)
 
 	if (vcpu->arch.guest_debug & (KVM_GUESTDBG_SINGLESTEP |
 				      KVM_GUESTDBG_USE_HW_BP))
-		return debug_exit(vcpu, DB_VECTOR, dr6);
+		return vmx_debug_exit(vcpu, DB_VECTOR, dr6);
 	/* INT1 is a trap, and exits as a fault (SDM 3C 28.2.2) */
 	if ((vmx_intr_info(vcpu) & INTR_INFO_INTR_TYPE_MASK) ==
 	    INTR_TYPE_PRIV_SW_EXCEPTION)
@@ -83,7 +84,7 @@ int vmx_exit_exception(struct vcpu *vcpu)
 	case DB_VECTOR:
 		return debug_exception(vcpu);
 	case BP_VECTOR:
-		return debug_exit(vcpu, BP_VECTOR, 0);
+		return vmx_debug_exit(vcpu, BP_VECTOR, 0);
 	}
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		x86_queue_exception_error(vcpu, vector, error);

@@ -40,6 +40,15 @@ static inline void vmx_proc2_bits(struct vcpu *vcpu, u32 bits, bool on)
 	vmx_set_proc2(vcpu, on ? proc2 | bits : proc2 & ~bits);
 }
 
+/* A debugger steps through the guest */
+static inline bool vmx_stepping(const struct vcpu *vcpu)
+{
+	return vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP;
+}
+
+void vmx_single_step(struct vcpu *vcpu);
+int vmx_debug_exit(struct vcpu *vcpu, u8 vector, u64 dr6);
+
 static inline const struct mmu_policy *vmx_policy(const struct vcpu *vcpu)
 {
 	return vcpu->vm->mmu.kind->policy;

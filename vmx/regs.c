@@ -57,6 +57,9 @@ u64 vcpu_rflags(struct vcpu *vcpu)
 
 	if (!vmx_avail(vcpu, VREG_RFLAGS)) {
 		v->rflags = vmcs_read(GUEST_RFLAGS);
+		/* TF is the debugger's: see vmx_single_step() */
+		if (unlikely(vmx_stepping(vcpu)))
+			v->rflags &= ~X86_EFLAGS_TF;
 		vmx_set_avail(vcpu, VREG_RFLAGS);
 	}
 	return v->rflags;
@@ -98,10 +101,22 @@ bool vcpu_64bit(struct vcpu *vcpu)
 	return x86_long_mode(vcpu) && vmcs_read(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
 }
 
+/*
+ * Before an entry that a debugger steps: TF on, whatever the guest thinks. A
+ * blocking by STI or MOV SS would need a pending trap of the guest's own
+ * (SDM 3C 27.3.1.5), so it is ended.
+ */
+void vmx_single_step(struct vcpu *vcpu)
+{
+	vcpu_rflags(vcpu);
+	vmx_set_dirty(vcpu, VREG_RFLAGS);
+	vmx_set_interrupt_shadow(vcpu, 0);
+}
+
 /* A trap the guest is to take after the instruction just emulated */
 static int raise_single_step(struct vcpu *vcpu)
 {
-	if (vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP) {
+	if (vmx_stepping(vcpu)) {
 		struct kvm_run *run = vcpu->run;
 
 		run->exit_reason = KVM_EXIT_DEBUG;
@@ -130,7 +145,7 @@ int vmx_skipped(struct vcpu *vcpu, u64 rflags)
 	if (unlikely(intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
 		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
 			   intr & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
-	if (unlikely(rflags & X86_EFLAGS_TF))
+	if (unlikely(rflags & X86_EFLAGS_TF || vmx_stepping(vcpu)))
 		return raise_single_step(vcpu);
 	return RUN_RESUME;
 }

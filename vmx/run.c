@@ -27,7 +27,8 @@ static __always_inline void write_regs(struct vcpu *vcpu)
 	if (v->dirty & BIT(VREG_RSP))
 		vmcs_write(GUEST_RSP, vcpu->regs[GPR_RSP]);
 	if (v->dirty & BIT(VREG_RFLAGS))
-		vmcs_write(GUEST_RFLAGS, v->rflags);
+		vmcs_write(GUEST_RFLAGS, v->rflags |
+			   (unlikely(vmx_stepping(vcpu)) ? X86_EFLAGS_TF : 0));
 	v->dirty = 0;
 }
 
@@ -113,6 +114,8 @@ int vmx_enter(struct vcpu *vcpu)
 	x86_load_guest_xcr0(vcpu);
 	if (unlikely(v->drs_active))
 		vmx_load_drs(vcpu);
+	if (unlikely(vmx_stepping(vcpu)))
+		vmx_single_step(vcpu);
 	nr_msrs = perf_to_guest(&msrs);
 	vmx_mitigate_loop();
 

@@ -229,6 +229,13 @@ static void assign_bit32(u32 *word, unsigned int bit, bool on)
 	*word = (*word & ~BIT(bit)) | ((u32)on << bit);
 }
 
+/* IA32_MISC_ENABLE[18], SDM 4 table 2-2; the quirk is that CPUID decides */
+static bool mwait_follows_msr(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->vm->arch.disabled_quirks) &
+	       KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT;
+}
+
 void cpuid_table_runtime(struct vcpu *vcpu, struct x86_cpuid_table *t)
 {
 	u64 cr4 = vcpu->arch.cr4;	/* these two are never guest-owned */
@@ -242,8 +249,7 @@ void cpuid_table_runtime(struct vcpu *vcpu, struct x86_cpuid_table *t)
 		if (vcpu->lapic)
 			assign_bit32(&e->edx, 9,
 				     vcpu->arch.apic_base & MSR_IA32_APICBASE_ENABLE);
-		/* IA32_MISC_ENABLE[18], SDM 4 table 2-2; a quirk lets CPUID decide */
-		if (vcpu->vm->arch.disabled_quirks & KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)
+		if (mwait_follows_msr(vcpu))
 			assign_bit32(&e->ecx, 3, vcpu->arch.misc_enable &
 				     MSR_IA32_MISC_ENABLE_MWAIT);
 	}
@@ -264,7 +270,15 @@ void cpuid_table_runtime(struct vcpu *vcpu, struct x86_cpuid_table *t)
 
 void x86_cpuid_runtime(struct vcpu *vcpu)
 {
-	cpuid_table_runtime(vcpu, vcpu->arch.cpuid);
+	struct x86_vcpu *a = &vcpu->arch;
+
+	cpuid_table_runtime(vcpu, a->cpuid);
+	if (!mwait_follows_msr(vcpu))
+		return;
+	if (a->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT)
+		a->gcaps |= BIT_ULL(GCAP_MWAIT);
+	else
+		a->gcaps &= ~BIT_ULL(GCAP_MWAIT);
 }
 
 /* ---- what follows from it -------------------------------------------------------- */
@@ -413,7 +427,7 @@ void cpuid_derive(struct vcpu *vcpu)
 	}
 	a->cr4_reserved = cr4_reserved(a->gcaps) | x86_host.cr4_reserved;
 	a->gpa_reserved = ~0ULL << a->phys_bits;
-	cpuid_table_runtime(vcpu, t);
+	x86_cpuid_runtime(vcpu);
 }
 
 /* The host's own capabilities, from the table that guests are offered */

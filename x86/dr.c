@@ -29,7 +29,8 @@ static u64 dr7_make(struct vcpu *vcpu, u64 value)
 void dr_changed(struct vcpu *vcpu)
 {
 	if (vcpu->arch.guest_debug & KVM_GUESTDBG_USE_HW_BP)
-		vmx_update_dr7(vcpu, vcpu->arch.guest_debug_dr7);
+		/* MOV DR exits without GD; vmx_exit_dr() looks at it */
+		vmx_update_dr7(vcpu, vcpu->arch.guest_debug_dr7 & ~DR7_GD);
 	else
 		vmx_update_dr7(vcpu, vcpu->arch.dr7);
 }
@@ -44,9 +45,6 @@ static int check_access(struct vcpu *vcpu, unsigned int *n)
 	}
 	if (*n > 7)
 		return X86_TRAP_UD;
-	/* the exit comes before the check of the privilege level */
-	if (vcpu_cpl(vcpu))
-		return X86_TRAP_GP;
 	/* with DR6_BD as its payload; delivery clears GD (SDM 3B 18.2.3) */
 	return vcpu->arch.dr7 & DR7_GD ? X86_TRAP_DB : 0;
 }
@@ -123,6 +121,7 @@ int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg)
 {
 	struct x86_vcpu *a = &vcpu->arch;
 	u32 control = dbg->control;
+	u64 rflags;
 
 	if (control & ~GUEST_DEBUG_KNOWN)
 		return -EINVAL;
@@ -136,14 +135,14 @@ int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	}
 	if (!(control & KVM_GUESTDBG_ENABLE))
 		control = 0;
+	/* the guest's own RFLAGS, before TF becomes, or ends to be, ours */
+	rflags = vcpu_rflags(vcpu);
 	a->guest_debug = control & ~(KVM_GUESTDBG_INJECT_DB |
 				     KVM_GUESTDBG_INJECT_BP);
 	if (control & KVM_GUESTDBG_USE_HW_BP) {
 		memcpy(a->guest_debug_db, dbg->arch.debugreg,
 		       sizeof(a->guest_debug_db));
-		a->guest_debug_dr7 = (dbg->arch.debugreg[7] &
-				      ~DR7_GD & 0xffffffffULL) |
-				     DR7_ALWAYS_ONE;
+		a->guest_debug_dr7 = (u32)dbg->arch.debugreg[7] | DR7_ALWAYS_ONE;
 	} else {
 		a->guest_debug_dr7 = 0;
 	}
@@ -151,8 +150,7 @@ int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg)
 		a->singlestep_rip = vcpu_rip(vcpu) +
 				    vmx_segment_base(vcpu, SEG_CS);
 	dr_changed(vcpu);
-	/* TF is added to, or taken from, the real RFLAGS */
-	vcpu_set_rflags(vcpu, vcpu_rflags(vcpu));
+	vcpu_set_rflags(vcpu, rflags);
 	vmx_update_exception_bitmap(vcpu);
 	return 0;
 }

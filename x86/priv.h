@@ -127,7 +127,6 @@ bool xcr0_valid(u64 xcr0);
 void x86_restore_irq(struct vcpu *vcpu, int vector);
 
 /* x86/dr.c */
-#define DR7_GD	0x2000ULL	/* general detect: SDM 3B 18.2.4 */
 void dr_changed(struct vcpu *vcpu);
 
 #endif

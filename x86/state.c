@@ -145,8 +145,7 @@ static bool sregs_valid(struct vcpu *vcpu, const struct kvm_sregs2 *s)
 	} else {
 		if (s->efer & EFER_LMA || s->cs.l)
 			return false;
-		if (s->cr4 & X86_CR4_PCIDE)
-			return false;
+		/* PCIDE with it is for VM entry to refuse: clients set it early */
 	}
 	return true;
 }

@@ -17,6 +17,7 @@
 /* DR6 bits (SDM 3B 18.2.3) */
 #define DR6_BD		BIT(13)		/* debug-register access with GD */
 #define DR6_BS		BIT(14)		/* single step */
+#define DR7_GD		BIT_ULL(13)	/* general detect (SDM 3B 18.2.4) */
 
 /* What the host offers guests; constant once x86_setup() has returned */
 struct x86_host {
