@@ -248,7 +248,7 @@ static void guest_sum(u64 n)
 
 #define MANY	4096
 
-TEST_F(memslots, many)
+TEST_F_TIMEOUT(memslots, many, 120)
 {
 	u64 *mem = mem_anon(MANY * PAGE_4K, false), sum = 0;
 	struct vm *vm = self->vm;

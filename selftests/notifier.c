@@ -380,23 +380,23 @@ static void storm(struct vcpu *v, char *mem, int what, u64 rounds)
 		require(*page(mem, i) == rounds);
 }
 
-TEST_F(notifier, paged_out_all_the_time)
+TEST_F_TIMEOUT(notifier, paged_out_all_the_time, 120)
 {
 	swap_on();
 	storm(self->vcpu, self->mem, 0, 400);
 }
 
-TEST_F(notifier, aged_all_the_time)
+TEST_F_TIMEOUT(notifier, aged_all_the_time, 120)
 {
 	storm(self->vcpu, self->mem, 1, 400);
 }
 
-TEST_F(notifier, tables_reclaimed_all_the_time)
+TEST_F_TIMEOUT(notifier, tables_reclaimed_all_the_time, 120)
 {
 	storm(self->vcpu, self->mem, 3, 200);
 }
 
-TEST_F(notifier, forked_all_the_time)
+TEST_F_TIMEOUT(notifier, forked_all_the_time, 120)
 {
 	storm(self->vcpu, self->mem, 2, 40);
 }
