@@ -85,7 +85,7 @@ u64 *ept_walk(struct vm *vm, gfn_t gfn, unsigned int min_level,
 
 	for (; l > min_level; l--) {
 		e = READ_ONCE(*ep);
-		if (!ept_mapped(e) || ept_leaf(e, l))
+		if (!ept_is_table(e))
 			break;
 		ep = ept_table(e) + ept_index(gfn, l - 1);
 	}
@@ -140,7 +140,7 @@ static bool link_table(struct vcpu *vcpu, u64 *ep, u64 old, unsigned int level)
 	return true;	/* the caller looks again */
 }
 
-u64 *ept_reach(struct vcpu *vcpu, gfn_t gfn, unsigned int level)
+u64 *ept_reach(struct vcpu *vcpu, gfn_t gfn, unsigned int level, bool may_split)
 {
 	unsigned int l = ept_hw.fmt->levels;
 	u64 *ep = ept_vm(vcpu->vm)->root + ept_index(gfn, l);
@@ -149,8 +149,10 @@ u64 *ept_reach(struct vcpu *vcpu, gfn_t gfn, unsigned int level)
 
 	while (l > level) {
 		e = READ_ONCE(*ep);
-		if (!ept_mapped(e) || ept_leaf(e, l)) {
+		if (unlikely(!ept_is_table(e))) {
 			split |= ept_mapped(e);
+			if (split && !may_split)
+				return NULL;
 			if (!link_table(vcpu, ep, e, l))
 				return NULL;
 			continue;

@@ -109,6 +109,12 @@ static inline bool ept_leaf(u64 e, unsigned int level)
 	return level == PG_4K || e & EPT_PS;
 }
 
+/* Points to a table; not for level PG_4K. Leaves above it have PS, even if tracked */
+static inline bool ept_is_table(u64 e)
+{
+	return (e & (EPT_R | EPT_PS)) == EPT_R;
+}
+
 static inline u64 *ept_table(u64 e)
 {
 	return __va(e & EPT_ADDR);
@@ -195,11 +201,15 @@ u64 *ept_walk(struct vm *vm, gfn_t gfn, unsigned int min_level,
  * @vcpu: the vCPU, whose cache supplies the pages
  * @gfn: the page
  * @level: PG_*
+ * @may_split: interrupts are on, so that a large page in the way can be split,
+ *	which ends in a flush
  *
- * A large page in the way is split. Context: mmu.lock held.
- * Return: the entry, or NULL when the cache ran out of pages.
+ * Context: mmu.lock held.
+ * Return: the entry, or NULL when the cache ran out of pages or a large page
+ * would have to be split.
  */
-u64 *ept_reach(struct vcpu *vcpu, gfn_t gfn, unsigned int level);
+u64 *ept_reach(struct vcpu *vcpu, gfn_t gfn, unsigned int level,
+	       bool may_split);
 
 /* Replace @old by @new in place; false where the entry is not @old any more */
 bool ept_change(u64 *ep, u64 old, u64 new);
@@ -230,6 +240,7 @@ void ept_root_free(struct vm *vm, u64 *root);
 /* ---- fault.c, range.c, audit.c ---------------------------------------------- */
 
 int ept_fault(struct vcpu *vcpu, struct mmu_fault *f);
+bool ept_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f);
 
 bool ept_unmap(struct vm *vm, const struct mmu_range *range);
 bool ept_write_protect(struct vm *vm, const struct mmu_range *range);

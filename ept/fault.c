@@ -20,6 +20,13 @@ enum map_result {
 	MAP_EXCLUSIVE,		/* something must be taken away first: write lock */
 };
 
+/* What map_page() may do */
+enum map_how {
+	MAP_FAST,		/* interrupts are off: no flush */
+	MAP_SHARED,		/* mmu.lock held for reading */
+	MAP_ALONE,		/* mmu.lock held for writing */
+};
+
 static u64 access_needs(u32 access)
 {
 	return (access & MMU_ACC_READ ? EPT_R : 0) |
@@ -50,38 +57,42 @@ static u64 ept_repair(const struct memslot *slot, u64 e, unsigned int level,
 	return new;
 }
 
-/* MMU_RESUME where the entry is good now, else -1: go the long way */
-static int ept_fix(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
-		   u32 access)
+/* True where the mapped entry is good now, false: go the long way */
+static bool fix_entry(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
+		      u32 access, u64 *ep, unsigned int level)
 {
-	u64 need = access_needs(access), e, new;
+	u64 need = access_needs(access), e = READ_ONCE(*ep), new;
+
+	if (!ept_mapped(e))
+		return false;
+	new = ept_repair(slot, e, level, access);
+	if ((new & need) != need)
+		return false;
+	if (new == e) {
+		ept_vcpu(vcpu)->spurious++;
+		vcpu->stats.pf_spurious++;
+		return true;
+	}
+	if (!ept_change(ep, e, new))
+		return false;
+	if (access & MMU_ACC_WRITE)
+		memslot_mark_dirty(slot, gfn);		/* after W: E5 */
+	ept_vcpu(vcpu)->fixed++;
+	return true;
+}
+
+static bool ept_fix(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
+		    u32 access)
+{
 	unsigned int level;
-	int r = -1;
+	bool done;
 	u64 *ep;
 
 	rcu_read_lock();
 	ep = ept_walk(vcpu->vm, gfn, PG_4K, &level);
-	e = READ_ONCE(*ep);
-	if (!ept_mapped(e))
-		goto out;
-	new = ept_repair(slot, e, level, access);
-	if ((new & need) != need)
-		goto out;
-	if (new == e) {
-		ept_vcpu(vcpu)->spurious++;
-		vcpu->stats.pf_spurious++;
-		r = MMU_RESUME;
-		goto out;
-	}
-	if (!ept_change(ep, e, new))
-		goto out;
-	if (access & MMU_ACC_WRITE)
-		memslot_mark_dirty(slot, gfn);		/* after W: E5 */
-	ept_vcpu(vcpu)->fixed++;
-	r = MMU_RESUME;
-out:
+	done = fix_entry(vcpu, slot, gfn, access, ep, level);
 	rcu_read_unlock();
-	return r;
+	return done;
 }
 
 /* Largest page that slot, host and CPU allow for this access */
@@ -167,7 +178,7 @@ static void map_around(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
 
 static enum map_result map_page(struct vcpu *vcpu, const struct memslot *slot,
 				gfn_t gfn, struct host_page *p, u32 access,
-				bool exclusive)
+				enum map_how how)
 {
 	unsigned int level = map_level(slot, gfn, p, access);
 	u64 new = leaf_entry(slot, gfn, level, p, access);
@@ -175,7 +186,7 @@ static enum map_result map_page(struct vcpu *vcpu, const struct memslot *slot,
 	struct ept_dead dead = {};
 	u64 *ep, old;
 
-	ep = ept_reach(vcpu, gfn, level);
+	ep = ept_reach(vcpu, gfn, level, how != MAP_FAST);
 	if (!ep)
 		return MAP_NEED_PAGES;
 	old = READ_ONCE(*ep);
@@ -193,7 +204,7 @@ static enum map_result map_page(struct vcpu *vcpu, const struct memslot *slot,
 			return MAP_SPURIOUS;
 		return ept_change(ep, old, new) ? MAP_DONE : MAP_STALE;
 	}
-	if (!exclusive)
+	if (how != MAP_ALONE)
 		return MAP_EXCLUSIVE;
 	ept_zap(vm, ep, level, &dead);
 	mmu_flush_all(vm);
@@ -202,32 +213,40 @@ static enum map_result map_page(struct vcpu *vcpu, const struct memslot *slot,
 	return MAP_DONE;
 }
 
-static enum map_result map_locked(struct vcpu *vcpu, const struct memslot *slot,
-				  gfn_t gfn, struct host_page *p, u32 access,
-				  unsigned long seq)
+/* Has the host's mapping changed of anything that map_page() could map? */
+static bool look_is_stale(struct vm *vm, const struct memslot *slot, gfn_t gfn,
+			  const struct host_page *p, unsigned long seq)
 {
 	gfn_t first = p->nr ? p->first : gfn;
 	hva_t start = slot->hva + ((first - slot->base) << PAGE_SHIFT);
 	hva_t end = start + (max(p->nr, 1u) << PAGE_SHIFT);
-	enum map_result r = MAP_STALE;
-	struct vm *vm = vcpu->vm;
 
 	if (p->level > PG_4K) {
 		/* the entry may cover all of the host's large page */
 		end = start | ((pg_pages(p->level) << PAGE_SHIFT) - 1);
 		start &= ~((pg_pages(p->level) << PAGE_SHIFT) - 1);
 	}
+	return mmu_inv_stale(vm, seq, start, end);
+}
+
+static enum map_result map_locked(struct vcpu *vcpu, const struct memslot *slot,
+				  gfn_t gfn, struct host_page *p, u32 access,
+				  unsigned long seq)
+{
+	enum map_result r = MAP_STALE;
+	struct vm *vm = vcpu->vm;
+
 	read_lock(&vm->mmu.lock);
-	if (!mmu_inv_stale(vm, seq, start, end))
-		r = map_page(vcpu, slot, gfn, p, access, false);
+	if (!look_is_stale(vm, slot, gfn, p, seq))
+		r = map_page(vcpu, slot, gfn, p, access, MAP_SHARED);
 	read_unlock(&vm->mmu.lock);
 	if (r != MAP_EXCLUSIVE)
 		return r;
 
 	write_lock(&vm->mmu.lock);
 	r = MAP_STALE;
-	if (!mmu_inv_stale(vm, seq, start, end))
-		r = map_page(vcpu, slot, gfn, p, access, true);
+	if (!look_is_stale(vm, slot, gfn, p, seq))
+		r = map_page(vcpu, slot, gfn, p, access, MAP_ALONE);
 	write_unlock(&vm->mmu.lock);
 	return r;
 }
@@ -283,7 +302,7 @@ static int fault_mmio(struct vcpu *vcpu, struct mmu_fault *f, u64 generation)
 	if (ept_cache_fill(vcpu))
 		return MMU_EMULATE;		/* works without, only slower */
 	read_lock(&vm->mmu.lock);
-	ep = ept_reach(vcpu, gfn, PG_4K);
+	ep = ept_reach(vcpu, gfn, PG_4K, true);
 	if (ep) {
 		old = READ_ONCE(*ep);
 		/* a leaf of a slot that was just removed goes by itself */
@@ -345,8 +364,69 @@ int ept_fault(struct vcpu *vcpu, struct mmu_fault *f)
 		return fault_mmio(vcpu, f, slots->generation);
 	if (f->access & MMU_ACC_WRITE && slot->flags & KVM_MEM_READONLY)
 		return MMU_EMULATE;
-	r = ept_fix(vcpu, slot, gfn, f->access);
-	if (r >= 0)
-		return r;
+	if (ept_fix(vcpu, slot, gfn, f->access))
+		return MMU_RESUME;
 	return fault_in(vcpu, slot, gfn, f->access);
+}
+
+/*
+ * The page is not mapped, @ep is the entry where the walk ended. mmu.lock held
+ * for reading, interrupts off. No sequence number is needed: as long as the
+ * lock is held no notifier event can begin, and one under way is seen.
+ */
+static bool map_fast(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
+		     u32 access, u64 *ep, unsigned int level)
+{
+	struct vm *vm = vcpu->vm;
+	enum map_result res;
+	struct host_page p;
+
+	p.write = access & MMU_ACC_WRITE;
+	p.window = READ_ONCE(mmu_fault_around);
+	if (!host_look(vm, slot, gfn, &p) ||
+	    look_is_stale(vm, slot, gfn, &p, vm->mmu.inv_seq))
+		return false;
+	if (level == PG_4K && p.level == PG_4K) {
+		if (!ept_make(vm, ep, PG_4K, READ_ONCE(*ep),
+			      leaf_entry(slot, gfn, PG_4K, &p, access)))
+			return false;
+		if (p.nr > 1)
+			map_around(vcpu, slot, gfn, ep, &p);
+	} else {
+		res = map_page(vcpu, slot, gfn, &p, access, MAP_FAST);
+		if (res != MAP_DONE && res != MAP_SPURIOUS)
+			return false;
+	}
+	if (p.write)
+		memslot_mark_dirty(slot, gfn);
+	ept_vcpu(vcpu)->fixed++;
+	return true;
+}
+
+bool ept_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	gfn_t gfn = f->gpa >> PAGE_SHIFT;
+	struct vm *vm = vcpu->vm;
+	struct memslot *slot;
+	unsigned int level;
+	bool done = false;
+	u64 *ep;
+	int idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	slot = memslot_find_vcpu(vcpu, memslots_get(vm), gfn);
+	if (!slot || (f->access & MMU_ACC_WRITE && slot->flags & KVM_MEM_READONLY))
+		goto out;
+	/* whoever holds the lock may be waiting for this CPU: never spin */
+	if (!read_trylock(&vm->mmu.lock))
+		goto out;
+	ep = ept_walk(vm, gfn, PG_4K, &level);
+	if (ept_mapped(READ_ONCE(*ep)))
+		done = fix_entry(vcpu, slot, gfn, f->access, ep, level);
+	else
+		done = map_fast(vcpu, slot, gfn, f->access, ep, level);
+	read_unlock(&vm->mmu.lock);
+out:
+	srcu_read_unlock(&vm->srcu, idx);
+	return done;
 }

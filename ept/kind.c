@@ -307,6 +307,7 @@ const struct mmu_kind ept_kind = {
 	.prepare = ept_prepare,
 	.load = ept_load,
 	.fault = ept_fault,
+	.fault_fast = ept_fault_fast,
 	.unmap = ept_unmap,
 	.write_protect = ept_write_protect,
 	.clear_dirty = ept_clear_dirty,

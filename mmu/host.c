@@ -196,6 +196,13 @@ bool host_peek(struct vm *vm, hva_t hva, struct host_page *p)
 	return walk_irqoff(vm, hva, NULL, 0, p);
 }
 
+bool host_look(struct vm *vm, struct memslot *slot, gfn_t gfn,
+	       struct host_page *p)
+{
+	p->nr = 0;
+	return walk_irqoff(vm, memslot_hva(slot, gfn), slot, gfn, p);
+}
+
 /*
  * Memory that has no struct page to speak of (VM_IO, VM_PFNMAP): its page
  * table entry is all there is, and the notifier covers it like any other.

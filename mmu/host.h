@@ -67,6 +67,15 @@ int host_lookup(struct vm *vm, struct memslot *slot, gfn_t gfn,
 		struct host_page *p);
 
 /**
+ * host_look() - the same without faulting anything in
+ *
+ * Context: any, vm->srcu held; the caller is a thread of the VM's owner.
+ * Return: false where the host's table has no present entry that will do.
+ */
+bool host_look(struct vm *vm, struct memslot *slot, gfn_t gfn,
+	       struct host_page *p);
+
+/**
  * host_peek() - the same without faulting anything in
  *
  * Context: any; the caller is a thread of the VM's owner. window is ignored.

@@ -165,6 +165,10 @@ struct mmu_stats {
  * fault()         enum mmu_result or -errno (-EFAULT: the host mapping is not
  *		   there; -EINTR; -ENOMEM). vm->srcu held, interrupts on.
  *
+ * fault_fast()    the same for the simple case: interrupts off, vm->srcu not
+ *		   held, must neither sleep nor wait. True where the entry is
+ *		   there now; false, with nothing changed, means ask fault().
+ *
  * Host events; vm->mmu.lock held for writing unless said otherwise; return
  * true when a flush of all vCPUs is due (the caller batches it):
  * unmap()         no entry of the range survives
@@ -211,6 +215,7 @@ struct mmu_kind {
 	void (*load)(struct vcpu *vcpu, struct mmu_hw_root *root);
 
 	int (*fault)(struct vcpu *vcpu, struct mmu_fault *f);
+	bool (*fault_fast)(struct vcpu *vcpu, const struct mmu_fault *f);
 
 	bool (*unmap)(struct vm *vm, const struct mmu_range *range);
 	bool (*write_protect)(struct vm *vm, const struct mmu_range *range);

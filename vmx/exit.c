@@ -21,6 +21,10 @@
 #define EXIT_DELIVERY(reason_, full_) \
 	[reason_] = { .name = #reason_, .full = full_, .delivery = true }
 
+#define EXIT_DELIVERY_FAST(reason_, fast_, full_) \
+	[reason_] = { .name = #reason_, .fast = fast_, .full = full_, \
+		      .delivery = true }
+
 /* Reasons that <asm/vmx.h> of some kernels does not name (SDM 3C table C-1) */
 #define REASON_IO_SMI			5
 #define REASON_OTHER_SMI		6
@@ -85,7 +89,8 @@ const struct vmx_exit vmx_exits[] = {
 	EXIT(EXIT_REASON_EOI_INDUCED, NULL, vmx_exit_unexpected),
 	EXIT(EXIT_REASON_GDTR_IDTR, NULL, vmx_exit_emulate),
 	EXIT(EXIT_REASON_LDTR_TR, NULL, vmx_exit_emulate),
-	EXIT_DELIVERY(EXIT_REASON_EPT_VIOLATION, vmx_exit_ept_violation),
+	EXIT_DELIVERY_FAST(EXIT_REASON_EPT_VIOLATION, vmx_fast_ept_violation,
+			   vmx_exit_ept_violation),
 	EXIT_DELIVERY(EXIT_REASON_EPT_MISCONFIG, vmx_exit_ept_misconfig),
 	EXIT(EXIT_REASON_INVEPT, NULL, vmx_exit_ud),
 	EXIT(EXIT_REASON_RDTSCP, NULL, vmx_exit_rdtscp),

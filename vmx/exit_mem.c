@@ -33,20 +33,43 @@ int vmx_exit_io(struct vcpu *vcpu)
 }
 
 /* SDM 3C table 28-7 */
-int vmx_exit_ept_violation(struct vcpu *vcpu)
+static __always_inline void read_violation(struct vcpu *vcpu, u64 qual,
+					   struct mmu_fault *f)
 {
-	u64 qual = vmx_exit_qual(vcpu);
-	struct mmu_fault f = {
+	*f = (struct mmu_fault) {
 		.kind = MMU_FAULT_VIOLATION,
 		.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS),
-		.access = (qual & EPT_VIOLATION_ACC_READ ? MMU_ACC_READ : 0) |
-			  (qual & EPT_VIOLATION_ACC_WRITE ? MMU_ACC_WRITE : 0) |
-			  (qual & EPT_VIOLATION_ACC_INSTR ? MMU_ACC_EXEC : 0),
+		/* bits 2:0 are read, write, fetch, and so are MMU_ACC_* */
+		.access = qual & (MMU_ACC_READ | MMU_ACC_WRITE | MMU_ACC_EXEC),
 		.gva_valid = qual & EPT_VIOLATION_GVA_IS_VALID,
 		.in_walk = !(qual & EPT_VIOLATION_GVA_TRANSLATED),
 		.present = qual & EPT_VIOLATION_RWX_MASK,
 	};
+}
 
+/* Memory that the host has present: no need to leave the fast loop */
+int vmx_fast_ept_violation(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+	struct mmu_fault f;
+
+	/* an event whose delivery faulted is for the outer loop to save */
+	if (qual & INTR_INFO_UNBLOCK_NMI || trace_kvm_page_fault_enabled() ||
+	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
+		return FAST_FULL;
+	read_violation(vcpu, qual, &f);
+	if (!mmu_op(vcpu->vm, fault_fast, vcpu, &f))
+		return FAST_FULL;
+	vcpu->stats.pf_fixed++;
+	return FAST_RESUME;
+}
+
+int vmx_exit_ept_violation(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+	struct mmu_fault f;
+
+	read_violation(vcpu, qual, &f);
 	/* IRET had unblocked NMIs when its stack faulted (SDM 3C 28.2.3) */
 	if (unlikely(qual & INTR_INFO_UNBLOCK_NMI) &&
 	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
