@@ -17,11 +17,13 @@
 #include "x86/x86.h"
 
 static void srcu_enter(struct vcpu *vcpu)
+	__acquires(&vcpu->vm->srcu)
 {
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
 }
 
 static void srcu_leave(struct vcpu *vcpu)
+	__releases(&vcpu->vm->srcu)
 {
 	srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
 }
@@ -154,6 +156,7 @@ static void guest_time_end(void)
  * to be injected.
  */
 static int enter_guest(struct vcpu *vcpu)
+	__must_hold(&vcpu->vm->srcu)
 {
 	preempt_disable();
 	local_irq_disable();
