@@ -648,7 +648,7 @@ static noinline int decode_slow(struct emul_ctx *ctx)
 	unsigned int length;
 	int rc, res;
 
-	static_assert(sizeof(ctx->insn) >= MAX_OVERRUN);
+	_Static_assert(sizeof(ctx->insn) >= MAX_OVERRUN, "too little slack");
 
 	d->length = 0;
 	for (;;) {

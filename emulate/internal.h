@@ -543,6 +543,9 @@ X(rdtscp); X(rdpmc); X(cpuid); X(hlt); X(invd); X(xgetbv); X(xsetbv);
 X(vmcall); X(clac); X(clflush); X(swapgs); X(fsgsbase); X(rdpid);
 /* vector.c */
 X(vec_move);
+/* fpu.c */
+X(fwait); X(fninit); X(fnclex); X(fnstcw); X(fldcw); X(fnstenv); X(fldenv);
+X(fxsave); X(fxrstor); X(ldmxcsr); X(stmxcsr);
 /* syscall.c */
 X(syscall); X(sysret); X(sysenter); X(sysexit);
 /* io.c */

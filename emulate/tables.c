@@ -132,7 +132,66 @@ static const struct emul_opcode dec_rex[2] = {
 	UD,
 };
 
+/* x87: what only controls or stores (SDM 2D tables) */
 static const struct emul_opcode x87_d8[8] = { EIGHT(NOX(M, NONE)) };
+
+static const struct emul_opcode x87_d9_mem[8] = {
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	OP(fldenv, M, NONE, NONE, NONE, 0),
+	OP(fldcw, M, NONE, NONE, NONE, 0),
+	OP(fnstenv, M, NONE, NONE, NONE, 0),
+	OP(fnstcw, M, NONE, NONE, NONE, 0),	/* FCW is at 0 of the image */
+};
+
+static const struct emul_opcode x87_d9[2] = {
+	SUB(x87_d9_mem, A_GRP_REG), NOX(M, NONE),
+};
+
+/* FNENI, FNDISI, FNCLEX, FNINIT, FNSETPM */
+static const struct emul_opcode x87_db_e0[8] = {
+	NOX(M, NONE), NOX(M, NONE),
+	OP(fnclex, M, NONE, NONE, NONE, 0),
+	OP(fninit, M, NONE, NONE, NONE, 0),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode x87_db_reg[8] = {
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	SUB(x87_db_e0, A_GRP_RM),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode x87_db[2] = {
+	NOX(M, NONE), SUB(x87_db_reg, A_GRP_REG),
+};
+
+static const struct emul_opcode x87_dd_mem[8] = {
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	OP(fldenv, M, NONE, NONE, NONE, 1),	/* FRSTOR */
+	NOX(M, NONE),
+	OP(fnstenv, M, NONE, NONE, NONE, 1),	/* FNSAVE */
+	OP(fnstcw, M, NONE, NONE, NONE, 2),	/* FNSTSW: FSW is at 2 */
+};
+
+static const struct emul_opcode x87_dd[2] = {
+	SUB(x87_dd_mem, A_GRP_REG), NOX(M, NONE),
+};
+
+static const struct emul_opcode x87_df_e0[8] = {
+	OP(fnstcw, M, NONE, NONE, NONE, 2),	/* FNSTSW AX */
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode x87_df_reg[8] = {
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+	SUB(x87_df_e0, A_GRP_RM),
+	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
+};
+
+static const struct emul_opcode x87_df[2] = {
+	NOX(M, NONE), SUB(x87_df_reg, A_GRP_REG),
+};
 
 #define CC8(x_, attr_, src_, imm_, cc_)					\
 	OP(x_, attr_, NONE, src_, imm_, (cc_)),				\
@@ -207,7 +266,7 @@ const struct emul_opcode emul_map0[256] = {
 	OP(cbw, 0, NONE, NONE, NONE, 0),
 	OP(cwd, 0, NONE, NONE, NONE, 0),
 	OP(call_far, A_NO64 | A_KEEP_RF, NONE, NONE, P, 0),
-	NOX(0, NONE),			/* FWAIT */
+	OP(fwait, 0, NONE, NONE, NONE, 0),
 	OP(pushf, A_D64, NONE, NONE, NONE, 0),
 	OP(popf, A_D64, NONE, NONE, NONE, 0),
 	OP(sahf, 0, NONE, NONE, NONE, 0),
@@ -258,7 +317,10 @@ const struct emul_opcode emul_map0[256] = {
 	OP(aad, B1 | A_NO64, NONE, NONE, B, 0),
 	OP(salc, B1 | A_NO64, NONE, NONE, NONE, 0),
 	OP(xlat, B1, NONE, NONE, NONE, 0),
-	EIGHT(SUB(x87_d8, A_GRP_REG)),
+	SUB(x87_d8, A_GRP_REG), SUB(x87_d9, A_GRP_MOD),
+	SUB(x87_d8, A_GRP_REG), SUB(x87_db, A_GRP_MOD),
+	SUB(x87_d8, A_GRP_REG), SUB(x87_dd, A_GRP_MOD),
+	SUB(x87_d8, A_GRP_REG), SUB(x87_df, A_GRP_MOD),
 	/* E0 */
 	OP(loop, A_F64, NONE, NONE, B, 0),
 	OP(loop, A_F64, NONE, NONE, B, 1),

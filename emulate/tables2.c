@@ -133,9 +133,16 @@ static const struct emul_opcode xsaveopt[4] = {
 	NOX(M, NONE), NOX(M, NONE),
 };
 
+/* 66, F2 and F3 are #UD here, or something new */
+NO_PREFIX(fxsave, OP(fxsave, M, NONE, NONE, NONE, 0));
+NO_PREFIX(fxrstor, OP(fxrstor, M, NONE, NONE, NONE, 0));
+NO_PREFIX(ldmxcsr, OP(ldmxcsr, M, NONE, NONE, NONE, 0));
+NO_PREFIX(stmxcsr, OP(stmxcsr, M, NONE, NONE, NONE, 0));
+
 static const struct emul_opcode group15_mem[8] = {
-	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
-	NOX(M, NONE),
+	SUB(fxsave, A_GRP_PFX), SUB(fxrstor, A_GRP_PFX),
+	SUB(ldmxcsr, A_GRP_PFX), SUB(stmxcsr, A_GRP_PFX),
+	NOX(M, NONE), NOX(M, NONE),
 	SUB(xsaveopt, A_GRP_PFX), SUB(clflush, A_GRP_PFX),
 };
 

@@ -397,13 +397,26 @@ static void g_pause(struct emul_ctx *ctx)
 static void g_fx_get(struct emul_ctx *ctx, void *buf, unsigned int off,
 		     unsigned int len)
 {
-	memcpy(buf, to_guest(ctx)->fx + off, len);
+	struct guest *g = to_guest(ctx);
+	unsigned int i;
+
+	/* one state seen in two ways: the XMM registers are in vec[] */
+	for (i = 0; i < 16; i++)
+		memcpy(g->fx + 160 + 16 * i, g->vec[i], 16);
+	memcpy(buf, g->fx + off, len);
 }
 
 static void g_fx_set(struct emul_ctx *ctx, const void *buf, unsigned int off,
 		     unsigned int len)
 {
-	memcpy(to_guest(ctx)->fx + off, buf, len);
+	struct guest *g = to_guest(ctx);
+	unsigned int i;
+
+	for (i = 0; i < 16; i++)
+		memcpy(g->fx + 160 + 16 * i, g->vec[i], 16);
+	memcpy(g->fx + off, buf, len);
+	for (i = 0; i < 16; i++)
+		memcpy(g->vec[i], g->fx + 160 + 16 * i, 16);
 }
 
 static void g_vec_get(struct emul_ctx *ctx, unsigned int reg, void *buf,
