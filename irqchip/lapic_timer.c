@@ -137,11 +137,12 @@ static void start_deadline(struct lapic *l)
 {
 	struct vcpu *vcpu = l->vcpu;
 	u32 khz = vcpu->arch.tsc_khz;
-	ktime_t now = ktime_get();
 	u64 tsc, delta, ns = FAR_FUTURE_NS;
 
 	tsc = x86_guest_tsc(vcpu, rdtsc());
 	if (l->timer.deadline <= tsc) {
+		if (hrtimer_is_queued(&l->timer.timer))
+			hrtimer_cancel(&l->timer.timer);
 		fire_now(l);
 		return;
 	}
@@ -149,7 +150,8 @@ static void start_deadline(struct lapic *l)
 	/* the limit also keeps the division from overflowing */
 	if (khz && delta < (u64)khz * (FAR_FUTURE_NS / NSEC_PER_MSEC))
 		ns = mul_u64_u32_div(delta, NSEC_PER_MSEC, khz) + 1;
-	start_at(l, ktime_add_ns(now, ns));
+	/* the clock is read after the TSC: rather late than early and again */
+	start_at(l, ktime_add_ns(ktime_get(), ns));
 }
 
 u64 lapic_get_tsc_deadline(struct vcpu *vcpu)
@@ -169,10 +171,15 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value)
 	if (!l || lapic_timer_mode(l) != APIC_LVT_TIMER_TSCDEADLINE)
 		return;
 	lapic_timer_fired(vcpu);
-	lapic_timer_stop(l);
 	l->timer.deadline = value;
+	/*
+	 * A timer that runs is started anew, which is cheaper than to cancel
+	 * it first. An expiry that comes in between is seen to be too early.
+	 */
 	if (value)
 		start_deadline(l);
+	else
+		hrtimer_cancel(&l->timer.timer);
 }
 
 void lapic_tsc_changed(struct vcpu *vcpu)
@@ -181,7 +188,6 @@ void lapic_tsc_changed(struct vcpu *vcpu)
 
 	if (!l || !l->timer.deadline)
 		return;
-	hrtimer_cancel(&l->timer.timer);
 	start_deadline(l);
 }
 
