@@ -113,9 +113,7 @@ static void run_tasks(struct __test_metadata *_metadata, struct vm *vm,
 	ASSERT_EQ(SEL_TSS_B, s.tr.selector);
 	ASSERT_EQ(TSS_B, s.tr.base);
 	ASSERT_NE(0, s.cr0 & X86_CR0_TS);
-	if (mode != PT_NONE) {
-		ASSERT_EQ(pt_b.root, s.cr3);
-	}
+	ASSERT_TRUE(mode == PT_NONE || s.cr3 == pt_b.root);
 	ASSERT_EQ((u64)task_a_jmp, a->eip);
 	ASSERT_EQ(0x11223344, a->esi);
 	ASSERT_EQ(G_STACK(0), a->esp);
@@ -129,9 +127,7 @@ static void run_tasks(struct __test_metadata *_metadata, struct vm *vm,
 	ASSERT_EQ(0x11223344, r.rsi);
 	ASSERT_EQ(9, gdt_type(vm, SEL_TSS_B));
 	ASSERT_EQ(11, gdt_type(vm, SEL_TSS32));
-	if (mode != PT_NONE) {
-		ASSERT_EQ(pt_a.root, vcpu_sregs(v).cr3);
-	}
+	ASSERT_TRUE(mode == PT_NONE || vcpu_sregs(v).cr3 == pt_a.root);
 
 	/* By CALL: linked, both busy, NT */
 	out80(_metadata, v, 0xb2);
