@@ -161,6 +161,8 @@ static const struct cap caps[] = {
 	{ KVM_CAP_CLOCKSOURCE, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, CLOCK_FLAGS },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_MSR_PLATFORM_INFO, 1 },
+	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_TSC_CONTROL, .fn = has_tsc_control },
 	{ KVM_CAP_VM_TSC_CONTROL, .fn = has_tsc_control },
@@ -226,6 +228,12 @@ static long enable_exception_payload(struct vm *vm, const u64 *args)
 	return 0;
 }
 
+static long enable_platform_info(struct vm *vm, const u64 *args)
+{
+	WRITE_ONCE(vm->arch.hide_platform_info, !args[0]);
+	return 0;
+}
+
 static long enable_triple_fault(struct vm *vm, const u64 *args)
 {
 	vm->arch.triple_fault_event = args[0];
@@ -253,6 +261,7 @@ static const struct enable {
 	{ KVM_CAP_X86_DISABLE_EXITS, enable_disable_exits },
 	{ KVM_CAP_X2APIC_API, enable_x2apic_api },
 	{ KVM_CAP_EXCEPTION_PAYLOAD, enable_exception_payload },
+	{ KVM_CAP_MSR_PLATFORM_INFO, enable_platform_info },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, enable_triple_fault },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, enable_manual_protect },
 };
@@ -275,8 +284,12 @@ long caps_enable_vm(struct vm *vm, const struct kvm_enable_cap *cap)
 	return ret;
 }
 
-/* None of those that upstream knows for a vCPU is there: Hyper-V, Xen, PV CPUID */
+/* The others that upstream knows for a vCPU, Hyper-V's, are not there */
 long caps_enable_vcpu(struct vcpu *vcpu, const struct kvm_enable_cap *cap)
 {
+	/* a guest never has paravirtual MSRs that its CPUID does not name */
+	if (cap->cap == KVM_CAP_ENFORCE_PV_FEATURE_CPUID && !cap->flags &&
+	    cap->args[0] <= 1)
+		return 0;
 	return -EINVAL;
 }

@@ -40,6 +40,7 @@ static void requeue(struct vcpu *vcpu, u32 info, u32 error, u32 len)
 {
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
+	vcpu->arch.ev.reinject_len = 0;
 	switch (info & INTR_INFO_INTR_TYPE_MASK) {
 	case INTR_TYPE_NMI_INTR:
 		vcpu->arch.ev.nmi_injected = true;

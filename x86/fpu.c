@@ -147,9 +147,21 @@ int x86_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *x)
 int x86_get_fpu(struct vcpu *vcpu, struct kvm_fpu *f)
 {
 	const struct fxregs_state *fx = &vcpu->arch.fpu.fpstate->regs.fxsave;
+	u64 present = XFEATURE_MASK_FPSSE;
 
 	BUILD_BUG_ON(sizeof(f->fpr) != sizeof(fx->st_space));
+	/* XSAVE does not write what is in its initial state (SDM 1 13.6) */
+	if (boot_cpu_has(X86_FEATURE_XSAVE))
+		present = vcpu->arch.fpu.fpstate->regs.xsave.header.xfeatures;
 	memset(f, 0, sizeof(*f));
+	f->mxcsr = MXCSR_DEFAULT;
+	if (present & XFEATURE_MASK_SSE) {
+		memcpy(f->xmm, fx->xmm_space, sizeof(f->xmm));
+		f->mxcsr = fx->mxcsr;
+	}
+	f->fcw = 0x37f;
+	if (!(present & XFEATURE_MASK_FP))
+		return 0;
 	memcpy(f->fpr, fx->st_space, sizeof(f->fpr));
 	f->fcw = fx->cwd;
 	f->fsw = fx->swd;
@@ -157,8 +169,6 @@ int x86_get_fpu(struct vcpu *vcpu, struct kvm_fpu *f)
 	f->last_opcode = fx->fop;
 	f->last_ip = fx->rip;
 	f->last_dp = fx->rdp;
-	memcpy(f->xmm, fx->xmm_space, sizeof(f->xmm));
-	f->mxcsr = fx->mxcsr;
 	return 0;
 }
 

@@ -200,6 +200,21 @@ static int set_misc_features(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	return value != 0;
 }
 
+/* KVM_CAP_MSR_PLATFORM_INFO can take it away from the guest */
+static int get_platform_info(struct vcpu *vcpu, u32 index, u64 *value, bool host)
+{
+	if (!host && READ_ONCE(vcpu->vm->arch.hide_platform_info))
+		return 1;
+	*value = vcpu->arch.platform_info;
+	return 0;
+}
+
+static int set_platform_info(struct vcpu *vcpu, u32 index, u64 value, bool host)
+{
+	vcpu->arch.platform_info = value;
+	return 0;
+}
+
 static int get_xss(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 {
 	*value = vcpu->arch.xss;
@@ -266,9 +281,8 @@ const struct msr_desc x86_msr_table[] = {
 	  .get = get_ucode_rev, .set = set_ucode_rev },
 	{ MSR_IA32_SMBASE, MSR_IA32_SMBASE, MSR_F_LIST | MSR_F_FIELD | MSR_F_RO,
 	  ANYONE, offsetof(struct x86_vcpu, smbase), GENMASK_ULL(63, 32) },
-	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO,
-	  MSR_F_LIST | MSR_F_FIELD | MSR_F_RO, ANYONE,
-	  offsetof(struct x86_vcpu, platform_info) },
+	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, MSR_F_LIST | MSR_F_RO, ANYONE,
+	  .get = get_platform_info, .set = set_platform_info },
 	{ MSR_MTRRcap, MSR_MTRRcap, MSR_F_RO | MSR_F_RO_HOST, GCAP_MTRR,
 	  .get = get_mtrrcap },
 	{ MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES,

@@ -63,9 +63,10 @@ static void reset_fpu(struct vcpu *vcpu)
 
 	memset(&fp->regs.fxsave, 0, sizeof(fp->regs.fxsave));
 	fp->regs.fxsave.cwd = 0x40;
-	fp->regs.fxsave.mxcsr = 0x1f80;
+	fp->regs.fxsave.mxcsr = MXCSR_DEFAULT;
+	/* the other components are in their initial state */
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
-		fp->regs.xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
+		fp->regs.xsave.header.xfeatures = XFEATURE_MASK_FPSSE;
 	vcpu->arch.xcr0 = XFEATURE_MASK_FP;
 	vcpu->arch.xss = 0;
 	vcpu->arch.pkru = 0;

@@ -134,7 +134,7 @@ static bool about_host_khz(u32 khz)
 
 int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz)
 {
-	u64 ratio = RATIO_ONE;
+	u64 ratio = RATIO_ONE, now;
 
 	if (!khz)
 		khz = x86_host.tsc_khz;
@@ -149,8 +149,8 @@ int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz)
 	if (vcpu->arch.tsc_ratio == ratio)
 		return 0;
 	/* the value goes on from where it is */
-	vcpu->arch.tsc_offset = x86_guest_tsc(vcpu, rdtsc()) -
-				scale(ratio, rdtsc());
+	now = rdtsc();
+	vcpu->arch.tsc_offset = x86_guest_tsc(vcpu, now) - scale(ratio, now);
 	vcpu->arch.tsc_ratio = ratio;
 	put_offset(vcpu, vcpu->arch.tsc_offset);
 	return 0;
