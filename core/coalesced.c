@@ -89,10 +89,10 @@ static bool covered(struct vm *vm, struct coalesced_mmio *c,
 	return false;
 }
 
-bool coalesced_write(struct vcpu *vcpu, bool pio, u64 addr, unsigned int len,
-		     const void *data)
+static noinline bool write_to_ring(struct vcpu *vcpu, struct coalesced_mmio *c,
+				   bool pio, u64 addr, unsigned int len,
+				   const void *data)
 {
-	struct coalesced_mmio *c = READ_ONCE(vcpu->vm->coalesced);
 	struct kvm_coalesced_mmio_zone access = {
 		.addr = addr, .size = len, .pio = pio,
 	};
@@ -102,7 +102,7 @@ bool coalesced_write(struct vcpu *vcpu, bool pio, u64 addr, unsigned int len,
 	unsigned int last, next;
 	bool room;
 
-	if (likely(!c) || len > sizeof(entry.data) || addr + len < addr ||
+	if (len > sizeof(entry.data) || addr + len < addr ||
 	    !covered(vcpu->vm, c, &access))
 		return false;
 	memcpy(entry.data, data, len);
@@ -120,6 +120,14 @@ bool coalesced_write(struct vcpu *vcpu, bool pio, u64 addr, unsigned int len,
 	}
 	spin_unlock(&c->lock);
 	return room;
+}
+
+bool coalesced_write(struct vcpu *vcpu, bool pio, u64 addr, unsigned int len,
+		     const void *data)
+{
+	struct coalesced_mmio *c = READ_ONCE(vcpu->vm->coalesced);
+
+	return unlikely(c) && write_to_ring(vcpu, c, pio, addr, len, data);
 }
 
 /* ---- registration ---------------------------------------------------------- */

@@ -37,7 +37,7 @@ struct vcpu_io {
 	u16 port;		/* [v] */
 	u32 count;		/* [v] items */
 	bool in;		/* [v] */
-	u64 rip;		/* [v] linear address of IN or OUT */
+	u64 rip;		/* [v] of IN or OUT */
 
 	bool emul_continue;	/* [v] the emulator waits for the answer */
 	bool reading;		/* [v] a fragment to read is at frags[nr - 1] */

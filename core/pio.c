@@ -11,25 +11,21 @@
 
 #define PIO_PAGE_OFFSET	PAGE_SIZE	/* of the vCPU's mmap */
 
-static u64 linear_rip(struct vcpu *vcpu)
+static u32 port_mask(unsigned int size)
 {
-	return vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS);
+	return ~0u >> (32 - 8 * size);
 }
 
-static void set_rax(struct vcpu *vcpu, const void *data, unsigned int size)
+static void set_rax(struct vcpu *vcpu, u32 value, unsigned int size)
 {
-	u64 value = 0;
+	u64 mask = port_mask(size);
 
-	memcpy(&value, data, size);
+	value &= mask;
 	/* a 32-bit result clears the upper half, smaller ones leave the rest */
 	if (size < 4)
-		value |= vcpu->regs[GPR_RAX] & ~((1ull << (8 * size)) - 1);
-	vcpu->regs[GPR_RAX] = value;
-}
-
-bool run_pio_fast(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
-{
-	return false;
+		vcpu->regs[GPR_RAX] = (vcpu->regs[GPR_RAX] & ~mask) | value;
+	else
+		vcpu->regs[GPR_RAX] = value;
 }
 
 /**
@@ -63,13 +59,13 @@ int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 
 int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 {
-	u32 value = vcpu->regs[GPR_RAX];
+	u32 value = (u32)vcpu->regs[GPR_RAX] & port_mask(size);
 
 	if (in) {
 		value = 0;
 		if (!io_bus_read(vcpu, &vcpu->vm->pio_bus, port, size, &value)) {
 			trace_kvm_pio(TRACE_PIO_IN, port, size, 1, &value);
-			set_rax(vcpu, &value, size);
+			set_rax(vcpu, value, size);
 			return vmx_skip_insn(vcpu);
 		}
 	} else {
@@ -77,10 +73,10 @@ int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 		if (!io_bus_write(vcpu, &vcpu->vm->pio_bus, port, size, &value) ||
 		    coalesced_write(vcpu, true, port, size, &value))
 			return vmx_skip_insn(vcpu);
-		memcpy(vcpu->pio_page, &value, size);
+		*(u32 *)vcpu->pio_page = value;
 	}
 	/* user space may look at RIP, move it, or save the vCPU meanwhile */
-	vcpu->io.rip = linear_rip(vcpu);
+	vcpu->io.rip = vcpu_rip(vcpu);
 	vmx_insn_len(vcpu);
 	vcpu->io.pending = in ? IO_PIO_IN : IO_PIO_OUT;
 	return io_exit_pio(vcpu, in, port, size, 1);
@@ -89,14 +85,14 @@ int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 static int complete_pio(struct vcpu *vcpu, bool in)
 {
 	/* user space set another RIP: the instruction is none of ours any more */
-	if (linear_rip(vcpu) != vcpu->io.rip)
+	if (vcpu_rip(vcpu) != vcpu->io.rip)
 		return RUN_RESUME;
 	if (in) {
-		u32 value = 0;
+		u32 value = READ_ONCE(*(u32 *)vcpu->pio_page) &
+			    port_mask(vcpu->io.size);
 
-		memcpy(&value, vcpu->pio_page, vcpu->io.size);
 		trace_kvm_pio(TRACE_PIO_IN, vcpu->io.port, vcpu->io.size, 1, &value);
-		set_rax(vcpu, &value, vcpu->io.size);
+		set_rax(vcpu, value, vcpu->io.size);
 	}
 	return vmx_skip_insn(vcpu);
 }

@@ -22,9 +22,6 @@ struct mmu_fault;
  */
 int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size);
 
-/* Ports that an in-kernel device serves, interrupts off; true when done */
-bool run_pio_fast(struct vcpu *vcpu, bool in, u16 port, unsigned int size);
-
 /**
  * run_emulate() - emulate the instruction at RIP
  * @vcpu: the vCPU

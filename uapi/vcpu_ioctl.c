@@ -17,9 +17,18 @@
 
 /* ---- running -------------------------------------------------------------------- */
 
-static long run(struct vcpu *vcpu, void *data, unsigned long arg)
+/* KVM_RUN has no argument to move, and is the one that has to be fast */
+static long run(struct vcpu *vcpu, unsigned long arg)
 {
-	return vcpu_run(vcpu);
+	long ret;
+
+	if (arg)
+		return -EINVAL;
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	ret = vcpu_run(vcpu);
+	mutex_unlock(&vcpu->mutex);
+	return ret;
 }
 
 static long set_signal_mask(struct vcpu *vcpu, void *data, unsigned long arg)
@@ -322,7 +331,6 @@ static const struct ioctl_def ioctl_get_tsc_khz = {
 };
 
 static const struct ioctl_def vcpu_ioctls[] = {
-	VCPU_IOCTL(KVM_RUN, ARG_ZERO, run),
 	VCPU_IOCTL(KVM_SET_SIGNAL_MASK, 0, set_signal_mask),
 
 	VCPU_IOCTL(KVM_GET_REGS, GET, get_regs),
@@ -409,6 +417,8 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
 		return -EIO;
+	if (likely(cmd == KVM_RUN))
+		return run(vcpu, arg);
 	def = ioctl_find(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), cmd);
 	if (!def)
 		return -EINVAL;

@@ -74,7 +74,7 @@ const struct vmx_exit vmx_exits[] = {
 	EXIT(EXIT_REASON_VMON, NULL, vmx_exit_ud),
 	EXIT(EXIT_REASON_CR_ACCESS, NULL, vmx_exit_cr),
 	EXIT(EXIT_REASON_DR_ACCESS, NULL, vmx_exit_dr),
-	EXIT(EXIT_REASON_IO_INSTRUCTION, vmx_fast_io, vmx_exit_io),
+	EXIT(EXIT_REASON_IO_INSTRUCTION, NULL, vmx_exit_io),
 	EXIT(EXIT_REASON_MSR_READ, vmx_fast_rdmsr, vmx_exit_rdmsr),
 	EXIT(EXIT_REASON_MSR_WRITE, vmx_fast_wrmsr, vmx_exit_wrmsr),
 	EXIT(EXIT_REASON_INVALID_STATE, NULL, vmx_exit_entry_failed),

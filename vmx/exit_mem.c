@@ -13,16 +13,6 @@
 #define IO_STRING	BIT(4)
 #define IO_PORT(q)	((u16)((q) >> 16))
 
-int vmx_fast_io(struct vcpu *vcpu)
-{
-	u64 qual = vmx_exit_qual(vcpu);
-
-	if (qual & IO_STRING || vcpu->arch.guest_debug)
-		return FAST_FULL;
-	return run_pio_fast(vcpu, qual & IO_IN, IO_PORT(qual), IO_SIZE(qual)) ?
-	       FAST_RESUME : FAST_FULL;
-}
-
 int vmx_exit_io(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);

@@ -45,6 +45,7 @@ static void on_user_return(struct user_return_notifier *n)
 	if (ur->registered) {
 		ur->registered = false;
 		user_return_notifier_unregister(n);
+#pragma GCC unroll 4
 		for (i = 0; i < NR_UR; i++) {
 			if (ur->now[i] == ur->host[i])
 				continue;
@@ -77,9 +78,10 @@ static void ur_learn(struct user_return *ur)
 	ur->known = true;
 }
 
-static void ur_set(struct vcpu *vcpu, struct user_return *ur, int i, u64 value)
+static __always_inline void ur_set(struct vcpu *vcpu, struct user_return *ur,
+				   int i, u64 value)
 {
-	if (ur->now[i] == value || !ur_exists[i])
+	if (likely(ur->now[i] == value) || !ur_exists[i])
 		return;
 	ur->now[i] = value;
 	wrmsrl(ur_index[i], value);

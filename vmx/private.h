@@ -138,7 +138,6 @@ int vmx_fast_cpuid(struct vcpu *vcpu);
 int vmx_fast_vmcall(struct vcpu *vcpu);
 int vmx_fast_rdmsr(struct vcpu *vcpu);
 int vmx_fast_wrmsr(struct vcpu *vcpu);
-int vmx_fast_io(struct vcpu *vcpu);
 
 int vmx_exit_exception(struct vcpu *vcpu);
 int vmx_exit_external_interrupt(struct vcpu *vcpu);
