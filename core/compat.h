@@ -183,8 +183,8 @@ static inline void compat_send_reschedule(int cpu)
 #endif
 }
 
-/* The CPU is always the current one, says 6.2 */
-static inline void compat_rcu_virt_note_context_switch(void)
+/* This CPU is in no RCU read-side section; interrupts off */
+static inline void compat_rcu_quiescent(void)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 	rcu_virt_note_context_switch();

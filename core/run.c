@@ -140,9 +140,6 @@ int run_halt(struct vcpu *vcpu)
 static void guest_time_begin(void)
 {
 	vtime_account_guest_enter();
-	/* a guest is as good as a context switch to RCU, where it does not track */
-	if (!context_tracking_enabled_this_cpu())
-		compat_rcu_virt_note_context_switch();
 }
 
 /* Interrupts off again, after those that came with the exit have been taken */

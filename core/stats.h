@@ -26,7 +26,7 @@ struct vcpu_stats {
 	u64 halts, halt_wakeups;
 	u64 pf_fixed, pf_spurious, pf_injected, pf_mmio;
 	u64 tlb_flushes;
-	u64 vmreads, vmwrites;		/* counted with the module parameter vmcs_count */
+	u64 vmreads, vmwrites;		/* between vcpu_load() and vcpu_put() */
 	u64 msr_switches;
 	u64 vmcs_migrations;
 	u64 hypercalls;

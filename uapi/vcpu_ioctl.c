@@ -24,7 +24,8 @@ static long run(struct vcpu *vcpu, unsigned long arg)
 
 	if (arg)
 		return -EINVAL;
-	if (mutex_lock_killable(&vcpu->mutex))
+	/* hardly ever contended: spare the might_sleep() */
+	if (!mutex_trylock(&vcpu->mutex) && mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	ret = vcpu_run(vcpu);
 	mutex_unlock(&vcpu->mutex);

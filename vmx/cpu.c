@@ -29,7 +29,7 @@
 static DEFINE_PER_CPU(void *, vmxon_region);
 static DEFINE_PER_CPU(bool, vmx_on);
 static DEFINE_PER_CPU(struct list_head, active_vmcs);
-static DEFINE_PER_CPU(struct vmcs *, current_vmcs);
+DEFINE_PER_CPU(struct vmcs *, current_vmcs);
 
 static DEFINE_MUTEX(vmx_users_lock);
 static unsigned int vmx_users;		/* vmx_users_lock; VMs */

@@ -7,6 +7,7 @@
 
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include "core/compat.h"
 #include "core/run.h"
 #include "core/trace.h"
 #include "vmx/private.h"
@@ -93,9 +94,17 @@ int vmx_exit_exception(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
-/* It was taken when interrupts came on after the exit */
+/*
+ * It was taken when interrupts came on after the exit. Perhaps a tick: then RCU
+ * may wait for this CPU, to which running a guest is no more than kernel code.
+ */
 int vmx_exit_external_interrupt(struct vcpu *vcpu)
 {
+	unsigned long flags;
+
+	local_irq_save(flags);
+	compat_rcu_quiescent();
+	local_irq_restore(flags);
 	return RUN_RESUME;
 }
 

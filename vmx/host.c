@@ -49,6 +49,7 @@ void vmx_host_state_init(struct vcpu *vcpu)
 		rdmsrl(MSR_EFER, value);
 		vmcs_write(HOST_IA32_EFER, value);
 	}
+	vmcs->host_sel.all = 0;
 	vmcs->host_rsp = 0;
 	vmcs->host_cr3 = 0;
 	vmcs->host_cr4 = 0;
@@ -67,15 +68,21 @@ void vmx_host_state_cpu(struct vcpu *vcpu, int cpu)
 	vmcs_write(HOST_IA32_SYSENTER_ESP, sysenter_esp);
 }
 
-static void set_host_sel(unsigned long field, u16 *cached, u16 sel)
+/* SDM 3C 27.2.3: TI and RPL must be 0; other selectors are brought back by hand */
+static u16 loadable(u16 sel)
 {
-	/* SDM 3C 27.2.3: TI and RPL must be 0; the rest is brought back by hand */
-	if (sel & 7)
-		sel = 0;
-	if (*cached != sel) {
-		*cached = sel;
-		vmcs_write(field, sel);
-	}
+	return sel & 7 ? 0 : sel;
+}
+
+static void set_host_selectors(struct vmcs *vmcs, union host_selectors sel)
+{
+	if (likely(vmcs->host_sel.all == sel.all))
+		return;
+	vmcs->host_sel = sel;
+	vmcs_write(HOST_DS_SELECTOR, loadable(sel.ds));
+	vmcs_write(HOST_ES_SELECTOR, loadable(sel.es));
+	vmcs_write(HOST_FS_SELECTOR, loadable(sel.fs));
+	vmcs_write(HOST_GS_SELECTOR, loadable(sel.gs));
 }
 
 /**
@@ -88,28 +95,26 @@ void vmx_switch_to_guest(struct vcpu *vcpu)
 {
 	struct vmcs *vmcs = &vcpu->vmx.vmcs;
 	struct vmx_vcpu *v = &vcpu->vmx;
+	union host_selectors sel;
 
 	if (v->guest_state_loaded)
 		return;
 	v->guest_state_loaded = true;
 
 	current_save_fsgs();
-	savesegment(ds, v->host_ds);
-	savesegment(es, v->host_es);
-	v->host_fs = current->thread.fsindex;
-	v->host_gs = current->thread.gsindex;
+	savesegment(ds, sel.ds);
+	savesegment(es, sel.es);
+	sel.fs = current->thread.fsindex;
+	sel.gs = current->thread.gsindex;
 	store_ldt(v->host_ldt);
-	set_host_sel(HOST_DS_SELECTOR, &vmcs->host_ds_sel, v->host_ds);
-	set_host_sel(HOST_ES_SELECTOR, &vmcs->host_es_sel, v->host_es);
-	set_host_sel(HOST_FS_SELECTOR, &vmcs->host_fs_sel, v->host_fs);
-	set_host_sel(HOST_GS_SELECTOR, &vmcs->host_gs_sel, v->host_gs);
+	set_host_selectors(vmcs, sel);
 	if (vmcs->host_fs_base != current->thread.fsbase) {
 		vmcs->host_fs_base = current->thread.fsbase;
 		vmcs_write(HOST_FS_BASE, vmcs->host_fs_base);
 	}
 	v->host_kernel_gs_base = current->thread.gsbase;
 	if (v->kernel_gs_base != v->host_kernel_gs_base) {
-		wrmsrl(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
+		native_wrmsrl(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
 		vcpu->stats.msr_switches++;
 	}
 	vmx_msr_load_guest(vcpu);
@@ -124,6 +129,7 @@ void vmx_switch_to_guest(struct vcpu *vcpu)
 void vmx_switch_to_host(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
+	union host_selectors sel = v->vmcs.host_sel;
 	unsigned long flags;
 
 	if (!v->guest_state_loaded)
@@ -132,25 +138,25 @@ void vmx_switch_to_host(struct vcpu *vcpu)
 	v->guest_state_loaded = false;
 
 	/* SWAPGS changes it without an exit */
-	rdmsrl(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
+	v->kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	if (v->kernel_gs_base != v->host_kernel_gs_base) {
-		wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
+		native_wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
 		vcpu->stats.msr_switches++;
 	}
 	/* Selectors that a VM exit cannot load, and what loading them clears */
-	if (unlikely(v->host_ldt || v->host_fs & 7 || v->host_gs & 7)) {
+	if (unlikely(v->host_ldt || (sel.fs | sel.gs) & 7)) {
 		asm volatile("lldt %0" : : "m" (v->host_ldt));
-		if (v->host_gs & 7)
-			load_gs_index(v->host_gs);
-		if (v->host_fs & 7) {
-			loadsegment(fs, v->host_fs);
+		if (sel.gs & 7)
+			load_gs_index(sel.gs);
+		if (sel.fs & 7) {
+			loadsegment(fs, sel.fs);
 			wrmsrl(MSR_FS_BASE, current->thread.fsbase);
 		}
 		wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
 	}
-	if (unlikely((v->host_ds | v->host_es) & 7)) {
-		loadsegment(ds, v->host_ds);
-		loadsegment(es, v->host_es);
+	if (unlikely((sel.ds | sel.es) & 7)) {
+		loadsegment(ds, sel.ds);
+		loadsegment(es, sel.es);
 	}
 	/* a VM exit sets the limit of TR to 67H: the I/O bitmap is cut off */
 	invalidate_tss_limit();

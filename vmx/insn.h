@@ -10,19 +10,17 @@
 #define VMX_INSN_H
 
 #include <linux/types.h>
-#include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <asm/asm.h>
 #include <asm/vmx.h>
 
-/* VMREADs and VMWRITEs on this CPU; counted while vmcs_count is on */
+/* VMREADs and VMWRITEs on this CPU; what a vCPU made is taken when it is put */
 struct vmcs_counts {
 	u64 reads;
 	u64 writes;
 };
 
 DECLARE_PER_CPU(struct vmcs_counts, vmcs_counts);
-DECLARE_STATIC_KEY_FALSE(vmcs_count_key);
 
 void vmx_insn_failed(const char *insn, unsigned long operand);
 
@@ -76,8 +74,7 @@ static __always_inline u64 vmcs_read(unsigned long field)
 {
 	u64 value;
 
-	if (static_branch_unlikely(&vmcs_count_key))
-		this_cpu_inc(vmcs_counts.reads);
+	this_cpu_inc(vmcs_counts.reads);
 	asm volatile goto("1: vmread %1, %0\n\t"
 			  "jbe %l[fail]\n\t"
 			  _ASM_EXTABLE(1b, %l[fail])
@@ -90,8 +87,7 @@ fail:
 
 static __always_inline void vmcs_write(unsigned long field, u64 value)
 {
-	if (static_branch_unlikely(&vmcs_count_key))
-		this_cpu_inc(vmcs_counts.writes);
+	this_cpu_inc(vmcs_counts.writes);
 	asm goto("1: vmwrite %1, %0\n\t"
 		 "jbe %l[fail]\n\t"
 		 _ASM_EXTABLE(1b, %l[fail])

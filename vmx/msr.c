@@ -49,7 +49,7 @@ static void on_user_return(struct user_return_notifier *n)
 		for (i = 0; i < NR_UR; i++) {
 			if (ur->now[i] == ur->host[i])
 				continue;
-			wrmsrl(ur_index[i], ur->host[i]);
+			native_wrmsrl(ur_index[i], ur->host[i]);
 			ur->now[i] = ur->host[i];
 		}
 	}
@@ -84,7 +84,7 @@ static __always_inline void ur_set(struct vcpu *vcpu, struct user_return *ur,
 	if (likely(ur->now[i] == value) || !ur_exists[i])
 		return;
 	ur->now[i] = value;
-	wrmsrl(ur_index[i], value);
+	native_wrmsrl(ur_index[i], value);
 	vcpu->stats.msr_switches++;
 }
 

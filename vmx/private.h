@@ -17,6 +17,14 @@ void vmx_unsetup_shared(void);
 
 /* cpu.c: VMCSs on CPUs */
 bool vmcs_load(struct vmcs *vmcs);
+DECLARE_PER_CPU(struct vmcs *, current_vmcs);
+
+/* Preemption off. It stays so: only its own vmcs_evict() or VMXOFF clears it. */
+static inline bool vmcs_is_current(const struct vmcs *vmcs)
+{
+	return this_cpu_read(current_vmcs) == vmcs;
+}
+
 void vmcs_evict(struct vmcs *vmcs);
 
 /* vmcs.c: control fields, written only when they change */

@@ -4,42 +4,13 @@
  */
 #define pr_fmt(fmt) "kvm: " fmt
 
-#include <linux/moduleparam.h>
 #include <linux/reboot.h>
-#include <linux/sysfs.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include "vmx/private.h"
 #include "x86/x86.h"
 
 DEFINE_PER_CPU(struct vmcs_counts, vmcs_counts);
-DEFINE_STATIC_KEY_FALSE(vmcs_count_key);
-
-static int set_vmcs_count(const char *val, const struct kernel_param *kp)
-{
-	bool on;
-	int err = kstrtobool(val, &on);
-
-	if (err)
-		return err;
-	if (on)
-		static_branch_enable(&vmcs_count_key);
-	else
-		static_branch_disable(&vmcs_count_key);
-	return 0;
-}
-
-static int get_vmcs_count(char *buf, const struct kernel_param *kp)
-{
-	return sysfs_emit(buf, "%c\n", static_key_enabled(&vmcs_count_key) ? 'Y' : 'N');
-}
-
-static const struct kernel_param_ops vmcs_count_ops = {
-	.set = set_vmcs_count,
-	.get = get_vmcs_count,
-};
-module_param_cb(vmcs_count, &vmcs_count_ops, NULL, 0644);
-MODULE_PARM_DESC(vmcs_count, "count VMREADs and VMWRITEs into the vCPU statistics");
 
 /* A VMX instruction failed: a defect of ours, unless VMX went off in a reboot */
 noinline void vmx_insn_failed(const char *insn, unsigned long operand)
@@ -49,20 +20,6 @@ noinline void vmx_insn_failed(const char *insn, unsigned long operand)
 	WARN_ONCE(1, "kvm: %s of %#lx failed, VM-instruction error %llu\n",
 		  insn, operand,
 		  operand == VM_INSTRUCTION_ERROR ? 0 : vmcs_read(VM_INSTRUCTION_ERROR));
-}
-
-u64 vcpu_rflags(struct vcpu *vcpu)
-{
-	struct vmx_vcpu *v = &vcpu->vmx;
-
-	if (!vmx_avail(vcpu, VREG_RFLAGS)) {
-		v->rflags = vmcs_read(GUEST_RFLAGS);
-		/* TF is the debugger's: see vmx_single_step() */
-		if (unlikely(vmx_stepping(vcpu)))
-			v->rflags &= ~X86_EFLAGS_TF;
-		vmx_set_avail(vcpu, VREG_RFLAGS);
-	}
-	return v->rflags;
 }
 
 void vcpu_set_rflags(struct vcpu *vcpu, u64 rflags)

@@ -7,6 +7,7 @@
 #define VMX_REGS_H
 
 #include "core/vcpu.h"
+#include <asm/processor-flags.h>
 #include "vmx/insn.h"
 
 static __always_inline bool vmx_avail(const struct vcpu *vcpu, enum vmx_reg r)
@@ -69,8 +70,18 @@ static __always_inline void vcpu_set_gpr(struct vcpu *vcpu, enum gpr r, u64 v)
 		vcpu->regs[r] = v;
 }
 
-/* RFLAGS as the guest sees them; real mode and single-stepping are hidden */
-u64 vcpu_rflags(struct vcpu *vcpu);
+/* While a debugger single-steps, TF is its own and not shown */
+static __always_inline u64 vcpu_rflags(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_RFLAGS)) {
+		vcpu->vmx.rflags = vmcs_read(GUEST_RFLAGS);
+		if (unlikely(vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP))
+			vcpu->vmx.rflags &= ~(u64)X86_EFLAGS_TF;
+		vmx_set_avail(vcpu, VREG_RFLAGS);
+	}
+	return vcpu->vmx.rflags;
+}
+
 void vcpu_set_rflags(struct vcpu *vcpu, u64 rflags);
 
 /* Guest CR0, CR3, CR4, with the bits the guest owns read back from the VMCS */

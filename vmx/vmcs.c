@@ -260,16 +260,17 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 {
 	struct vmcs *vmcs = &vcpu->vmx.vmcs;
 	unsigned long flags;
-	bool moved;
+	bool moved = false;
 
 	/* whatever was counted since the last vCPU left was for none */
-	if (static_branch_unlikely(&vmcs_count_key))
-		*this_cpu_ptr(&vmcs_counts) = (struct vmcs_counts){};
-	if (READ_ONCE(vmcs->cpu) != cpu)
-		vmcs_evict(vmcs);
-	local_irq_save(flags);
-	moved = vmcs_load(vmcs);
-	local_irq_restore(flags);
+	*this_cpu_ptr(&vmcs_counts) = (struct vmcs_counts){};
+	if (!vmcs_is_current(vmcs)) {
+		if (READ_ONCE(vmcs->cpu) != cpu)
+			vmcs_evict(vmcs);
+		local_irq_save(flags);
+		moved = vmcs_load(vmcs);
+		local_irq_restore(flags);
+	}
 	vcpu->vmx.host_debugctl = get_debugctlmsr();
 	vmx_mitigate_vcpu_load(vcpu);
 	if (moved) {
@@ -287,10 +288,8 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 void vmx_vcpu_put(struct vcpu *vcpu)
 {
 	vmx_switch_to_host(vcpu);
-	if (static_branch_unlikely(&vmcs_count_key)) {
-		vcpu->stats.vmreads += this_cpu_read(vmcs_counts.reads);
-		vcpu->stats.vmwrites += this_cpu_read(vmcs_counts.writes);
-	}
+	vcpu->stats.vmreads += this_cpu_read(vmcs_counts.reads);
+	vcpu->stats.vmwrites += this_cpu_read(vmcs_counts.writes);
 }
 
 /**

@@ -26,6 +26,14 @@ struct vmx_seg {
 	u64 base;
 };
 
+/* The thread's data segments, compared all at once */
+union host_selectors {
+	struct {
+		u16 ds, es, fs, gs;
+	};
+	u64 all;
+};
+
 /* One VMCS region and what its hardware copy currently holds */
 struct vmcs {
 	void *region;			/* [I] one page */
@@ -38,7 +46,7 @@ struct vmcs {
 	u32 exception_bitmap;
 	u64 host_rsp, host_cr3, host_cr4;
 	u64 host_fs_base, host_gs_base;
-	u16 host_fs_sel, host_gs_sel, host_ds_sel, host_es_sel;
+	union host_selectors host_sel;
 };
 
 struct vmx_vcpu {
@@ -65,7 +73,7 @@ struct vmx_vcpu {
 	u64 star, lstar, cstar, fmask, tsc_aux;	/* [v] guest's */
 	u64 kernel_gs_base;		/* [v] guest's, while not loaded */
 	u64 host_kernel_gs_base;	/* [c] host's, while the guest's is loaded */
-	u16 host_ds, host_es, host_fs, host_gs, host_ldt;	/* [c] */
+	u16 host_ldt;			/* [c] */
 	u64 spec_ctrl;			/* [v] guest's */
 	bool guest_state_loaded;	/* [c] host-only state has been put aside */
 	bool spec_ctrl_passthrough;	/* [v] the guest has written it */

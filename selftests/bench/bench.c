@@ -5,7 +5,7 @@
  *
  *	{"op": "cpuid", "kind": "ept", "ticks": 890.0}
  *
- * With -c, when our module counts them (vmcs_count=1), also "vmreads",
+ * With -c, when the module counts them, also "vmreads",
  * "vmwrites" and "exits" per operation.
  */
 #define SELFTEST_LIB
