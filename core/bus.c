@@ -35,7 +35,7 @@ static void publish(struct vm *vm, struct bus *bus, struct bus_table *new,
 }
 
 int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
-		 struct io_device *dev)
+		    struct io_device *dev)
 {
 	struct bus_table *old = table_locked(vm, bus), *new;
 	unsigned int nr = old ? old->nr : 0, at;
@@ -164,13 +164,13 @@ static __always_inline int bus_access(struct vcpu *vcpu, struct bus *bus,
 }
 
 int io_bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
-	     void *data)
+		void *data)
 {
 	return bus_access(vcpu, bus, addr, len, data, do_read);
 }
 
 int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
-	      const void *data)
+		 const void *data)
 {
 	return bus_access(vcpu, bus, addr, len, (void *)data, do_write);
 }

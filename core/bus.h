@@ -53,7 +53,7 @@ struct io_device {
  * where the range wraps.
  */
 int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
-		 struct io_device *dev);
+		    struct io_device *dev);
 
 /**
  * io_bus_unregister() - take a device off a bus, all its ranges
@@ -80,10 +80,10 @@ void io_bus_destroy(struct vm *vm, struct bus *bus);
  * Return: 0 when a device answered, -EOPNOTSUPP when user space has to.
  */
 int io_bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
-	     void *data);
+		void *data);
 
 /* The same for a write */
 int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
-	      const void *data);
+		 const void *data);
 
 #endif

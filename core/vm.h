@@ -53,7 +53,7 @@ struct vm {
  * vm_create() - make a VM owned by the calling process
  * @type: the KVM_CREATE_VM argument; only 0 is known
  *
- * Turns VMX on on every CPU when it is the first VM.
+ * The first VM turns VMX on, everywhere.
  *
  * Return: the VM with one reference, or ERR_PTR: -EINVAL for an unknown type,
  * -ENOMEM, -EBUSY where VMX is in use by somebody else, -EIO.

@@ -193,10 +193,8 @@ int vmx_exit_monitor(struct vcpu *vcpu)
 /* Another vCPU probably holds what this one spins for */
 int vmx_exit_pause(struct vcpu *vcpu)
 {
-	int ret = vmx_skip_insn(vcpu);
-
-	yield();
-	return ret;
+	cond_resched();
+	return vmx_skip_insn(vcpu);
 }
 
 int vmx_exit_xsetbv(struct vcpu *vcpu)

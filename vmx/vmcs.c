@@ -78,20 +78,38 @@ static void free_vpid(u16 vpid)
 
 /* ---- controls --------------------------------------------------------------- */
 
-#define DEFINE_CTL(name, member, field)					\
-void vmx_set_##name(struct vcpu *vcpu, u32 value)			\
-{									\
-	if (vcpu->vmx.vmcs.member == value)				\
-		return;							\
-	vcpu->vmx.vmcs.member = value;					\
-	vmcs_write(field, value);					\
+static void set_control(u32 *copy, u32 value, unsigned long field)
+{
+	if (*copy == value)
+		return;
+	*copy = value;
+	vmcs_write(field, value);
 }
 
-DEFINE_CTL(pin, pin, PIN_BASED_VM_EXEC_CONTROL)
-DEFINE_CTL(proc, proc, CPU_BASED_VM_EXEC_CONTROL)
-DEFINE_CTL(proc2, proc2, SECONDARY_VM_EXEC_CONTROL)
-DEFINE_CTL(entry_ctls, entry_ctls, VM_ENTRY_CONTROLS)
-DEFINE_CTL(exit_ctls, exit_ctls, VM_EXIT_CONTROLS)
+void vmx_set_pin(struct vcpu *vcpu, u32 value)
+{
+	set_control(&vcpu->vmx.vmcs.pin, value, PIN_BASED_VM_EXEC_CONTROL);
+}
+
+void vmx_set_proc(struct vcpu *vcpu, u32 value)
+{
+	set_control(&vcpu->vmx.vmcs.proc, value, CPU_BASED_VM_EXEC_CONTROL);
+}
+
+void vmx_set_proc2(struct vcpu *vcpu, u32 value)
+{
+	set_control(&vcpu->vmx.vmcs.proc2, value, SECONDARY_VM_EXEC_CONTROL);
+}
+
+void vmx_set_entry_ctls(struct vcpu *vcpu, u32 value)
+{
+	set_control(&vcpu->vmx.vmcs.entry_ctls, value, VM_ENTRY_CONTROLS);
+}
+
+void vmx_set_exit_ctls(struct vcpu *vcpu, u32 value)
+{
+	set_control(&vcpu->vmx.vmcs.exit_ctls, value, VM_EXIT_CONTROLS);
+}
 
 static u32 initial_proc(struct vcpu *vcpu)
 {
@@ -138,8 +156,11 @@ static void setup_vmcs(struct vcpu *vcpu)
 	struct vmcs *vmcs = &vcpu->vmx.vmcs;
 
 	/* the copies are of fields never written yet: make them differ */
-	vmcs->pin = vmcs->proc = vmcs->proc2 = ~0u;
-	vmcs->entry_ctls = vmcs->exit_ctls = ~0u;
+	vmcs->pin = ~0u;
+	vmcs->proc = ~0u;
+	vmcs->proc2 = ~0u;
+	vmcs->entry_ctls = ~0u;
+	vmcs->exit_ctls = ~0u;
 
 	vmx_set_pin(vcpu, vmx_caps.pin.base);
 	vmx_set_proc(vcpu, initial_proc(vcpu));
