@@ -10,25 +10,32 @@
 
 /* ---- fast handlers; interrupts off ------------------------------------------- */
 
-static __always_inline void do_cpuid(struct vcpu *vcpu)
+static noinline void search_cpuid(struct vcpu *vcpu)
 {
 	u32 eax = vcpu->regs[GPR_RAX], ecx = vcpu->regs[GPR_RCX], ebx, edx;
-	const struct kvm_cpuid_entry2 *e = x86_cpuid_direct(vcpu, eax);
 
-	if (likely(e)) {
-		vcpu->regs[GPR_RAX] = e->eax;
-		vcpu->regs[GPR_RBX] = e->ebx;
-		vcpu->regs[GPR_RCX] = e->ecx;
-		vcpu->regs[GPR_RDX] = e->edx;
-		trace_kvm_cpuid(eax, ecx, e->eax, e->ebx, e->ecx, e->edx, true,
-				false);
-		return;
-	}
 	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
 	vcpu->regs[GPR_RAX] = eax;
 	vcpu->regs[GPR_RBX] = ebx;
 	vcpu->regs[GPR_RCX] = ecx;
 	vcpu->regs[GPR_RDX] = edx;
+}
+
+static __always_inline void do_cpuid(struct vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	e = x86_cpuid_direct(vcpu, vcpu->regs[GPR_RAX]);
+	if (unlikely(!e)) {
+		search_cpuid(vcpu);
+		return;
+	}
+	TRACE_LAZY(kvm_cpuid, vcpu->regs[GPR_RAX], vcpu->regs[GPR_RCX], e->eax,
+		   e->ebx, e->ecx, e->edx, true, false);
+	vcpu->regs[GPR_RAX] = e->eax;
+	vcpu->regs[GPR_RBX] = e->ebx;
+	vcpu->regs[GPR_RCX] = e->ecx;
+	vcpu->regs[GPR_RDX] = e->edx;
 }
 
 /* A debugger single-steps: whatever RIP passes is reported, by the full handlers */
