@@ -72,6 +72,10 @@ static bool wake_event(struct vcpu *vcpu)
 		return true;
 	if (lapic_init_sipi_pending(vcpu))
 		return true;
+	/* a CPU that waits for INIT or SIPI hears nothing else */
+	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
+	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
+		return false;
 	if (ev->exception.pending || ev->exception.injected || ev->nmi_pending)
 		return true;
 	return vmx_irq_allowed(vcpu) && irqchip_pending(vcpu) >= 0;

@@ -369,6 +369,7 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 	struct lapic *l = vcpu->lapic;
 	const void *from = s->regs;
 	unsigned int off;
+	u64 deadline = l->timer.deadline;
 	u32 count, id;
 
 	id = *(u32 *)(from + APIC_ID);
@@ -410,6 +411,8 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 	/* a one-shot timer that had run out stays so */
 	if (count || lapic_timer_mode(l) == APIC_LVT_TIMER_PERIODIC)
 		lapic_timer_start(l, count ?: lapic_reg(l, APIC_TMICT));
+	/* an MSR of its own, which user space may have set before */
+	lapic_set_tsc_deadline(vcpu, deadline);
 	WRITE_ONCE(l->head.changed, true);
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
