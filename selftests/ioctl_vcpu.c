@@ -330,8 +330,7 @@ TEST_F(cpu, cpuid2)
 	EXPECT_ERR(0, self->bare, KVM_SET_CPUID2, c);
 	d->nent = 1;
 	EXPECT_ERR(E2BIG, self->bare, KVM_GET_CPUID2, d);
-	if (on_our_module())
-		EXPECT_EQ(n, d->nent);
+	EXPECT_EQ(1, d->nent);
 	d->nent = 300;
 	EXPECT_ERR(0, self->bare, KVM_GET_CPUID2, d);
 	if (on_our_module())
