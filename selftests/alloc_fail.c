@@ -122,7 +122,8 @@ TEST(create)
 		skip_test("the host kernel has no fault injection");
 	refs = module_refs();
 	dev = kvm_open();
-	ioev.fd = irqfd.fd = eventfd(0, EFD_CLOEXEC);
+	ioev.fd = eventfd(0, EFD_CLOEXEC);
+	irqfd.fd = ioev.fd;
 
 #define EACH(fd, cmd, arg) \
 	each_allocation(_metadata, #cmd, fd, cmd, (unsigned long)(arg))

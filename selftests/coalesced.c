@@ -11,6 +11,7 @@ FIXTURE(coalesced) {
 	struct vcpu *vcpu;
 	struct kvm_coalesced_mmio_ring *ring;
 };
+
 KIND_VARIANTS(coalesced)
 
 FIXTURE_SETUP(coalesced)
