@@ -83,8 +83,8 @@ static int emulation_failed(struct vcpu *vcpu)
 
 	vcpu->stats.insn_emul_failed++;
 	trace_insn(vcpu, len, true);
-	/* user code cannot be allowed to end the VM */
-	if (vcpu_cpl(vcpu)) {
+	/* user code cannot be allowed to end the VM, unless user space wants it */
+	if (vcpu_cpl(vcpu) && !READ_ONCE(vcpu->vm->arch.exit_on_emul_failure)) {
 		x86_queue_exception(vcpu, UD_VECTOR);
 		return RUN_RESUME;
 	}

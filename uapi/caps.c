@@ -136,6 +136,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ KVM_CAP_X86_DISABLE_EXITS, .fn = disable_exits },
 	{ KVM_CAP_DISABLE_QUIRKS, 1 },
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS },
@@ -240,6 +241,14 @@ static long enable_triple_fault(struct vm *vm, const u64 *args)
 	return 0;
 }
 
+static long enable_emulation_exit(struct vm *vm, const u64 *args)
+{
+	if (args[0] & ~1ull)
+		return -EINVAL;
+	WRITE_ONCE(vm->arch.exit_on_emul_failure, args[0]);
+	return 0;
+}
+
 static long enable_manual_protect(struct vm *vm, const u64 *args)
 {
 	if (args[0] & ~(u64)MANUAL_PROTECT)
@@ -264,6 +273,7 @@ static const struct enable {
 	{ KVM_CAP_MSR_PLATFORM_INFO, enable_platform_info },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, enable_triple_fault },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, enable_manual_protect },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, enable_emulation_exit },
 };
 
 long caps_enable_vm(struct vm *vm, const struct kvm_enable_cap *cap)

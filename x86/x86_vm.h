@@ -23,6 +23,7 @@ struct x86_vm {
 	struct list_head clock_link;	/* vms_lock in x86/pvclock.c */
 	bool exception_payload;		/* [V] KVM_CAP_EXCEPTION_PAYLOAD */
 	bool hide_platform_info;	/* [V] KVM_CAP_MSR_PLATFORM_INFO */
+	bool exit_on_emul_failure;	/* [V] KVM_CAP_EXIT_ON_EMULATION_FAILURE */
 	bool triple_fault_event;	/* [V] KVM_CAP_X86_TRIPLE_FAULT_EVENT */
 	u32 bsp_vcpu_id;		/* [V] KVM_SET_BOOT_CPU_ID */
 };
