@@ -44,6 +44,16 @@ static int translate(struct emul_ctx *ctx, u64 la, unsigned int access, gpa_t *g
 	struct x86_exception e;
 	int ret;
 
+	/*
+	 * The CPU has translated this page for the access that faulted, with
+	 * all checks. A write that it allows includes a read.
+	 */
+	if ((la ^ vcpu->emul_gva) < PAGE_SIZE && vcpu->emul_access &&
+	    !(access & (EMUL_ACC_FETCH | EMUL_ACC_SYSTEM)) &&
+	    (!(access & EMUL_ACC_WRITE) || vcpu->emul_access & MMU_ACC_WRITE)) {
+		*gpa = vcpu->emul_mmio_gfn << PAGE_SHIFT | offset_in_page(la);
+		return EMUL_OK;
+	}
 	ret = mmu_translate(vcpu, la, mmu_access(access), gpa, &e);
 	if (likely(ret == MMU_RESUME))
 		return EMUL_OK;

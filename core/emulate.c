@@ -187,7 +187,15 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
 					  ARRAY_SIZE(data), data);
 	}
-	vcpu->emul_mmio_gfn = f && f->mmio ? f->gpa >> PAGE_SHIFT : NO_MMIO_GFN;
+	vcpu->emul_mmio_gfn = NO_MMIO_GFN;
+	vcpu->emul_access = 0;
+	if (f && f->mmio) {
+		vcpu->emul_mmio_gfn = f->gpa >> PAGE_SHIFT;
+		if (f->gva_valid && !f->in_walk) {
+			vcpu->emul_gva = f->gva & PAGE_MASK;
+			vcpu->emul_access = f->access;
+		}
+	}
 	vcpu->io.nr = 0;
 	vcpu->io.reading = false;
 	prepare(vcpu);

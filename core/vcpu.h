@@ -89,6 +89,8 @@ struct vcpu {
 	struct emul_ctx emul;			/* [v] emulator's decoded state */
 	u64 emul_rflags;			/* [v] RFLAGS before the instruction */
 	gfn_t emul_mmio_gfn;			/* [v] page the fault found to be no memory */
+	gva_t emul_gva;				/* [v] page the fault came through ... */
+	u32 emul_access;			/* [v] ... with this access; 0: not known */
 #define NO_MMIO_GFN	(~(gfn_t)0)
 	bool emul_halted;			/* [v] the instruction was HLT */
 	struct vcpu_io io;			/* [v] I/O that waits for user space */

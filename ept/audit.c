@@ -105,11 +105,8 @@ static void check_table(struct audit *a, u64 *table, unsigned int level,
 		u64 e = READ_ONCE(table[i]);
 
 		if (!ept_mapped(e)) {
-			if (e && !ept_is_mmio(e))
+			if (e)
 				finding(a, gfn, level, e, "neither empty nor mapped");
-			if (ept_is_mmio(e) && memslot_find(a->slots, gfn) &&
-			    e == ept_mmio_entry(a->slots->generation))
-				finding(a, gfn, level, e, "memory marked as none");
 			continue;
 		}
 		if (ept_leaf(e, level))

@@ -73,34 +73,10 @@
 #define EPT_SAVED_W	BIT_ULL(55)
 #define EPT_SAVED_X	BIT_ULL(56)
 
-/*
- * "No memory here": R clear with W and X set is a misconfiguration whatever
- * else the entry holds (SDM 3C 29.3.3.1). The slots' generation is in bits 11:3
- * and 62:52. The address bits are all ones: above any memory, for CPUs that
- * speculate past the misconfiguration (L1TF).
- */
-#define EPT_MMIO	(EPT_W | EPT_X)
-#define EPT_MMIO_LO	9		/* generation bits in 11:3 */
-
-static_assert(EPT_MMIO_LO + 11 == MMIO_GEN_BITS);
-
-static inline u64 ept_mmio_entry(u64 generation)
-{
-	u64 gen = generation & MMIO_GEN_MASK;
-
-	return EPT_MMIO | EPT_ADDR | (gen & (BIT(EPT_MMIO_LO) - 1)) << 3 |
-	       (gen >> EPT_MMIO_LO) << 52;
-}
-
-static inline bool ept_is_mmio(u64 e)
-{
-	return (e & EPT_RWX) == EPT_MMIO;
-}
-
 /* Maps something or points to a table, even if no access is allowed right now */
 static inline bool ept_mapped(u64 e)
 {
-	return e & (EPT_RWX | EPT_TRACK) && !ept_is_mmio(e);
+	return e & (EPT_RWX | EPT_TRACK);
 }
 
 /* A mapped entry that is no table */
@@ -249,7 +225,6 @@ bool ept_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 bool ept_age(struct vm *vm, const struct mmu_range *range, bool clear);
 bool ept_slot_removed(struct vm *vm, struct memslot *slot);
 void ept_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on);
-void ept_mmio_reset(struct vm *vm);
 unsigned long ept_shrink(struct vm *vm, unsigned long nr);
 void ept_sync_dirty(struct vcpu *vcpu);
 void ept_collect_dirty(struct vm *vm);

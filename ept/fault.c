@@ -291,77 +291,43 @@ static int fault_in(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 	return MMU_RESUME;
 }
 
-/* Remember in the entry that no memory is here, for as long as that holds */
-static int fault_mmio(struct vcpu *vcpu, struct mmu_fault *f, u64 generation)
-{
-	gfn_t gfn = f->gpa >> PAGE_SHIFT;
-	struct vm *vm = vcpu->vm;
-	u64 *ep, old;
-
-	f->mmio = true;
-	if (ept_cache_fill(vcpu))
-		return MMU_EMULATE;		/* works without, only slower */
-	read_lock(&vm->mmu.lock);
-	ep = ept_reach(vcpu, gfn, PG_4K, true);
-	if (ep) {
-		old = READ_ONCE(*ep);
-		/* a leaf of a slot that was just removed goes by itself */
-		if (!ept_mapped(old))
-			ept_make(vm, ep, PG_4K, old, ept_mmio_entry(generation));
-	}
-	read_unlock(&vm->mmu.lock);
-	return MMU_EMULATE;
-}
-
-/*
- * Is it a remembered "no memory here" that still holds? 1 yes, 0 no, -EIO: the
- * CPU objects to an entry that we made as a good one.
- */
-static int misconfig_known(struct vcpu *vcpu, gfn_t gfn, u64 generation)
+/* The CPU objects to an entry: all of ours are good ones, so something broke it */
+static int misconfig(struct vcpu *vcpu, gfn_t gfn)
 {
 	unsigned int level;
-	int r = 0;
 	u64 e;
 
 	rcu_read_lock();
 	e = READ_ONCE(*ept_walk(vcpu->vm, gfn, PG_4K, &level));
 	rcu_read_unlock();
-	if (ept_is_mmio(e))
-		return e == ept_mmio_entry(generation);
-	if (ept_mapped(e) && !(e & EPT_R) && !(e & EPT_TRACK))
-		r = -EIO;
-	if (e & EPT_R && e & ept_hw.rsvd)
-		r = -EIO;
-	if (r)
-		pr_err_ratelimited("EPT misconfiguration: gfn %llx level %u entry %llx\n",
-				   gfn, level, e);
-	return r;
+	pr_err_ratelimited("EPT misconfiguration: gfn %llx level %u entry %llx\n",
+			   gfn, level, e);
+	return -EIO;
 }
 
+/*
+ * A page without memory has no entry: the violation that every access to it
+ * causes carries the linear address, which saves the emulator a walk, and the
+ * slots answer as quickly as an entry would.
+ */
 int ept_fault(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	const struct memslots *slots = memslots_get(vcpu->vm);
 	gfn_t gfn = f->gpa >> PAGE_SHIFT;
 	struct memslot *slot;
-	int r;
 
 	f->mmio = false;
 	if (f->gpa > mmu_gpa_last(vcpu->vm)) {
 		f->mmio = true;
 		return MMU_EMULATE;
 	}
-	if (f->kind == MMU_FAULT_MISCONFIG) {
-		r = misconfig_known(vcpu, gfn, slots->generation);
-		if (r < 0)
-			return r;
-		if (r) {
-			f->mmio = true;
-			return MMU_EMULATE;
-		}
-	}
+	if (unlikely(f->kind == MMU_FAULT_MISCONFIG))
+		return misconfig(vcpu, gfn);
 	slot = memslot_find_vcpu(vcpu, slots, gfn);
-	if (!slot)
-		return fault_mmio(vcpu, f, slots->generation);
+	if (!slot) {
+		f->mmio = true;
+		return MMU_EMULATE;
+	}
 	if (f->access & MMU_ACC_WRITE && slot->flags & KVM_MEM_READONLY)
 		return MMU_EMULATE;
 	if (ept_fix(vcpu, slot, gfn, f->access))

@@ -318,7 +318,6 @@ const struct mmu_kind ept_kind = {
 	.dirty_log_changed = ept_dirty_log_changed,
 	.sync_dirty = ept_sync_dirty,
 	.collect_dirty = ept_collect_dirty,
-	.mmio_reset = ept_mmio_reset,
 	.shrink = ept_shrink,
 	.audit = ept_audit,
 	.stats = ept_stats,

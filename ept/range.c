@@ -176,19 +176,6 @@ bool ept_age(struct vm *vm, const struct mmu_range *range, bool clear)
 	return young;
 }
 
-/* All of it: entries that remember "no memory" cannot be told by generation */
-void ept_mmio_reset(struct vm *vm)
-{
-	u64 *root = ept_vm(vm)->root;
-	struct ept_dead dead = {};
-	unsigned int i;
-
-	for (i = 0; i < 512; i++)
-		ept_zap(vm, root + i, ept_hw.fmt->levels, &dead);
-	mmu_flush_all(vm);
-	ept_free_dead(vm, &dead);
-}
-
 /* A gigabyte's tables at a time, from where the last call stopped */
 unsigned long ept_shrink(struct vm *vm, unsigned long nr)
 {

@@ -272,11 +272,6 @@ static void edit_commit(struct vm *vm, struct table_edit *e)
 
 	rcu_assign_pointer(vm->mmu.slots, e->table);
 	synchronize_srcu_expedited(&vm->srcu);
-	if (!(e->table->generation & MMIO_GEN_MASK)) {
-		write_lock(&vm->mmu.lock);
-		mmu_op(vm, mmio_reset, vm);
-		write_unlock(&vm->mmu.lock);
-	}
 	for (i = 0; i < e->nr_gone; i++)
 		kfree(e->gone[i]);
 	/* a chunk that was copied and then emptied is in no table */

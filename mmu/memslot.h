@@ -67,13 +67,6 @@ struct memslots {
 	} dir[];
 };
 
-/*
- * As much of the generation as an entry that remembers "no memory here" can
- * hold. When these bits wrap to 0, mmio_reset() drops all such entries.
- */
-#define MMIO_GEN_BITS	20
-#define MMIO_GEN_MASK	(BIT_ULL(MMIO_GEN_BITS) - 1)
-
 /* The slots as they are now; vm->srcu or the slots lock is held */
 static inline struct memslots *memslots_get(struct vm *vm)
 {

@@ -179,8 +179,6 @@ struct mmu_stats {
  *		   gfn @first + i.
  * age()           accessed since the last call with @clear? Returns that,
  *		   not a flush.
- * mmio_reset()    the generation of the slots wrapped: no remembered "no memory
- *		   here" survives
  * slot_removed()  as unmap() of the whole slot, and the kind's data in it
  * slot_init()     allocate the kind's data of a new slot; 0 or -ENOMEM; no lock
  * slot_free()     give it back; no lock
@@ -228,7 +226,6 @@ struct mmu_kind {
 	void (*dirty_log_changed)(struct vm *vm, struct memslot *slot, bool on);
 	void (*sync_dirty)(struct vcpu *vcpu);
 	void (*collect_dirty)(struct vm *vm);
-	void (*mmio_reset)(struct vm *vm);
 	unsigned long (*shrink)(struct vm *vm, unsigned long nr);
 
 	int (*audit)(struct vm *vm, struct seq_file *out);

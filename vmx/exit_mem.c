@@ -60,6 +60,8 @@ int vmx_exit_ept_violation(struct vcpu *vcpu)
 	struct mmu_fault f;
 
 	read_violation(vcpu, qual, &f);
+	if (f.gva_valid)
+		f.gva = vmcs_read(GUEST_LINEAR_ADDRESS);
 	/* IRET had unblocked NMIs when its stack faulted (SDM 3C 28.2.3) */
 	if (unlikely(qual & INTR_INFO_UNBLOCK_NMI) &&
 	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
