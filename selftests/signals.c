@@ -129,14 +129,16 @@ TEST_F(signals, timer)
 	catch(SIGALRM);
 	vcpu_set_entry(v, guest_spin);
 	for (int i = 0; i < 5; i++) {
-		ualarm(5000, 0);
+		ualarm(20000, 0);
 		ASSERT_EQ(EINTR, vcpu_run_raw(v));
 		ASSERT_EQ(KVM_EXIT_INTR, v->run->exit_reason);
+		/* No signal is lost or repeated */
 		ASSERT_EQ(i + 1, got);
-		/* It ran meanwhile, and no interrupt was lost or repeated */
-		ASSERT_GT(*n, last);
+		ASSERT_GE(*n, last);
 		last = *n;
 	}
+	/* It ran meanwhile; not each time, on a host that is slow to enter */
+	ASSERT_GT(last, 0);
 }
 
 static void *kick_me(void *arg)
