@@ -246,8 +246,9 @@ struct emul_ops {
 		    unsigned int access);
 	int (*write)(struct emul_ctx *ctx, u64 la, const void *buf,
 		     unsigned int len, unsigned int access);
-	int (*cmpxchg_mem)(struct emul_ctx *ctx, u64 la, void *old, const void *new,
-		       unsigned int len, unsigned int access);
+	int (*cmpxchg_mem)(struct emul_ctx *ctx, u64 la, void *old,
+			   const void *new, unsigned int len,
+			   unsigned int access);
 	int (*probe)(struct emul_ctx *ctx, u64 la, unsigned int len,
 		     unsigned int access);
 	unsigned int (*ram_read)(struct emul_ctx *ctx, u64 la, void *buf,

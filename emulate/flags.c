@@ -195,7 +195,7 @@ u64 emul_shift(unsigned int fn, unsigned int size, u64 dst, u8 count,
 }
 
 #define SHIFT2_SIZES(name)						\
-	switch (size) {							\
+	do { switch (size) {						\
 	case 2:								\
 		asm(WITH_FLAGS(name "w %%cl, %w[s], %w[d]") :		\
 		    [d] "+r" (d), [fl] "+r" (fl), [tmp] "=&r" (tmp) :	\
@@ -211,24 +211,23 @@ u64 emul_shift(unsigned int fn, unsigned int size, u64 dst, u8 count,
 		    [d] "+r" (d), [fl] "+r" (fl), [tmp] "=&r" (tmp) :	\
 		    [s] "r" (s), "c" (count) : "cc");			\
 		break;							\
-	}
+	} } while (0)
 
 u64 emul_shift_double(bool left, unsigned int size, u64 dst, u64 src, u8 count,
 		      u64 *flags)
 {
 	unsigned long d = dst, s = src, fl = flags_in(flags), tmp;
 
-	if (left) {
+	if (left)
 		SHIFT2_SIZES("shld");
-	} else {
+	else
 		SHIFT2_SIZES("shrd");
-	}
 	flags_out(flags, fl);
 	return d;
 }
 
 #define MUL_SIZES(name)							\
-	switch (size) {							\
+	do { switch (size) {						\
 	case 1:								\
 		asm(WITH_FLAGS(name "b %b[s]") :			\
 		    "+a" (l), [fl] "+r" (fl), [tmp] "=&r" (tmp) :	\
@@ -249,7 +248,7 @@ u64 emul_shift_double(bool left, unsigned int size, u64 dst, u64 src, u8 count,
 		    "+a" (l), "+d" (h), [fl] "+r" (fl), [tmp] "=&r" (tmp) : \
 		    [s] "r" (s) : "cc");				\
 		break;							\
-	}
+	} } while (0)
 
 /* For bytes the product is all in *lo */
 void emul_mul(bool is_signed, unsigned int size, u64 a, u64 b, u64 *lo, u64 *hi,
@@ -257,11 +256,10 @@ void emul_mul(bool is_signed, unsigned int size, u64 a, u64 b, u64 *lo, u64 *hi,
 {
 	unsigned long l = a, h = 0, s = b, fl = flags_in(flags), tmp;
 
-	if (is_signed) {
+	if (is_signed)
 		MUL_SIZES("imul");
-	} else {
+	else
 		MUL_SIZES("mul");
-	}
 	flags_out(flags, fl);
 	*lo = l;
 	*hi = h;
@@ -315,11 +313,10 @@ bool emul_div(bool is_signed, unsigned int size, u64 *lo, u64 *hi, u64 by,
 		return false;
 	if (size == 1)
 		l = (l & 0xff) | (h & 0xff) << 8;
-	if (is_signed) {
+	if (is_signed)
 		MUL_SIZES("idiv");
-	} else {
+	else
 		MUL_SIZES("div");
-	}
 	flags_out(flags, fl);
 	if (size == 1) {
 		h = l >> 8 & 0xff;

@@ -25,10 +25,10 @@ static void trap(int sig, siginfo_t *info, void *uc)
 
 #define COUNTED(call) do {						\
 	steps = 0;							\
-	asm volatile("pushfq; orl $0x100, (%%rsp); popfq" : : :		\
+	asm volatile("pushfq; orl $0x100, (%%rsp); popfq" ::: \
 		     "cc", "memory");					\
 	call;								\
-	asm volatile("pushfq; andl $~0x100, (%%rsp); popfq" : : :	\
+	asm volatile("pushfq; andl $~0x100, (%%rsp); popfq" ::: \
 		     "cc", "memory");					\
 } while (0)
 

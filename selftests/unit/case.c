@@ -48,7 +48,7 @@ int fuzz_parse_case(const char *line, struct fuzz_case *c)
 		c->st.sel[i] = sel;
 		line += n;
 	}
-	if (sscanf(line, " r=%n", &n))
+	if (strncmp(line, " r=", 3))
 		return -1;
 	line += 3;
 	for (i = 0; i < 16; i++) {

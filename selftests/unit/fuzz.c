@@ -19,7 +19,6 @@
 #include <Zydis/Zydis.h>
 #include "fuzz.h"
 
-#define DATA_BYTES	(DATA_PAGES * 4096)
 #define MAX_REPORTS	40
 
 static struct {
@@ -30,9 +29,9 @@ static struct {
 	u64 seen[3][4][256];	/* compared cases by size, map, opcode */
 } *shared;
 
-static struct guest guest;
-static struct native_pages pages;
-static u8 model[DATA_BYTES], pristine[DATA_BYTES];
+struct guest fuzz_guest;
+struct native_pages fuzz_pages;
+u8 fuzz_model[FUZZ_DATA_BYTES], fuzz_pristine[FUZZ_DATA_BYTES];
 static u8 tables[8192];
 static bool quiet;
 static FILE *save;
@@ -58,8 +57,9 @@ static void disassemble(const struct fuzz_case *c, char *text, size_t size)
 	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&dec, c->bytes, c->len, &insn,
 					       ops)) ||
 	    ZYAN_FAILED(ZydisFormatterFormatInstruction(&fmt, &insn, ops,
-				insn.operand_count_visible, text, size,
-				c->st.rip, ZYAN_NULL)))
+							insn.operand_count_visible,
+							text, size, c->st.rip,
+							ZYAN_NULL)))
 		snprintf(text, size, "(undefined)");
 }
 
@@ -78,195 +78,24 @@ static void report(const struct fuzz_case *c, const char *what)
 	}
 }
 
-/*
- * Flags that are undefined and that this CPU leaves differently in different
- * encodings of one operation: OF after a rotation by an immediate above 1.
- */
-static u64 undefined_flags(void)
-{
-	const struct emul_insn *d = &guest.ctx.d;
-
-	if (d->map == 0 && (d->opcode & 0xfe) == 0xc0 &&
-	    (d->imm & (d->opsize == 8 ? 0x3f : 0x1f)) != 1)
-		return 0x800;
-	return 0;
-}
-
-/*
- * How many bytes a CPU takes an undefined instruction to have is its own
- * affair: more than 15, or beyond the last page, and that fault comes first.
- */
-static bool undefined_too(const struct native_result *n)
-{
-	const struct emul_fault *f = &guest.ctx.fault;
-	bool ours_ud = f->vector == 6, cpu_ud = n->trap == 6;
-	bool ours_end = f->vector == 13 ||
-		(f->vector == 14 && f->error == 0x14);
-	bool cpu_end = n->trap == 13 || (n->trap == 14 && n->error == 0x14);
-
-	return !guest.ctx.d.length &&
-	       ((ours_ud && cpu_end) || (cpu_ud && ours_end));
-}
-
-/*
- * Which of the checks of a large operand comes first depends on the CPU, and
- * also how much of it had been written.
- */
-static bool large_operand(const struct native_result *n)
-{
-	const struct emul_insn *d = &guest.ctx.d;
-	unsigned int fn = d->modrm >> 3 & 7;
-
-	if (!d->length || !d->has_mem || n->trap < 12 || n->trap > 17)
-		return false;
-	if (d->map == 1)
-		return d->opcode == 0xae && fn < 2;
-	return d->map == 0 && ((d->opcode == 0xd9 && (fn == 4 || fn == 6)) ||
-			       (d->opcode == 0xdd && (fn == 4 || fn == 6)));
-}
-
-/* Words below the stack pointer that a faulting instruction left behind */
-static bool below_stack(const struct fuzz_case *c, int rc, u64 la)
-{
-	u64 sp = c->st.regs[EMUL_RSP];
-
-	if (guest.ctx.mode != EMUL_MODE_LONG) {
-		if (!(guest.seg[EMUL_SS].ar & 0x4000))
-			sp &= 0xffff;
-		sp = (u32)(sp + guest.seg[EMUL_SS].base);
-	}
-	return rc == EMUL_FAULT && la < sp && la >= sp - 260;
-}
-
-/* Returns a description of the first difference, NULL if there is none */
-static const char *compare(const struct fuzz_case *c, int rc,
-			   const struct native_result *n)
-{
-	static const char *const names[16] = {
-		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8",
-		"r9", "r10", "r11", "r12", "r13", "r14", "r15",
-	};
-	static char text[200];
-	struct emul_ctx *ctx = &guest.ctx;
-	const struct emul_fault *f = &ctx->fault;
-	u64 fl, nfl, mask;
-	unsigned int i;
-
-	if (rc == EMUL_FAULT) {
-		if (undefined_too(n) || large_operand(n))
-			return NULL;
-		if (n->trap != f->vector) {
-			snprintf(text, sizeof(text),
-				 "fault %u error %x address %llx, CPU: trap %d error %llx address %llx",
-				 f->vector, f->error, f->address, n->trap,
-				 n->error, n->cr2);
-			return text;
-		}
-		if (f->has_error && f->error != n->error) {
-			snprintf(text, sizeof(text),
-				 "fault %u error %x, CPU: error %llx",
-				 f->vector, f->error, n->error);
-			return text;
-		}
-		if (f->vector == 14 && f->address != n->cr2) {
-			snprintf(text, sizeof(text),
-				 "page fault at %llx, CPU: %llx", f->address,
-				 n->cr2);
-			return text;
-		}
-	} else if (n->trap != 1) {
-		snprintf(text, sizeof(text),
-			 "done, CPU: trap %d error %llx address %llx",
-			 n->trap, n->error, n->cr2);
-		return text;
-	}
-	if (ctx->rip != n->st.rip) {
-		snprintf(text, sizeof(text), "rip %llx, CPU: %llx", ctx->rip,
-			 n->st.rip);
-		return text;
-	}
-	for (i = 0; i < 16; i++) {
-		if (guest.regs[i] == n->st.regs[i])
-			continue;
-		/* the trap out of compatibility mode saves 32 bits of RSP */
-		if (i == EMUL_RSP && guest.ctx.mode == EMUL_MODE_PROT &&
-		    (u32)guest.regs[i] == (u32)n->st.regs[i])
-			continue;
-		/* a CPU's POPA that faults has loaded registers (rule E1) */
-		if (rc == EMUL_FAULT && guest.ctx.d.opcode == 0x61 &&
-		    guest.ctx.d.map == 0 && i != EMUL_RSP)
-			continue;
-		snprintf(text, sizeof(text), "%s %llx, CPU: %llx, was %llx",
-			 names[i], guest.regs[i], n->st.regs[i],
-			 c->st.regs[i]);
-		return text;
-	}
-	mask = ~(0x10000ULL | (rc == EMUL_FAULT ? 0 : undefined_flags()));
-	fl = ctx->rflags & mask;
-	nfl = n->st.rflags & mask;
-	if (fl != nfl) {
-		snprintf(text, sizeof(text),
-			 "rflags %llx, CPU: %llx, was %llx, differ %llx", fl,
-			 nfl, c->st.rflags, fl ^ nfl);
-		return text;
-	}
-	for (i = 0; i < 6; i++) {
-		if (guest.seg[i].sel == n->st.sel[i])
-			continue;
-		/* the kernel's IRET clears the RPL of null selectors */
-		if (guest.seg[i].sel < 4 && !n->st.sel[i])
-			continue;
-		snprintf(text, sizeof(text), "segment %u %x, CPU: %x", i,
-			 guest.seg[i].sel, n->st.sel[i]);
-		return text;
-	}
-	for (i = 0; i < (c->code_size == 8 ? 16 : 8); i++) {
-		if (!memcmp(guest.vec[i], n->st.fx + 160 + 16 * i, 16))
-			continue;
-		snprintf(text, sizeof(text), "xmm%u %016llx%016llx", i,
-			 *(u64 *)(guest.vec[i] + 8), *(u64 *)guest.vec[i]);
-		return text;
-	}
-	for (i = 0; i < 160; i++) {
-		/* CPUs without FCS and FDS store zeroes */
-		if (guest.fx[i] == n->st.fx[i] || i == 12 || i == 13 ||
-		    i == 20 || i == 21)
-			continue;
-		snprintf(text, sizeof(text),
-			 "FXSAVE image at %u: %02x, CPU: %02x, was %02x", i,
-			 guest.fx[i], n->st.fx[i], c->st.fx[i]);
-		return text;
-	}
-	for (i = 0; i < DATA_BYTES; i++) {
-		if (model[i] == pages.data[i] ||
-		    below_stack(c, rc, DATA_BASE + i))
-			continue;
-		snprintf(text, sizeof(text),
-			 "memory at %llx: %02x, CPU: %02x, was %02x",
-			 DATA_BASE + i, model[i], pages.data[i], pristine[i]);
-		return text;
-	}
-	return NULL;
-}
-
 /* Was anything written? Pages 0, 1 and 4 are writable. */
 static bool memory_equal(void)
 {
-	return !memcmp(model, pages.data, DATA_BYTES);
+	return !memcmp(fuzz_model, fuzz_pages.data, FUZZ_DATA_BYTES);
 }
 
 static void restore_memory(void)
 {
-	if (memcmp(model, pristine, DATA_BYTES))
-		memcpy(model, pristine, DATA_BYTES);
-	if (memcmp(pages.data, pristine, DATA_BYTES))
-		memcpy(pages.data, pristine, DATA_BYTES);
+	if (memcmp(fuzz_model, fuzz_pristine, FUZZ_DATA_BYTES))
+		memcpy(fuzz_model, fuzz_pristine, FUZZ_DATA_BYTES);
+	if (memcmp(fuzz_pages.data, fuzz_pristine, FUZZ_DATA_BYTES))
+		memcpy(fuzz_pages.data, fuzz_pristine, FUZZ_DATA_BYTES);
 }
 
 /* Instructions that cannot be compared with a user process */
 static bool not_comparable(const struct fuzz_case *c)
 {
-	const struct emul_insn *d = &guest.ctx.d;
+	const struct emul_insn *d = &fuzz_guest.ctx.d;
 
 	if (d->length == 0)
 		return false;
@@ -292,7 +121,7 @@ static bool not_comparable(const struct fuzz_case *c)
 	if (d->map)
 		return false;
 	/* an IRET that clears TF would be the last we see of the child */
-	if (d->opcode == 0xcf && !(guest.ctx.rflags & 0x100))
+	if (d->opcode == 0xcf && !(fuzz_guest.ctx.rflags & 0x100))
 		return true;
 	/*
 	 * One that sets AC checks the rest of its own frame; Linux takes the
@@ -301,7 +130,7 @@ static bool not_comparable(const struct fuzz_case *c)
 	if (d->opcode == 0xcf && c->st.regs[EMUL_RSP] & (d->opsize - 1))
 		return true;
 	/* the trap comes one instruction late */
-	if (guest.ctx.shadow == EMUL_SHADOW_MOV_SS)
+	if (fuzz_guest.ctx.shadow == EMUL_SHADOW_MOV_SS)
 		return true;
 	return d->opcode == 0xcc || d->opcode == 0xcd || d->opcode == 0xce ||
 	       d->opcode == 0xf1;
@@ -345,19 +174,19 @@ static int run_case(const struct fuzz_case *c)
 	      CODE_BASE;
 	if (off >= CODE_PAGES * 4096)
 		return 0;
-	memcpy(pages.code + off, c->bytes, c->len < CODE_PAGES * 4096 - off ?
+	memcpy(fuzz_pages.code + off, c->bytes, c->len < CODE_PAGES * 4096 - off ?
 	       c->len : CODE_PAGES * 4096 - off);
 
 	for (i = 0; i < c->nr_pokes; i++) {
-		memcpy(model + c->poke[i].off, &c->poke[i].val,
+		memcpy(fuzz_model + c->poke[i].off, &c->poke[i].val,
 		       c->poke[i].size);
-		memcpy(pages.data + c->poke[i].off, &c->poke[i].val,
+		memcpy(fuzz_pages.data + c->poke[i].off, &c->poke[i].val,
 		       c->poke[i].size);
 	}
-	fuzz_load(&guest, c);
+	fuzz_load(&fuzz_guest, c);
 	for (i = 0; i < 16; i++)
-		memcpy(guest.vec[i], c->st.fx + 160 + 16 * i, 16);
-	memcpy(guest.fx, c->st.fx, 160);
+		memcpy(fuzz_guest.vec[i], c->st.fx + 160 + 16 * i, 16);
+	memcpy(fuzz_guest.fx, c->st.fx, 160);
 	/*
 	 * With TF set the CPU stops after an iteration; every other repeated
 	 * string instruction is run to its end instead.
@@ -365,20 +194,20 @@ static int run_case(const struct fuzz_case *c)
 	whole = is_string(c) && shared->cases & 1 &&
 		off < CODE_PAGES * 4096 - 16;
 	if (whole) {
-		if (!emul_decode(&guest.ctx))
-			pages.code[off + guest.ctx.d.length] = 0xcc;
-		guest.ctx.rflags &= ~0x100ULL;
+		if (!emul_decode(&fuzz_guest.ctx))
+			fuzz_pages.code[off + fuzz_guest.ctx.d.length] = 0xcc;
+		fuzz_guest.ctx.rflags &= ~0x100ULL;
 	}
 	do {
-		guest.ctx.insn_len = 0;
-		rc = emul_run(&guest.ctx);
+		fuzz_guest.ctx.insn_len = 0;
+		rc = emul_run(&fuzz_guest.ctx);
 	} while (whole && rc == EMUL_YIELD);
 	st = c->st;
 	if (whole) {
-		guest.ctx.rflags |= 0x100;
+		fuzz_guest.ctx.rflags |= 0x100;
 		st.rflags &= ~0x100ULL;
 	}
-	if (guest.escaped) {
+	if (fuzz_guest.escaped) {
 		shared->escaped++;
 		restore_memory();
 		return 0;
@@ -406,13 +235,13 @@ static int run_case(const struct fuzz_case *c)
 	shared->compared++;
 	if (rc == EMUL_FAULT)
 		shared->faults++;
-	else if (guest.ctx.d.map < 4)
-		shared->seen[c->code_size / 4][guest.ctx.d.map]
-			    [guest.ctx.d.opcode]++;
+	else if (fuzz_guest.ctx.d.map < 4)
+		shared->seen[c->code_size / 4][fuzz_guest.ctx.d.map]
+			    [fuzz_guest.ctx.d.opcode]++;
 	if (!c->st.sel[EMUL_CS])
 		return 0;
-	diff = compare(c, rc, &n);
-	if (!diff && memory_equal() && !memcmp(model, pristine, DATA_BYTES))
+	diff = fuzz_compare(c, rc, &n);
+	if (!diff && memory_equal() && !memcmp(fuzz_model, fuzz_pristine, FUZZ_DATA_BYTES))
 		return 0;
 	if (diff) {
 		shared->disagreements++;
@@ -420,7 +249,7 @@ static int run_case(const struct fuzz_case *c)
 		shared->reports++;
 	}
 	restore_memory();
-	return diff != NULL;
+	return !!diff;
 }
 
 static void setup(void)
@@ -429,7 +258,7 @@ static void setup(void)
 	cpu_set_t cpus;
 	unsigned int i;
 
-	if (native_setup(&pages)) {
+	if (native_setup(&fuzz_pages)) {
 		printf("1..0 # SKIP cannot set up test pages\n");
 		exit(4);
 	}
@@ -439,10 +268,10 @@ static void setup(void)
 			exit(4);
 		}
 	}
-	for (i = 0; i < DATA_BYTES; i++)
-		pristine[i] = i & 64 ? rnd(&r) : (rnd(&r) & 0xf) ? 0 : rnd(&r);
-	memcpy(model, pristine, DATA_BYTES);
-	memcpy(pages.data, pristine, DATA_BYTES);
+	for (i = 0; i < FUZZ_DATA_BYTES; i++)
+		fuzz_pristine[i] = i & 64 ? rnd(&r) : (rnd(&r) & 0xf) ? 0 : rnd(&r);
+	memcpy(fuzz_model, fuzz_pristine, FUZZ_DATA_BYTES);
+	memcpy(fuzz_pages.data, fuzz_pristine, FUZZ_DATA_BYTES);
 	/* the limit of one of the kernel's segments is the CPU's number */
 	CPU_ZERO(&cpus);
 	CPU_SET(sched_getcpu(), &cpus);
@@ -450,14 +279,14 @@ static void setup(void)
 	fuzz_read_gdt();
 	memcpy(tables, fuzz_gdt, sizeof(fuzz_gdt));
 	memcpy(tables + 4096, fuzz_ldt, sizeof(fuzz_ldt));
-	guest_add(&guest, MODEL_GDT, sizeof(tables), tables,
+	guest_add(&fuzz_guest, MODEL_GDT, sizeof(tables), tables,
 		  GR_R | GR_W | GR_SYSTEM);
-	guest_add(&guest, CODE_BASE, CODE_PAGES * 4096, pages.code,
+	guest_add(&fuzz_guest, CODE_BASE, CODE_PAGES * 4096, fuzz_pages.code,
 		  GR_R | GR_X);
 	for (i = 0; i < DATA_PAGES; i++)
 		if (data_page_kind[i])
-			guest_add(&guest, DATA_BASE + i * 4096, 4096,
-				  model + i * 4096,
+			guest_add(&fuzz_guest, DATA_BASE + i * 4096, 4096,
+				  fuzz_model + i * 4096,
 				  (data_page_kind[i] & 1 ? GR_R : 0) |
 				  (data_page_kind[i] & 2 ? GR_W : 0));
 }
@@ -506,7 +335,7 @@ static int child(u64 seed, u64 count, double until,
 	for (i = 0; i < count; i++) {
 		struct rng r = { seed + i * 0x632be59bd9b4e019ULL };
 
-		fuzz_generate(&r, filter, &guest, &c);
+		fuzz_generate(&r, filter, &fuzz_guest, &c);
 		fill_fx(&c);
 		run_case(&c);
 		if (shared->reports >= MAX_REPORTS)
@@ -610,11 +439,21 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
-		case 'c': count = strtoull(optarg, NULL, 0); break;
-		case 's': seconds = atof(optarg); break;
-		case 'r': seed = strtoull(optarg, NULL, 0); break;
-		case 'b': filter.code_size = atoi(optarg) / 8; break;
-		case 'm': filter.map = atoi(optarg); break;
+		case 'c':
+			count = strtoull(optarg, NULL, 0);
+			break;
+		case 's':
+			seconds = atof(optarg);
+			break;
+		case 'r':
+			seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'b':
+			filter.code_size = atoi(optarg) / 8;
+			break;
+		case 'm':
+			filter.map = atoi(optarg);
+			break;
 		case 'o':
 			for (; filter.opcode_len < 4 &&
 			     sscanf(optarg, "%2x", &byte) == 1; optarg += 2) {
@@ -623,9 +462,15 @@ int main(int argc, char **argv)
 					break;
 			}
 			break;
-		case 'C': corpus = optarg; break;
-		case 'w': save = fopen(optarg, "a"); break;
-		case 'S': seen = true; break;
+		case 'C':
+			corpus = optarg;
+			break;
+		case 'w':
+			save = fopen(optarg, "a");
+			break;
+		case 'S':
+			seen = true;
+			break;
 		default:
 			printf("usage: %s [--count N] [--seconds S] [--seed N] [--bits 16|32|64]\n"
 			       "  [--map 1..5] [--opcode HEX] [--save FILE] [--seen] | --corpus FILE\n",
@@ -672,8 +517,9 @@ int main(int argc, char **argv)
 		report(&shared->now, "damaged the process");
 		shared->busy = false;
 	}
-	printf("# seed %llu: %llu cases, %llu compared (%llu faults), %llu not executed, %llu outside the test pages, %.0f s\n",
-	       seed, shared->cases, shared->compared, shared->faults,
+	printf("# seed %llu: %llu cases, %llu compared (%llu faults), ",
+	       seed, shared->cases, shared->compared, shared->faults);
+	printf("%llu not executed, %llu outside the test pages, %.0f s\n",
 	       shared->unhandled, shared->escaped, now() - start);
 	if (seen)
 		print_seen();

@@ -68,6 +68,16 @@ void fuzz_descriptor(u64 d, struct emul_seg *s);
 /* Complete fuzz_gdt with what LAR and LSL tell about the host's */
 void fuzz_read_gdt(void);
 
+/* fuzz.c: the model guest, its memory, that of the CPU, and both at first */
+#define FUZZ_DATA_BYTES	(DATA_PAGES * 4096)
+extern struct guest fuzz_guest;
+extern struct native_pages fuzz_pages;
+extern u8 fuzz_model[FUZZ_DATA_BYTES], fuzz_pristine[FUZZ_DATA_BYTES];
+
+/* compare.c: a description of the first difference, NULL if there is none */
+const char *fuzz_compare(const struct fuzz_case *c, int rc,
+			 const struct native_result *n);
+
 /* case.c: text form */
 void fuzz_print_case(FILE *f, const struct fuzz_case *c);
 int fuzz_parse_case(const char *line, struct fuzz_case *c);

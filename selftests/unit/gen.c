@@ -278,7 +278,7 @@ static void choose_segments(struct rng *r, struct fuzz_case *c)
 	for (i = 0; i < 6; i++)
 		sel[i] = data[below(r, ARRAY_SIZE(data))];
 	if (chance(r, 50))
-		sel[EMUL_DS] = sel[EMUL_ES] = 0x2b;
+		sel[EMUL_DS] = 0x2b, sel[EMUL_ES] = 0x2b;
 	sel[EMUL_SS] = stack[below(r, ARRAY_SIZE(stack))];
 	sel[EMUL_CS] = c->code_size == 2 ? 0x0f :
 		       cs32[below(r, ARRAY_SIZE(cs32))];

@@ -41,10 +41,18 @@ static inline u16 get_sel(unsigned int seg)
 	u16 sel = 0;
 
 	switch (seg) {
-	case 0: asm volatile("mov %%es, %0" : "=r" (sel)); break;
-	case 3: asm volatile("mov %%ds, %0" : "=r" (sel)); break;
-	case 4: asm volatile("mov %%fs, %0" : "=r" (sel)); break;
-	case 5: asm volatile("mov %%gs, %0" : "=r" (sel)); break;
+	case 0:
+		asm volatile("mov %%es, %0" : "=r" (sel));
+		break;
+	case 3:
+		asm volatile("mov %%ds, %0" : "=r" (sel));
+		break;
+	case 4:
+		asm volatile("mov %%fs, %0" : "=r" (sel));
+		break;
+	case 5:
+		asm volatile("mov %%gs, %0" : "=r" (sel));
+		break;
 	}
 	return sel;
 }
@@ -91,6 +99,10 @@ static void handler(int sig, siginfo_t *info, void *p)
 	r->error = g[REG_ERR];
 	r->cr2 = g[REG_CR2];
 	memcpy(r->st.fx, uc->uc_mcontext.fpregs, 512);
+	/* the test may have unmasked floating-point exceptions */
+	uc->uc_mcontext.fpregs->cwd = 0x37f;
+	uc->uc_mcontext.fpregs->swd = 0;
+	uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
 
 	g[REG_RIP] = resume_rip;
 	g[REG_RSP] = resume_rsp;
@@ -187,8 +199,7 @@ static struct {
 
 void native_enter(void);
 
-asm(
-"	.text\n"
+asm("	.text\n"
 "	.globl native_enter\n"
 "native_enter:\n"
 "	push %rbx\n	push %rbp\n	push %r12\n"
@@ -220,8 +231,7 @@ asm(
 "	iretq\n"
 "1:	pop %r15\n	pop %r14\n	pop %r13\n"
 "	pop %r12\n	pop %rbp\n	pop %rbx\n"
-"	ret\n"
-);
+"	ret\n");
 
 /* The assembler names them */
 static void *const named[] __attribute__((__used__)) = {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the cases of insn_cases.h.
+ * Runs the cases of insn_cases.txt, which describes their notation.
  */
 #include <stdlib.h>
 #include "guest.h"
-#include "insn_cases.h"
 #include "tap.h"
 
 #define CODE_AT	0x1000u
@@ -376,23 +375,89 @@ static int run(char *text)
 	return 0;
 }
 
-int main(void)
-{
-	const struct insn_group *grp;
-	unsigned int i, bad;
-	char text[1200];
+static struct {
+	char name[16];
+	char text[1024];
+} macros[16];
+static unsigned int nr_macros;
 
-	for (grp = insn_groups; grp->name; grp++) {
-		bad = 0;
-		for (i = 0; grp->cases[i]; i++) {
-			snprintf(text, sizeof(text), "%s", grp->cases[i]);
-			if (!run(text)) {
-				continue;
-			}
-			printf("# %s\n#   %s\n", grp->cases[i], why);
-			bad++;
+/* Copy @from to @to with every $NAME replaced */
+static int expand(char *to, size_t size, const char *from, unsigned int depth)
+{
+	size_t used = 0, len;
+	unsigned int i;
+
+	for (; *from && used + 1 < size; from++) {
+		if (*from != '$') {
+			to[used++] = *from;
+			continue;
 		}
-		tap_result(!bad, "%s: %u cases", grp->name, i);
+		len = strcspn(from + 1, " ");
+		for (i = 0; i < nr_macros; i++)
+			if (strlen(macros[i].name) == len &&
+			    !memcmp(macros[i].name, from + 1, len))
+				break;
+		if (i == nr_macros || depth > 8 ||
+		    expand(to + used, size - used, macros[i].text, depth + 1))
+			return -1;
+		used += strlen(to + used);
+		from += len;
 	}
+	to[used] = 0;
+	return 0;
+}
+
+static int define(const char *line)
+{
+	if (nr_macros == ARRAY_SIZE(macros) ||
+	    sscanf(line, "%15[A-Z] := %1023[^\n]", macros[nr_macros].name,
+		   macros[nr_macros].text) != 2)
+		return -1;
+	nr_macros++;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	char line[1024], text[4096], title[64] = "";
+	unsigned int cases = 0, bad = 0, nr = 0;
+	FILE *f;
+
+	f = fopen(argc > 1 ? argv[1] : "insn_cases.txt", "r");
+	if (!f) {
+		perror("insn_cases.txt");
+		return 2;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		nr++;
+		line[strcspn(line, "\n")] = 0;
+		if (!line[0] || line[0] == '#')
+			continue;
+		if (line[0] == '[') {
+			if (cases)
+				tap_result(!bad, "%s: %u cases", title, cases);
+			cases = 0;
+			bad = 0;
+			if (sscanf(line, "[%63[^]]", title) != 1)
+				return 2;
+			continue;
+		}
+		if (line[0] >= 'A' && line[0] <= 'Z') {
+			if (define(line)) {
+				fprintf(stderr, "line %u: definition\n", nr);
+				return 2;
+			}
+			continue;
+		}
+		cases++;
+		if (expand(text, sizeof(text), line, 0))
+			fail("a name is not defined");
+		else if (!run(text))
+			continue;
+		printf("# line %u: %s\n#   %s\n", nr, line, why);
+		bad++;
+	}
+	tap_result(!bad, "%s: %u cases", title, cases);
+	fclose(f);
 	return tap_end();
 }

@@ -79,7 +79,7 @@ static void random_bytes(u8 *p)
 	}
 }
 
-static const char *mode_names[] = { "16-bit", "32-bit", "64-bit" };
+static const char *const mode_names[] = { "16-bit", "32-bit", "64-bit" };
 
 static unsigned int one_mode(unsigned int nr, u64 count)
 {
@@ -153,8 +153,9 @@ static unsigned int one_mode(unsigned int nr, u64 count)
 			       zl ? ZydisMnemonicGetString(z.mnemonic) : "");
 		}
 	}
-	printf("# %s: %llu equal, %llu refused by both, %llu known to us alone, %llu to Zydis alone, %llu explained\n",
-	       mode_names[nr], equal, refused, only_ours, only_zydis, expl);
+	printf("# %s: %llu equal, %llu refused by both, %llu known to us alone, ",
+	       mode_names[nr], equal, refused, only_ours);
+	printf("%llu to Zydis alone, %llu explained\n", only_zydis, expl);
 	return bad;
 }
 
