@@ -7,6 +7,8 @@
  *   slot ----------> what does the host map? -> [read lock] make the entry,
  *                                               and its neighbours' as well
  */
+#define pr_fmt(fmt) "kvm: " fmt
+
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include "ept/ept.h"

@@ -3,6 +3,8 @@
  * Which kinds of MMU there are, which of them this CPU can run, and which one
  * a VM gets. The only place that names them.
  */
+#define pr_fmt(fmt) "kvm: " fmt
+
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <asm/vmx.h>
@@ -155,7 +157,12 @@ int mmu_vm_choose(struct vm *vm, u64 id)
 	r = 0;
 	if (new == old)
 		goto out;
-	/* both live for a moment: a failure must leave the old one in place */
+	/*
+	 * Without slots no notifier event and without vCPUs no fault reaches
+	 * the kind; the shrinker would. Both kinds live for a moment: a failure
+	 * must leave the old one in place.
+	 */
+	mmu_shrink_remove(vm);
 	swap(vm->mmu.priv, vm->mmu.spare_priv);
 	vm->mmu.kind = new;
 	r = new->vm_init(vm);
@@ -168,6 +175,7 @@ int mmu_vm_choose(struct vm *vm, u64 id)
 		vm->mmu.priv = vm->mmu.spare_priv;
 	}
 	vm->mmu.spare_priv = NULL;
+	mmu_shrink_add(vm);
 out:
 	mutex_unlock(&vm->mmu.slots_lock);
 	return r;
