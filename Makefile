@@ -83,7 +83,7 @@ module-%: | packages-build
 	esac; \
 	[ -e "$$kdir/Makefile" ] || { \
 		echo "$$kdir is not a kernel build directory" >&2; exit 2; }; \
-	dir=$(O)/$(or $(MODULE_DIR),$*); \
+	dir=$(O)/$*; \
 	mkdir -p $$dir && \
 	cp -rsf $(TOP)/Kbuild $(addprefix $(TOP)/,$(wildcard $(source_dirs))) \
 		$$dir/ && \
