@@ -148,6 +148,10 @@ lint: packages-check ## static checks alone
 unit: packages-check ## user-space unit tests alone
 	$(Q)tools/checks/check unit
 
+.PHONY: fuzz-emulate
+fuzz-emulate: packages ## compare the emulator with the host CPU (ARGS='--seconds N')
+	$(Q)$(MAKE) -C selftests/unit fuzz-emulate O=$(O)/unit
+
 .PHONY: selftest
 selftest: packages-check ## selftests in the test host alone (T=, HOST=lean is quick)
 	$(Q)tools/checks/check selftest $(T)
