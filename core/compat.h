@@ -20,6 +20,7 @@
 #include <asm/debugreg.h>
 #include <asm/nospec-branch.h>
 #include <asm/perf_event.h>
+#include <asm/reboot.h>
 #include <asm/vmx.h>
 
 /* hrtimer_setup() came in 6.13, hrtimer_init() went later */
@@ -182,6 +183,30 @@ static inline void compat_send_reschedule(int cpu)
 	smp_send_reschedule(cpu);
 #endif
 }
+
+/*
+ * A crash or an emergency reboot has to turn VMX off, or the CPU does not take
+ * INIT. Up to 6.5 the kernel does it by itself where CR4.VMXE is set.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+static inline void compat_emergency_register(void (*off)(void))
+{
+	cpu_emergency_register_virt_callback(off);
+}
+
+static inline void compat_emergency_unregister(void (*off)(void))
+{
+	cpu_emergency_unregister_virt_callback(off);
+}
+#else
+static inline void compat_emergency_register(void (*off)(void))
+{
+}
+
+static inline void compat_emergency_unregister(void (*off)(void))
+{
+}
+#endif
 
 /* This CPU is in no RCU read-side section; interrupts off */
 static inline void compat_rcu_quiescent(void)

@@ -238,6 +238,15 @@ static struct syscore_ops vmx_syscore_ops = {
 	.shutdown = vmx_shutdown,
 };
 
+/* Any context, NMI included. What VMCSs hold is lost, and nobody wants it any more. */
+static void emergency_off(void)
+{
+	if (!(__read_cr4() & X86_CR4_VMXE))
+		return;
+	vmxoff();
+	cr4_clear_bits(X86_CR4_VMXE);
+}
+
 static void free_regions(void)
 {
 	int cpu;
@@ -280,11 +289,13 @@ int vmx_setup_cpus(void)
 	}
 	cpuhp_state = err;
 	register_syscore_ops(&vmx_syscore_ops);
+	compat_emergency_register(emergency_off);
 	return 0;
 }
 
 void vmx_unsetup_cpus(void)
 {
+	compat_emergency_unregister(emergency_off);
 	unregister_syscore_ops(&vmx_syscore_ops);
 	cpuhp_remove_state(cpuhp_state);
 	free_regions();
