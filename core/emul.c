@@ -146,6 +146,8 @@ static int op_write(struct emul_ctx *ctx, u64 la, const void *buf,
 	trace_kvm_mmio(TRACE_MMIO_WRITE, len, gpa, buf);
 	if (device_write(vcpu, gpa, buf, len))
 		return EMUL_OK;
+	if (io->nr >= IO_MAX_FRAGMENTS)
+		return EMUL_UNHANDLED;
 	f = &io->frags[io->nr++];
 	f->gpa = gpa;
 	f->len = len;

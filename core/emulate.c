@@ -242,7 +242,12 @@ static int delivered(struct vcpu *vcpu, int result)
 		ev->irq.injected = false;
 		ev->nmi_injected = false;
 		vmx_set_interrupt_shadow(vcpu, 0);
-		return RUN_RESUME;
+		if (likely(!vcpu->io.nr))
+			return RUN_RESUME;
+		/* a stack in a device */
+		vcpu->io.cur = 0;
+		vcpu->io.emul_continue = false;
+		return io_exit_mmio(vcpu);
 	case EMUL_FAULT:
 		/* an exception under way decides what becomes of both */
 		ev->irq.injected = false;
@@ -267,6 +272,7 @@ static int delivered(struct vcpu *vcpu, int result)
 static void prepare_delivery(struct vcpu *vcpu)
 {
 	vcpu->emul_mmio_gfn = NO_MMIO_GFN;
+	vcpu->emul_access = 0;
 	vcpu->io.nr = 0;
 	vcpu->io.reading = false;
 	prepare(vcpu);

@@ -345,7 +345,12 @@ static int ins_store(struct emul_ctx *ctx, unsigned int size, unsigned int n,
 		rc = emul_la_write(ctx, la + i * size, ctx->pio_buf + i * size,
 				   size, acc_user(ctx));
 		emul_replay_reset(ctx);
-		if (rc && rc != EMUL_IO)
+		if (rc == EMUL_IO) {
+			/* the queue of device writes is full: no more of them */
+			ctx->io_len = 0;
+			break;
+		}
+		if (rc)
 			return rc;
 	}
 	*done = n;

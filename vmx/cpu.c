@@ -113,6 +113,13 @@ bool vmcs_load(struct vmcs *vmcs)
 	int cpu = smp_processor_id();
 	bool moved = vmcs->cpu != cpu;
 
+	/*
+	 * A CPU that goes offline still runs threads after its VMXOFF: leave the
+	 * VMCS cleared (C2). Entries fail there until the thread is elsewhere.
+	 */
+	if (unlikely(!this_cpu_read(vmx_on)))
+		return true;
+
 	if (moved) {
 		/* read after clear_one()'s release, so that links do not mix */
 		smp_rmb();

@@ -120,6 +120,8 @@ void vmx_update_efer(struct vcpu *vcpu, u64 efer)
 		vmcs_write(VM_EXIT_MSR_LOAD_COUNT, 1);
 	}
 	vmx_msr_update_intercepts(vcpu);
+	/* with SCE the guest can see STAR, LSTAR and FMASK: they must be its own */
+	vmx_msr_reload(vcpu);
 	vmx_check_emulation(vcpu);
 }
 

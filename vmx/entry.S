@@ -139,6 +139,12 @@ SYM_INNER_LABEL(vmx_asm_exit, SYM_L_GLOBAL)
 	test	$ENTRY_SPEC_CTRL, %esi
 	jnz	.Lspec_ctrl
 .Lspec_ctrl_done:
+#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+	/* clobbers RAX and RCX */
+	mov	%eax, %ebx
+	CLEAR_BRANCH_HISTORY_VMEXIT
+	mov	%ebx, %eax
+#endif
 	pop	%rbx
 	pop	%r12
 	pop	%r13
@@ -155,10 +161,18 @@ SYM_INNER_LABEL(vmx_asm_exit, SYM_L_GLOBAL)
 	jmp	.Lspec_ctrl_done
 
 .Lset_host_rsp:
-	mov	%rsp, (%rdx)
 	mov	$HOST_RSP_FIELD, %eax
+.Lwrite_rsp:
 	vmwrite	%rsp, %rax
+	jbe	.Lrsp_failed
+	mov	%rsp, (%rdx)
 	jmp	.Lhost_rsp_set
+
+	_ASM_EXTABLE(.Lwrite_rsp, .Lrsp_failed)
+
+.Lrsp_failed:
+	mov	$1, %eax
+	jmp	.Lclear
 
 	/*
 	 * VMfail, or #UD because VMX is off. The registers hold the guest's

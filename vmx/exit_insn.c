@@ -294,6 +294,8 @@ int vmx_exit_invpcid(struct vcpu *vcpu)
 		x86_queue_fault(vcpu, &e);
 		return RUN_RESUME;
 	}
+	if (ret == MMU_EMULATE)	/* the descriptor is in no memory */
+		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
 	if (ret < 0)
 		return ret;
 	if (type > 3 || desc.pcid >> 12 ||

@@ -88,6 +88,9 @@ int vmx_mitigations_setup(void)
 
 	if (compat_clear_cpu_buffers())
 		vmx_entry_flags |= VMX_ENTRY_VERW;
+	/* IBRS has to be written after each exit, changed or not */
+	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
+		vmx_entry_flags |= VMX_ENTRY_SPEC_CTRL;
 	return 0;
 }
 
@@ -155,11 +158,14 @@ void vmx_spec_ctrl_to_guest(struct vcpu *vcpu)
 /* Called from entry.S before the first RET */
 noinstr void vmx_spec_ctrl_to_host(struct vcpu *vcpu)
 {
-	u64 host = this_cpu_read(x86_spec_ctrl_current);
+	u64 host = this_cpu_read(x86_spec_ctrl_current), guest = host;
 
-	vcpu->vmx.spec_ctrl = __rdmsr(MSR_IA32_SPEC_CTRL);
-	if (vcpu->vmx.spec_ctrl != host)
+	if (vcpu->vmx.spec_ctrl_passthrough) {
+		guest = __rdmsr(MSR_IA32_SPEC_CTRL);
+		vcpu->vmx.spec_ctrl = guest;
+	}
+	if (guest != host || cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS))
 		native_wrmsrl(MSR_IA32_SPEC_CTRL, host);
-	else
-		barrier_nospec();
+	/* the branch above may have been predicted wrongly */
+	barrier_nospec();
 }

@@ -243,16 +243,21 @@ static void write_kernel_gs_base(struct vcpu *vcpu, u64 value)
 	preempt_enable();
 }
 
-/* A switched MSR: into the CPU at once if the guest's are there */
-static void write_switched(struct vcpu *vcpu, u64 *copy, u64 value)
+/* Into the CPU at once what changed, if the guest's MSRs are there */
+void vmx_msr_reload(struct vcpu *vcpu)
 {
 	unsigned long flags;
 
-	*copy = value;
 	local_irq_save(flags);
 	if (vcpu->vmx.guest_state_loaded)
 		vmx_msr_load_guest(vcpu);
 	local_irq_restore(flags);
+}
+
+static void write_switched(struct vcpu *vcpu, u64 *copy, u64 value)
+{
+	*copy = value;
+	vmx_msr_reload(vcpu);
 }
 
 int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value)

@@ -80,6 +80,7 @@ void vmx_load_drs(struct vcpu *vcpu);
 int vmx_msr_vcpu_init(struct vcpu *vcpu);
 void vmx_msr_update_intercepts(struct vcpu *vcpu);
 void vmx_msr_load_guest(struct vcpu *vcpu);
+void vmx_msr_reload(struct vcpu *vcpu);
 void vmx_msr_cpu_off(void);
 int vmx_msr_setup(void);
 void vmx_msr_unsetup(void);

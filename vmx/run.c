@@ -12,6 +12,7 @@
 #include <linux/hw_breakpoint.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include <asm/mce.h>
 #include <asm/perf_event.h>
 #include "core/compat.h"
 #include "core/trace.h"
@@ -105,10 +106,12 @@ int vmx_enter(struct vcpu *vcpu)
 {
 	struct perf_guest_switch_msr *msrs;
 	struct vmx_vcpu *v = &vcpu->vmx;
-	unsigned long flags;
+	unsigned long flags, host_debugctl;
 	int nr_msrs, failed;
 
 	vmx_host_state_entry(vcpu);
+	/* perf changes it from interrupts, so not earlier than here */
+	host_debugctl = get_debugctlmsr();
 	if (read_cr2() != vcpu->arch.cr2)
 		write_cr2(vcpu->arch.cr2);
 	x86_load_guest_xcr0(vcpu);
@@ -162,12 +165,28 @@ int vmx_enter(struct vcpu *vcpu)
 	/* a VM exit clears DR7 and DEBUGCTL (SDM 3C 28.5.1) */
 	if (unlikely(hw_breakpoint_active()))
 		hw_breakpoint_restore();
-	if (unlikely(v->host_debugctl))
-		update_debugctlmsr(v->host_debugctl);
+	if (unlikely(host_debugctl))
+		update_debugctlmsr(host_debugctl);
 	x86_load_host_xcr0(vcpu);
 	vcpu->arch.cr2 = read_cr2();
 	vmx_take_back_event(vcpu);
 	return 0;
+}
+
+/*
+ * The host's handler is to take it for one of user space: a memory error that
+ * the guest consumed costs the VM, not the host.
+ */
+static void forward_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	struct pt_regs regs = {
+		.cs = 3,	/* CPL 3 */
+		.flags = X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+#endif
 }
 
 void vmx_handle_exit_irqoff(struct vcpu *vcpu)
@@ -178,7 +197,7 @@ void vmx_handle_exit_irqoff(struct vcpu *vcpu)
 	if (unlikely(reason == (EXIT_REASON_MCE_DURING_VMENTRY |
 				VMX_EXIT_REASONS_FAILED_VMENTRY) ||
 		     reason == EXIT_REASON_MCE_DURING_VMENTRY)) {
-		asm volatile("int $18");
+		forward_machine_check();
 		return;
 	}
 	if (reason != EXIT_REASON_EXCEPTION_NMI)
@@ -191,5 +210,5 @@ void vmx_handle_exit_irqoff(struct vcpu *vcpu)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
 		asm volatile("int $2");
 	else if ((info & INTR_INFO_VECTOR_MASK) == MC_VECTOR)
-		asm volatile("int $18");
+		forward_machine_check();
 }

@@ -292,7 +292,6 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 		moved = vmcs_load(vmcs);
 		local_irq_restore(flags);
 	}
-	vcpu->vmx.host_debugctl = get_debugctlmsr();
 	vmx_mitigate_vcpu_load(vcpu);
 	if (moved) {
 		vmx_host_state_cpu(vcpu, cpu);

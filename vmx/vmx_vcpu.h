@@ -81,7 +81,6 @@ struct vmx_vcpu {
 	bool state_changed;		/* [v] emulation_required is to be worked out anew */
 	bool event_given;		/* [v] this entry delivers an event */
 	u32 soft_event, soft_error, soft_len; /* [v] for the emulator to deliver */
-	u64 host_debugctl;		/* [c] */
 	bool drs_active;		/* [v] a breakpoint is on in DR7 */
 	bool has_pml;			/* [I] */
 	void *pml;			/* [I] one page, 512 entries */

@@ -11,7 +11,6 @@
 #include <asm/special_insns.h>
 #include "x86/priv.h"
 
-#define MXCSR_MASK_DEFAULT	0x0000ffbfu	/* SDM 1 11.6.6 */
 
 void x86_fpu_load(struct vcpu *vcpu)
 {
@@ -178,7 +177,7 @@ int x86_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *f)
 	struct fxregs_state *fx = &vcpu->arch.fpu.fpstate->regs.fxsave;
 
 	/* reserved bits would make the host's FXRSTOR fault (SDM 1 11.6.6) */
-	if (f->mxcsr & ~(fx->mxcsr_mask ?: MXCSR_MASK_DEFAULT))
+	if (f->mxcsr & ~x86_host.mxcsr_mask)
 		return -EINVAL;
 	memcpy(fx->st_space, f->fpr, sizeof(f->fpr));
 	fx->cwd = f->fcw;

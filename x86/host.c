@@ -11,6 +11,17 @@
 #include "core/compat.h"
 #include "x86/priv.h"
 
+/* SDM 1 11.6.6: in byte 28 of the FXSAVE image; 0 stands for the default */
+static u32 read_mxcsr_mask(void)
+{
+	static struct fxregs_state fx;
+
+	kernel_fpu_begin();
+	asm volatile("fxsave %0" : "+m" (fx));
+	kernel_fpu_end();
+	return fx.mxcsr_mask ?: 0x0000ffbf;
+}
+
 struct x86_host x86_host __ro_after_init;
 
 /* State components switched with fpu_swap_kvm_fpstate(), no MPX, no AMX */
@@ -55,6 +66,7 @@ int __init x86_setup(void)
 			x86_host.xsaves = secondary & SECONDARY_EXEC_XSAVES;
 		}
 	}
+	x86_host.mxcsr_mask = read_mxcsr_mask();
 	x86_host.pku = boot_cpu_has(X86_FEATURE_OSPKE);
 	if (!x86_host.pku)
 		x86_host.guest_xcr0 &= ~XFEATURE_MASK_PKRU;

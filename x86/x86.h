@@ -23,6 +23,7 @@
 struct x86_host {
 	u64 xcr0, xss;		/* the host's own */
 	u64 guest_xcr0;		/* XCR0 bits a guest may set */
+	u32 mxcsr_mask;		/* MXCSR bits the CPU has (SDM 1 11.6.6) */
 	u64 guest_xss;		/* IA32_XSS bits a guest may set */
 	u64 cr4_reserved;	/* CR4 bits no guest may set */
 	u64 efer_reserved;	/* likewise IA32_EFER */
