@@ -11,7 +11,6 @@
 #include <asm/special_insns.h>
 #include "x86/priv.h"
 
-
 void x86_fpu_load(struct vcpu *vcpu)
 {
 	if (vcpu->arch.fpu_loaded)
