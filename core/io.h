@@ -17,9 +17,6 @@ enum io_pending {
 	IO_PIO_OUT,	/* OUT: RIP moves when user space has seen it */
 	IO_EMUL_PIO,	/* string I/O under way in the emulator */
 	IO_EMUL_MMIO,	/* MMIO of the emulator */
-	IO_MSR_READ,	/* KVM_EXIT_X86_RDMSR */
-	IO_MSR_WRITE,	/* KVM_EXIT_X86_WRMSR */
-	IO_HYPERCALL,	/* KVM_EXIT_HYPERCALL: the answer goes to RAX */
 };
 
 /* The widest register has 64 bytes, and MMIO exits carry 8 at most */

@@ -46,7 +46,6 @@ static int handle_requests(struct vcpu *vcpu)
 		vcpu->mmu.need_prepare = true;
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH))
 		vcpu->mmu.need_load = true;	/* load() finds out what is due */
-	vcpu_take_request(vcpu, REQ_SLOTS_CHANGED);
 	if (vcpu_take_request(vcpu, REQ_NMI))
 		x86_process_nmi(vcpu);
 	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))

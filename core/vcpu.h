@@ -40,17 +40,12 @@ enum vcpu_request {
 	REQ_TRIPLE_FAULT,	/* KVM_EXIT_SHUTDOWN */
 	REQ_MMU_RELOAD,		/* roots are stale: prepare() builds new ones */
 	REQ_TLB_FLUSH,		/* flush every translation of this vCPU */
-	REQ_SLOTS_CHANGED,	/* drop caches derived from memslots */
 	REQ_EVENT,		/* look for something to inject */
 	REQ_NMI,		/* ev.nmi_queued has NMIs from another context */
 	REQ_CLOCK_UPDATE,	/* write the paravirtual clock page */
 	REQ_STEAL_UPDATE,	/* write the steal-time page */
 	REQ_TIMER,		/* the LAPIC timer fired: turn it into an IRR bit */
 	REQ_UNBLOCK,		/* wake from HLT without an event */
-	REQ_IOAPIC_EOI_EXIT,	/* tell user space of an EOI (split irqchip) */
-	REQ_SCAN_IOAPIC,	/* EOI-exit bitmap is stale */
-	REQ_APIC_PAGE_RELOAD,	/* the APIC-access page moved in host memory */
-	REQ_DEBUG_UPDATE,	/* guest-debug settings changed */
 	REQ_OUTSIDE,		/* nothing to do: the requester only wants it out */
 	NR_REQUESTS
 };
@@ -81,7 +76,6 @@ struct vcpu {
 	u32 id;					/* [I] KVM_CREATE_VCPU argument */
 	unsigned int index;			/* [I] position in vm->vcpus */
 	int srcu_idx;				/* [v] valid inside KVM_RUN */
-	bool srcu_held;				/* [v] */
 
 	sigset_t sigset;			/* [v] KVM_SET_SIGNAL_MASK */
 	bool sigset_active;			/* [v] */

@@ -61,7 +61,6 @@ struct vmx_vcpu {
 	u8 cpl;				/* [v] */
 	u32 idt_info, idt_error, idt_len; /* [v] IDT vectoring of the last exit */
 	u32 entry_fail;			/* [v] VM-instruction error of a failed entry */
-	unsigned long entry_flags;	/* [v] see entry.S */
 
 	struct vmcs vmcs;
 	/* EFER on CPUs whose VMCS has no field for it (SDM 3C 25.8.2) */

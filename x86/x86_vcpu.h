@@ -78,7 +78,6 @@ struct x86_vcpu {
 
 	struct x86_events ev;		/* [v] */
 	u32 mp_state;			/* [v] KVM_MP_STATE_* */
-	bool tpr_access_reporting;	/* [v] */
 
 	struct fpu_guest fpu;		/* [v] */
 	bool fpu_loaded;		/* [v] the guest's FPU state is in the CPU */
@@ -111,7 +110,6 @@ struct x86_vcpu {
 	u64 wall_clock_msr;		/* [v] last value written, to read back */
 	bool pvclock_stopped;		/* [v] KVM_KVMCLOCK_CTRL: tell the guest */
 	struct x86_pvclock *pvclock;	/* [I] x86/pvclock.c */
-	u64 sysenter_cs;		/* [v] copy for no-VMCS readers */
 };
 
 #endif
