@@ -24,7 +24,9 @@ else
 default_host := $(if $(HOST),$(HOST),$(if $(wildcard $(running)/Makefile),native,stock))
 endif
 
-# The guest of "make run" and "make shell".
+# The guest of "make run" and "make shell". Selftests run under all kinds of MMU
+# that the CPU has, or under MMU alone.
+export MMU
 MMU ?= auto
 CPUS ?= 1
 MEM ?= 256M
@@ -43,7 +45,8 @@ help: ## show this list
 	@echo "  TESTHOST=BACKEND     auto (default), native, qemu or bochs"
 	@echo "  CPU_MODEL=MODEL      emulated CPU of the test host (corei7_skylake_x)"
 	@echo "  HOST_CPUS=N          its processors (1); HOST_MEM=MIB its memory (2048)"
-	@echo "  MMU=auto|ept|shadow  the guest's memory management unit"
+	@echo "  MMU=ept|shadow       the guest's memory management unit (auto); of the"
+	@echo "                       selftests: default all that there are"
 	@echo "  CPUS=N MEM=SIZE      the guest's processors (1) and memory (256M)"
 	@echo "  T='NAME...'          only these selftests"
 	@echo "  PEER=1               run and selftest use the host kernel's own KVM"
@@ -153,11 +156,11 @@ fuzz-emulate: packages ## compare the emulator with the host CPU (ARGS='--second
 	$(Q)$(MAKE) -C selftests/unit fuzz-emulate O=$(O)/unit
 
 .PHONY: selftest
-selftest: packages-check ## selftests in the test host alone (T=, HOST=lean is quick)
+selftest: packages-check ## selftests in the test host alone (T=, MMU=, HOST=lean is quick)
 	$(Q)tools/checks/check selftest $(T)
 
 .PHONY: check-matrix
-check-matrix: packages-check ## selftests on several generations of CPUs
+check-matrix: packages-check ## selftests, guest boot on several generations of CPUs
 	$(Q)tools/checks/check matrix $(T)
 
 .PHONY: clean

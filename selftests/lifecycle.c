@@ -340,11 +340,17 @@ static int load(void)
 		    access("/sys/module/kvm", F_OK);
 	const char *file = ours ? "/root/kvm.ko" :
 		"/lib/modules-peer/kvm-intel.ko";
-	const char *args = ours ? "" : "enable_apicv=0";
+	const char *mmu = getenv("KVM_SELFTEST_MMU");
 	int fd = open(file, O_RDONLY), err;
+	char args[40];
 
 	if (fd < 0)
 		return errno;
+	if (ours)
+		snprintf(args, sizeof(args), "mmu=%s", mmu ?: "auto");
+	else
+		snprintf(args, sizeof(args), "enable_apicv=0 ept=%d",
+			 !mmu || strcmp(mmu, "shadow"));
 	err = syscall(SYS_finit_module, fd, args, 0) ? errno : 0;
 	close(fd);
 	return err;

@@ -104,26 +104,6 @@ TEST_F(many, vms_at_once)
 		vm_free(vm[i]);
 }
 
-/* An EPT VM and a shadow VM side by side, where the CPU and KVM have both */
-TEST(kinds_side_by_side)
-{
-	struct vm *vm[2];
-
-	if (!on_our_module() || !mmu_kind_available(KVM_MMU_KIND_EPT) ||
-	    !mmu_kind_available(KVM_MMU_KIND_SHADOW))
-		skip_test("not both MMU kinds here");
-	vm[0] = private_vm(KVM_MMU_KIND_EPT, 1);
-	vm[1] = private_vm(KVM_MMU_KIND_SHADOW, 2);
-	for (u64 round = 1; round <= ROUNDS; round++)
-		for (int i = 0; i < 2; i++)
-			expect_sync(vm[i]->vcpus[0], round);
-	for (int i = 0; i < 2; i++) {
-		expect_done(vm[i]->vcpus[0]);
-		vm_free(vm[i]);
-	}
-	ASSERT_EQ(0, kvm_audit());
-}
-
 /* The host's own registers survive KVM_RUN */
 TEST_F(many, host_registers)
 {

@@ -34,8 +34,15 @@
 
 /* ---- the MMU kinds ------------------------------------------------------ */
 
-/* May a test of this kind run here? On the in-tree KVM: the one it uses. */
+/* Can a VM of this kind be made? On the in-tree KVM: the one it uses. */
 bool mmu_kind_available(unsigned int kind);
+/*
+ * The same, and is this run for it? KVM_SELFTEST_MMU=ept|shadow in the
+ * environment asks for one kind: the runner sets it, and the module's parameter
+ * with it, so that VMs which a test makes by itself are of that kind too.
+ */
+bool mmu_kind_wanted(unsigned int kind);
+const char *mmu_kind_name(unsigned int kind);
 bool on_our_module(void);	/* does KVM know KVM_CAP_MMU_KIND? */
 
 /* ---- virtual machines --------------------------------------------------- */
@@ -290,7 +297,7 @@ skip_now(const char *fmt, ...);
 
 /*
  * A fixture whose tests run under each MMU kind that this CPU and this KVM
- * have: exits.ept.cpuid, exits.shadow.cpuid. FIXTURE(name), FIXTURE_SETUP and
+ * have and the run is for: exits.ept.cpuid, exits.shadow.cpuid. FIXTURE(name), FIXTURE_SETUP and
  * FIXTURE_TEARDOWN are the test's own; variant->kind is for vm_new().
  */
 #define KIND_VARIANT(fixture_name, variant_name, kind_)			\
@@ -304,7 +311,7 @@ skip_now(const char *fmt, ...);
 	static void __attribute__((constructor))			\
 		_register_##fixture_name##_##variant_name(void)		\
 	{								\
-		if (mmu_kind_available(kind_))				\
+		if (mmu_kind_wanted(kind_))				\
 			__register_fixture_variant(			\
 				&_##fixture_name##_fixture_object,	\
 				&_##fixture_name##_##variant_name##_object); \

@@ -95,6 +95,20 @@ bool mmu_kind_available(unsigned int kind)
 	return kinds & (1 << kind);
 }
 
+const char *mmu_kind_name(unsigned int kind)
+{
+	return kind == KVM_MMU_KIND_EPT ? "ept" :
+	       kind == KVM_MMU_KIND_SHADOW ? "shadow" : "auto";
+}
+
+bool mmu_kind_wanted(unsigned int kind)
+{
+	const char *only = getenv("KVM_SELFTEST_MMU");
+
+	return (!only || !*only || !strcmp(only, mmu_kind_name(kind))) &&
+	       mmu_kind_available(kind);
+}
+
 struct vm *vm_new_bare(unsigned int kind)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run the selftests in the test host and collect their TAP output.
 
-The tests run one after the other in a host.  When the host crashes or the
-time limit is reached, that is a failure of the test that ran, and another
-host is booted for those that are left.  With two processors two hosts share
-the work.
+Each test is run once for each kind of MMU that the module offers on the CPU,
+without being asked which kinds it is for; the host says what there is.  Only
+programs whose name begins with "kinds_" are about several kinds at once and
+run a single time.
+
+The runs follow one another in a host.  When the host crashes or the time limit
+is reached, that is a failure of the test that ran, and another host is booted
+for those that are left.  With two processors two hosts share the work.
 """
 
 import os
@@ -17,6 +21,9 @@ import tap
 
 STATUS = {2: "the host crashed", 3: "time limit of the test host"}
 MARK = re.compile(r"^### (begin|end) (\S+)(?: (\d+))?$")
+OFFERED = re.compile(r"^### kinds (.*)$")
+KINDS = ("ept", "shadow")
+ONCE = "kinds_"
 # Of one host, in seconds of real time.
 LIMIT = int(os.environ.get("SELFTEST_TIMEOUT", "1200"))
 
@@ -32,6 +39,10 @@ class Stream:
         self.seen = []
 
     def line(self, line):
+        match = OFFERED.match(line)
+        if match:
+            self.run.offered = match.group(1).split()
+            return
         match = MARK.match(line)
         if not match:
             self.lines.append(line)
@@ -59,10 +70,13 @@ class Stream:
 
 
 class Run:
-    def __init__(self, top, out, host, model, say):
+    def __init__(self, top, out, host, model, mmu, say):
         self.top = top
         self.host = host
         self.model = model
+        self.kinds = KINDS if mmu == "all" else (mmu,)
+        self.explicit = mmu != "all"
+        self.offered = None     # kinds, as the first host said
         self.say = say
         self.out = os.path.join(out, "selftests" + (
             "-" + model if model else ""))
@@ -78,15 +92,15 @@ class Run:
             stderr=subprocess.DEVNULL, text=True)
         return text.stdout.split() if text.returncode == 0 else []
 
-    def boot(self, names):
-        """One host with these tests.  Returns its output and exit status."""
+    def boot(self, jobs):
+        """One host with these runs.  Returns those done and exit status."""
         with self.lock:
             self.boots += 1
             run = "selftests-%d-%d" % (os.getpid(), self.boots)
         built = os.path.join(self.top, "build", "selftests")
         listing = os.path.join(self.out, run + ".list")
         with open(listing, "w") as out:
-            out.writelines(n + "\n" for n in names)
+            out.writelines(j + "\n" for j in jobs)
         argv = [
             os.path.join(self.top, "tools/testhost/testhost"), "run",
             "--host", self.host, "--name", run, "--timeout", str(LIMIT),
@@ -99,10 +113,10 @@ class Run:
                 self.top, "build", self.host, "kvm.ko")]
         if self.model:
             argv += ["--cpu-model", self.model]
-        for name in names:
+        for name in sorted({j.split(".")[0] for j in jobs}):
             argv += ["--file", "%s/%s:/root/selftests/" % (built, name)]
         for extra in self.extra:
-            argv += ["--file", extra]
+            argv += ["--file", extra + ":/root/selftests/"]
         for module in ("zram", "zsmalloc", "lzo-rle"):
             argv += ["--host-module", module]
         argv += ["-c", "./run-in-host"]
@@ -131,22 +145,34 @@ class Run:
         except OSError:
             return None
 
-    def worker(self, names):
-        while names:
-            seen, code, log = self.boot(names)
-            left = [n for n in names if n not in seen]
-            if len(left) == len(names):
+    def possible(self, job):
+        kind = job.partition(".")[2]
+        return not kind or self.offered is None or kind in self.offered
+
+    def worker(self, jobs):
+        while jobs:
+            seen, code, log = self.boot(jobs)
+            left = [j for j in jobs if j not in seen and self.possible(j)]
+            if left and not seen:
                 # Not even the first has begun: there is no point in trying
                 # again.
-                for name in left:
-                    self.done.put((name, [(
+                for job in left:
+                    self.done.put((job, [(
                         "runs", False, "test host: " + STATUS.get(
                             code, "exit status %d" % code))], log))
                 return
-            names = left
+            jobs = left
 
-    def result(self, name, lines, status, trouble, log):
-        path = os.path.join(self.out, name + ".tap")
+    def missing(self):
+        """Kinds that were to be used and that there are not."""
+        for kind in self.kinds:
+            if self.offered is not None and kind not in self.offered:
+                yield "mmu " + kind, [(
+                    "is there", False if self.explicit else None,
+                    "not offered on this CPU")], self.out
+
+    def result(self, job, lines, status, trouble, log):
+        path = os.path.join(self.out, job + ".tap")
         text = "\n".join(lines) + "\n"
         with open(path, "w") as out:
             out.write(text)
@@ -156,24 +182,28 @@ class Run:
             found.append(("host survives", False,
                           "%s, see %s" % (trouble, os.path.relpath(
                               log, self.top))))
-        self.done.put((name, found, path))
+        self.done.put((job, found, path))
 
     def all(self, only=()):
-        """Yields (name, results, log) of each test as it is done."""
+        """Yields (job, results, log) of each run as it is done."""
         names = [n for n in self.listing("list") if not only or n in only]
         self.extra = self.listing("files")
         if not names:
             yield "list", [("finds tests", False, "make -C selftests list")], \
                 self.out
             return
+        jobs = ["%s.%s" % (n, k) for k in self.kinds for n in names
+                if not n.startswith(ONCE)]
+        jobs += [n for n in names if n.startswith(ONCE)]
         shards = max(1, min(2, os.cpu_count() or 1, len(names)))
         if os.environ.get("SELFTEST_HOSTS"):
             shards = int(os.environ["SELFTEST_HOSTS"])
-        self.say("...   %d selftests in %d test host%s (%s%s)" % (
-            len(names), shards, "s" if shards > 1 else "", self.host,
+        self.say("...   %d selftests under %s in %d test host%s (%s%s)" % (
+            len(names), " and ".join(self.kinds), shards,
+            "s" if shards > 1 else "", self.host,
             ", " + self.model if self.model else ""))
         threads = [threading.Thread(target=self.worker,
-                                    args=(names[i::shards],))
+                                    args=(jobs[i::shards],))
                    for i in range(shards)]
         for thread in threads:
             thread.start()
@@ -182,3 +212,4 @@ class Run:
                 yield self.done.get(timeout=0.2)
             except queue.Empty:
                 pass
+        yield from self.missing()
