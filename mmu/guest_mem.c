@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 #include "mmu/host.h"
+#include "mmu/private.h"
 
 /* One page's part of an access: where it is for us; NULL where there is none */
 static void __user *part(struct vm *vm, gpa_t gpa, bool write,
@@ -141,36 +142,49 @@ DEFINE_CMPXCHG_USER(u16)
 DEFINE_CMPXCHG_USER(u32)
 DEFINE_CMPXCHG_USER(u64)
 
-int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
-		  const void *new, unsigned int len)
+static int cmpxchg_guest(struct vm *vm, gpa_t gpa, void *old, const void *new,
+			 unsigned int len, struct memslot **slot)
 {
-	struct memslot *slot;
 	void __user *to;
-	int r;
 
 	if (WARN_ON_ONCE(!len || len & (len - 1) || len > 16 ||
 			 gpa & (len - 1)))
 		return -EFAULT;
-	to = part(vm, gpa, true, &slot);
+	to = part(vm, gpa, true, slot);
 	if (!to)
 		return -EFAULT;
 	switch (len) {
 	case 1:
-		r = cmpxchg_u8(to, old, new);
-		break;
+		return cmpxchg_u8(to, old, new);
 	case 2:
-		r = cmpxchg_u16(to, old, new);
-		break;
+		return cmpxchg_u16(to, old, new);
 	case 4:
-		r = cmpxchg_u32(to, old, new);
-		break;
+		return cmpxchg_u32(to, old, new);
 	case 8:
-		r = cmpxchg_u64(to, old, new);
-		break;
+		return cmpxchg_u64(to, old, new);
 	default:
-		r = cmpxchg16(to, old, new);
+		return cmpxchg16(to, old, new);
 	}
+}
+
+int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
+		  const void *new, unsigned int len)
+{
+	struct memslot *slot;
+	int r = cmpxchg_guest(vm, gpa, old, new, len, &slot);
+
 	if (!r)
 		written(vm, vcpu, slot, gpa, len);
+	return r;
+}
+
+int guest_cmpxchg_quiet(struct vm *vm, gpa_t gpa, void *old, const void *new,
+			unsigned int len)
+{
+	struct memslot *slot;
+	int r = cmpxchg_guest(vm, gpa, old, new, len, &slot);
+
+	if (!r)
+		memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
 	return r;
 }

@@ -19,7 +19,9 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "mmu/host.h"
+#include "mmu/private.h"
 #include "mmu/pt.h"
+#include "mmu/walk.h"
 #include "x86/x86.h"
 
 #define PTE_P		BIT_ULL(0)
@@ -60,20 +62,6 @@ struct walk_env {
 	u64 cr0, cr3, cr4, efer;
 	u64 rsvd;		/* reserved in every 8-byte entry */
 	bool nxe, pse;
-};
-
-/* One walk's result */
-struct walk_path {
-	gpa_t gpa;		/* of the address translated */
-	bool writable, user, exec;	/* by all entries together */
-	bool accessed;		/* A is set in every entry */
-	bool dirty;		/* D is set in the leaf */
-	u8 pkey;
-	u8 n;			/* entries used */
-	struct {
-		gpa_t at;
-		u64 val;
-	} entry[5];		/* the leaf is the last */
 };
 
 static const struct pt_format *format_of(struct vcpu *vcpu, u64 cr4)
@@ -182,7 +170,7 @@ static gpa_t leaf_gpa(const struct walk_env *env, u64 e, unsigned int level,
 static __always_inline int walk_format(struct vcpu *vcpu,
 				       const struct walk_env *env,
 				       const struct pt_format *f, gva_t gva,
-				       struct walk_path *p)
+				       struct mmu_path *p)
 {
 	const struct memslots *slots = memslots_get(vcpu->vm);
 	gpa_t table = env->cr3 & (f->entry_bytes == 4 ? GENMASK_ULL(31, 12) :
@@ -230,6 +218,7 @@ static __always_inline int walk_format(struct vcpu *vcpu,
 	p->exec = !(nx & PTE_NX);
 	p->accessed = all & PTE_A;
 	p->dirty = e & PTE_D;
+	p->level = level;
 	p->gpa = leaf_gpa(env, e, level, gva);
 	p->pkey = f->pkeys ? (e >> PTE_PKEY_SHIFT) & 15 : 0;
 	return 0;
@@ -237,7 +226,7 @@ static __always_inline int walk_format(struct vcpu *vcpu,
 
 /* The usual format gets code of its own, with its numbers as constants */
 static int walk_tables(struct vcpu *vcpu, const struct walk_env *env, gva_t gva,
-		       struct walk_path *p)
+		       struct mmu_path *p)
 {
 	if (likely(env->fmt == &pt_4level))
 		return walk_format(vcpu, env, &pt_4level, gva, p);
@@ -246,7 +235,7 @@ static int walk_tables(struct vcpu *vcpu, const struct walk_env *env, gva_t gva,
 
 /* Protection keys for user-mode addresses (SDM 3A 4.6.2) */
 static bool pkey_denies(struct vcpu *vcpu, const struct walk_env *env,
-			const struct walk_path *p, u32 access)
+			const struct mmu_path *p, u32 access)
 {
 	u32 bits;
 
@@ -262,7 +251,7 @@ static bool pkey_denies(struct vcpu *vcpu, const struct walk_env *env,
 
 /* 0, or the error code's bits (SDM 3A 4.6.1) */
 static u32 check_access(struct vcpu *vcpu, const struct walk_env *env,
-			const struct walk_path *p, u32 access)
+			const struct mmu_path *p, u32 access)
 {
 	bool user = access & MMU_ACC_USER;
 
@@ -289,7 +278,7 @@ static u32 check_access(struct vcpu *vcpu, const struct walk_env *env,
 
 /* 0 done, 1 an entry changed under us, -EFAULT */
 static int set_accessed(struct vcpu *vcpu, const struct walk_env *env,
-			struct walk_path *p, bool write)
+			struct mmu_path *p, bool write)
 {
 	unsigned int bytes = env->fmt->entry_bytes, i;
 	int r;
@@ -304,10 +293,13 @@ static int set_accessed(struct vcpu *vcpu, const struct walk_env *env,
 			new |= PTE_D;
 		if (new == old || !mmu_gpa_is_memory(vcpu->vm, at, true))
 			continue;
-		r = guest_cmpxchg(vcpu->vm, vcpu, at, &old, &new, bytes);
+		r = guest_cmpxchg_quiet(vcpu->vm, at, &old, &new, bytes);
 		if (r)
 			return r;
+		p->entry[i].val = new;
 	}
+	p->accessed = true;
+	p->dirty |= write;
 	return 0;
 }
 
@@ -337,11 +329,10 @@ static bool canonical(const struct walk_env *env, gva_t gva)
 	return (u64)((s64)(gva << shift) >> shift) == gva;
 }
 
-int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,
-		  struct x86_exception *e)
+int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
+	     struct x86_exception *e)
 {
 	struct walk_env env;
-	struct walk_path p;
 	u32 bits;
 	int r;
 
@@ -355,33 +346,46 @@ int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,
 		return MMU_INJECT;
 	}
 	if (!env.fmt->levels) {
-		*gpa = gva;
+		*p = (struct mmu_path) {
+			.gpa = gva, .writable = true, .user = true,
+			.exec = true, .accessed = true, .dirty = true,
+		};
 		return MMU_RESUME;
 	}
 	do {
-		r = walk_tables(vcpu, &env, gva, &p);
+		r = walk_tables(vcpu, &env, gva, p);
 		if (r < 0)
 			return r;
 		if (r)
 			return page_fault(e, &env, gva, access, r);
-		bits = check_access(vcpu, &env, &p, access);
+		bits = check_access(vcpu, &env, p, access);
 		if (bits)
 			return page_fault(e, &env, gva, access, bits);
-		r = set_accessed(vcpu, &env, &p, access & MMU_ACC_WRITE);
+		r = set_accessed(vcpu, &env, p, access & MMU_ACC_WRITE);
 		if (r < 0)
 			return r;
 		if (r && signal_pending(current))
 			return -EINTR;
 	} while (r);
-	*gpa = p.gpa;
 	return MMU_RESUME;
+}
+
+int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,
+		  struct x86_exception *e)
+{
+	struct mmu_path p;
+	int r = mmu_walk(vcpu, gva, access, &p, e);
+
+	if (likely(r == MMU_RESUME))
+		*gpa = p.gpa;
+	return r;
 }
 
 int mmu_translate_debug(struct vcpu *vcpu, gva_t gva, gpa_t *gpa,
 			bool *writable, bool *user)
 {
 	struct walk_env env;
-	struct walk_path p;
+	struct mmu_path p;
 
 	env_init(vcpu, &env);
 	if (env.fmt->linear_bits == 32)

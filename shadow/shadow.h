@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The shadow kind: page tables made from the guest's own, used by the CPU in
+ * their place.
+ *
+ *   guest                                 shadow, always 64-bit entries
+ *   CR3 --> table --> table --> page      CR3 --> page  -->  page --> host page
+ *             |         |                         |  ^        |  ^
+ *             |         |        made from (gfn)  |  |parents |  |
+ *             +---------|-------------------------+  +--------+  |
+ *                       +----------------------------------------+
+ *
+ *   shadow_page.table    512 entries          [i] present, GUEST_NP or TRAP
+ *   shadow_page.gpte     512 guest entries    [i] what table[i] was made from
+ *   shadow_page.parents  the entries that point to it
+ *   rmap_block.head[n]   the leaf entries that map guest page n of the block
+ *   shadow_vm.hash       pages by gfn; shadow_vm.pages by age
+ *
+ * Formats. The tables have 4 (5) levels while the guest is in IA-32e mode, and
+ * PAE format otherwise. The PDPT of the PAE format is no shadow page: it is 32
+ * bytes of the vCPU's own page below 4 GiB (shadow_vcpu.pdpt), because CR3 has
+ * 32 bits there. A 32-bit guest table of 1024 entries has two shadow pages at
+ * level 1 and four at level 2 (role.quadrant). A guest without paging has direct
+ * pages: they map guest-physical addresses one to one and have no gpte.
+ *
+ * Each level of the shadow has the U, W and NX of the guest's entry at that
+ * level, so a page need not know how it was reached. Two exceptions carry the
+ * access in the role: direct pages below a large guest page (role.access is that
+ * of the large page's entry alone; a link to a direct page allows all), and
+ * CR0.WP = 0 (role.wp0), where links allow all and role.access is what all
+ * levels above allow together.
+ *
+ * An entry is one of
+ *   present   P set, trap bit clear: a host page, or a table
+ *   GUEST_NP  0: the guest's own entry is not present. The CPU reports P = 0, and
+ *             the fault goes to the guest without an exit (PFEC filter)
+ *   TRAP      shadow_hw.trap, P set and a reserved address bit: not built,
+ *             not memory, or something that must be seen. The CPU reports
+ *             P = 1, RSVD = 1, which exits. Where MAXPHYADDR leaves no
+ *             reserved bit, it is 0 and every #PF exits.
+ *
+ * Invariants. [m] is vm->mmu.lock held for writing; this kind never takes it for
+ * reading.
+ *  P1. Everything here is protected by [m] unless a field says otherwise.
+ *      Entries are stored to by entry.c alone (M6).
+ *  P2. A present leaf is in the rmap of its guest page (head[] or large[]), and
+ *      everything in an rmap is a present leaf. A present link is in the child's
+ *      parents, and everything in there is a present link.
+ *  P3. gpte[i] is valid while table[i] is present and the page is not direct: it
+ *      is the guest's entry that it was made from. The leaf's guest page
+ *      follows from it (shadow_entry_gfn()).
+ *  P4. A page is synchronised (!sp->unsync) or not. For a synchronised indirect
+ *      page no writable entry maps its gfn, and no TLB has one (a flush was made
+ *      after the last one went): the guest cannot write it unseen. It counts in
+ *      rmap_block.tables. Thus present entries and GUEST_NP agree with guest
+ *      memory. Guest memory that the host side writes comes in by gpa_written().
+ *  P5. Only indirect level-1 pages are ever unsynchronised, all those of a gfn
+ *      together, and only while the gfn has no other indirect page. They
+ *      have no GUEST_NP entry: the guest may make entries present without a
+ *      flush. Present entries may be older than the guest's, as a TLB may be,
+ *      until the guest flushes: INVLPG re-reads the entry, a CR3 load or flush
+ *      all unsynchronised pages of the VM (shadow_vm.unsync).
+ *  P6. An entry is made present only while [m] is held and, under it: the guest's
+ *      entry was read again and is what the walk found; the host mapping is
+ *      still valid (mmu_inv_stale(), H1); the guest page is not a
+ *      synchronised table if it is made writable.
+ *  P7. A in the guest's entries is set before an entry is made from them, W only
+ *      where the leaf's D is set.
+ *  P8. W only where the host permits writing (H2), the slot is not read-only,
+ *      and, in a slot with a dirty log, the page's bit is set: it is set under
+ *      [m] when W is.
+ *  P9. What took a translation or a permission away must reach every TLB before
+ *      anybody relies on it. Whoever acts for the host flushes all vCPUs
+ *      (mmu_flush_all()). Whoever acts for the guest may flush that vCPU alone, as
+ *      the guest flushes its other CPUs itself; that leaves stale
+ *      translations behind, and shadow_note_stale() records it. From then on
+ *      until the next mmu_flush_all() shadow_flush_due() is true, and host
+ *      events flush even where they find no entry to change.
+ * P10. A page that was unlinked (on shadow_vm.dead) is freed after a
+ *      mmu_flush_all() that follows: paging-structure caches and CR3 may point
+ *      to it. Zapping a root clears it from every vCPU's cache and requests
+ *      REQ_MMU_RELOAD of vCPUs that are on it.
+ * P11. Before the first entry on a CPU, or after flush_gen moved, or where
+ *      need_flush says so, load() invalidates the vCPU's VPID. A vCPU without
+ *      a VPID is flushed by VM entry.
+ * P12. Nothing is allocated under [m]; shadow_cache_fill() goes before.
+ * P13. Fast handlers (interrupts off) take [m] by trying, and never free pages nor
+ *      wait for other vCPUs; what needs that is left to the full handler, with
+ *      nothing changed.
+ */
+#ifndef SHADOW_SHADOW_H
+#define SHADOW_SHADOW_H
+
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include "mmu/host.h"
+#include "mmu/pt.h"
+#include "mmu/walk.h"
+
+/* Bits of an entry: SDM 3A tables 4-8 to 4-20. 11:9 are ignored, in PAE too */
+#define SH_P		BIT_ULL(0)
+#define SH_W		BIT_ULL(1)
+#define SH_U		BIT_ULL(2)
+#define SH_PWT		BIT_ULL(3)
+#define SH_PCD		BIT_ULL(4)
+#define SH_A		BIT_ULL(5)
+#define SH_D		BIT_ULL(6)
+#define SH_PS		BIT_ULL(7)
+#define SH_NX		BIT_ULL(63)
+#define SH_ADDR		GENMASK_ULL(51, 12)
+#define SH_PKEY		GENMASK_ULL(62, 59)
+
+#define SH_ENTRIES	512
+#define SH_MAX_LEVELS	5
+
+/* role.format: whose entries gpte[] has */
+enum shadow_format {
+	SHF_DIRECT,		/* nobody's: direct pages */
+	SHF_32, SHF_PAE, SHF_LONG,	/* 4 and 5 levels do not differ below CR3 */
+};
+
+/* What makes two shadows of one guest page different */
+union shadow_role {
+	u32 word;
+	struct {
+		u32 level : 3;		/* of the shadow page, 1 to 5 */
+		u32 format : 2;		/* enum shadow_format */
+		u32 quadrant : 2;	/* SHF_32: which part of the guest's table */
+		u32 access : 3;		/* SH_ACC_*; all but where said above */
+		u32 pkey : 4;		/* direct pages below a large page */
+		u32 wp0 : 1;		/* guest CR0.WP = 0 */
+		u32 nxe : 1;		/* guest EFER.NXE: else bit 63 is reserved */
+		u32 pse : 1;		/* SHF_32: guest CR4.PSE */
+		u32 gbpages : 1;	/* guest CPUID: what is reserved */
+		u32 pse36 : 1;
+		u32 phys_bits : 6;
+	};
+};
+
+#define SH_ACC_W	1
+#define SH_ACC_U	2
+#define SH_ACC_X	4
+#define SH_ACC_ALL	7
+
+/* Entries that point to something: none, one (bit 0 clear), or a list (set) */
+struct rmap {
+	unsigned long val;
+};
+
+#define RMAP_DESC_N	6
+struct rmap_desc {		/* a cache line */
+	struct rmap_desc *next;
+	unsigned long n;
+	u64 *ep[RMAP_DESC_N];
+};
+
+/*
+ * 512 guest pages, aligned. Made when the first of them is mapped or becomes a
+ * table; freed when the slot goes and nothing is left in it, or with the VM.
+ */
+struct rmap_block {
+	struct rmap head[SH_ENTRIES];	/* leaves that map the page */
+	struct rmap large;		/* 2M leaves that map the block */
+	u16 tables[SH_ENTRIES];		/* synchronised indirect pages of the gfn */
+	u32 nr_tables;			/* sum of tables[] */
+};
+
+struct shadow_page {
+	struct hlist_node hash;		/* shadow_vm.hash, by gfn; not once dead */
+	struct list_head link;		/* shadow_vm.pages, or .dead */
+	struct list_head unsync_link;	/* shadow_vm.unsync, while unsync */
+	gfn_t gfn;			/* guest table; first page mapped if direct */
+	union shadow_role role;
+	u64 *table;
+	u64 *gpte;			/* NULL if direct */
+	struct rmap parents;
+	unsigned int roots;		/* root cache slots that name it */
+	u16 nr_present;			/* present entries */
+	u16 nr_np;			/* GUEST_NP entries that were stored as such */
+	u16 writes;			/* emulated writes since one of its entries was made */
+	bool unsync;
+	bool dead;
+};
+
+/* What one fault may need; filled before [m] is taken */
+#define SH_CACHE_PAGES	8
+#define SH_CACHE_DESCS	48
+struct shadow_cache {			/* [v] */
+	unsigned int nr_pages, nr_descs;
+	struct shadow_page *page[SH_CACHE_PAGES];	/* with table and gpte */
+	struct rmap_desc *desc[SH_CACHE_DESCS];
+};
+
+/* One way to translate: CR3 value, mode, and the tables for it */
+struct shadow_root {
+	u64 cr3;		/* guest's, address bits */
+	u64 pdpte[4];		/* guest's; PAE only */
+	union shadow_role role;	/* of the top pages; quadrant 0 */
+	u8 pae;			/* top[] are page directories, hw is a PDPT */
+	u8 nr;			/* top pages, 0: slot is empty */
+	u64 hw;			/* for GUEST_CR3, without PCID */
+	struct shadow_page *top[4];	/* NULL: nothing present there */
+	u64 used;		/* shadow_vcpu.clock at last use */
+};
+
+#define SH_ROOTS	24
+struct shadow_vcpu {
+	struct shadow_cache cache;
+	struct shadow_root root[SH_ROOTS];	/* [m], written by the vCPU and zappers */
+	struct shadow_root *cur;	/* [m] NULL: prepare() has to find one */
+	u64 cur_hw;			/* [v] cur->hw, for load() without [m] */
+	u64 clock;
+	u64 (*pdpt)[4];			/* [I] a page below 4 GiB: SH_ROOTS PDPTs */
+	u64 flushed_gen;		/* [v] flush_gen its VPID was flushed for ... */
+	int last_cpu;			/* [v] ... on this CPU */
+	u64 fixed, spurious, synced;	/* [v] */
+};
+
+#define SH_HASH_BITS	12
+struct shadow_vm {
+	struct hlist_head hash[1 << SH_HASH_BITS];
+	struct list_head pages;		/* all that live; the tail is the youngest */
+	struct list_head dead;		/* unlinked, not flushed yet: P10 */
+	struct list_head unsync;
+	unsigned long nr_pages;		/* on pages and dead */
+	unsigned long nr_dead, nr_unsync;
+	unsigned long quota;		/* limit of nr_pages */
+	struct xarray blocks;		/* rmap_block by gfn >> 9; changed with [m] */
+	u64 stale_gen;			/* P9 */
+	unsigned long leaves[PG_1G + 1];	/* present leaves by level */
+	atomic64_t fixed, spurious;	/* of vCPUs that are gone */
+	u64 recycled, flooded;		/* pages zapped for the quota, by floods */
+};
+
+struct shadow_hw {
+	u64 trap;		/* the TRAP entry; 0 where no address bit is reserved */
+	u64 trap_bit;		/* the bit that tells it from a present one, or 0 */
+	u64 phys_mask;		/* address bits the CPU has */
+	u8 phys_bits;
+	bool large;		/* 2M entries may be used */
+	bool vpid;
+	u64 invvpid_caps;	/* VMX_VPID_EXTENT_*_BIT */
+};
+
+extern struct shadow_hw shadow_hw;
+
+static inline struct shadow_vm *shadow_vm(struct vm *vm)
+{
+	return vm->mmu.priv;
+}
+
+static inline struct shadow_vcpu *shadow_vcpu(struct vcpu *vcpu)
+{
+	return vcpu->mmu.priv;
+}
+
+static inline bool sh_present(u64 e)
+{
+	return (e & (SH_P | shadow_hw.trap_bit)) == SH_P;
+}
+
+/* A present entry that maps a page, not a table */
+static inline bool sh_leaf(u64 e, unsigned int level)
+{
+	return level == 1 || e & SH_PS;
+}
+
+static inline kvm_pfn_t sh_pfn(u64 e)
+{
+	return (e & SH_ADDR) >> PAGE_SHIFT;
+}
+
+/* The page an entry is in, and which entry of it; any pointer into a table */
+static inline struct shadow_page *sh_page_of(const u64 *ep)
+{
+	return (struct shadow_page *)page_private(virt_to_page(ep));
+}
+
+static inline unsigned int sh_index_of(const u64 *ep)
+{
+	return offset_in_page(ep) / sizeof(*ep);
+}
+
+/* The page that a present link points to */
+static inline struct shadow_page *sh_child(u64 e)
+{
+	return sh_page_of(__va(e & SH_ADDR));
+}
+
+static inline bool sh_direct(const struct shadow_page *sp)
+{
+	return sp->role.format == SHF_DIRECT;
+}
+
+/* P9; [m] held. Call it after the entry has been changed. */
+static inline void shadow_note_stale(struct vm *vm)
+{
+	shadow_vm(vm)->stale_gen = atomic64_read(&vm->mmu.flush_gen);
+}
+
+static inline bool shadow_flush_due(struct vm *vm)
+{
+	return shadow_vm(vm)->stale_gen == atomic64_read(&vm->mmu.flush_gen);
+}
+
+/* ---- entry.c: the only stores to entries ------------------------------------ */
+
+/**
+ * shadow_entry_gfn() - guest page that a leaf at this place maps (its first)
+ * @sp: page; gpte[@i] valid if it is not direct
+ * @i: index
+ */
+gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i);
+
+/**
+ * shadow_entry_make() - make a leaf present, or replace a present leaf
+ * @vm: the VM; [m] held
+ * @cache: for the rmap
+ * @ep: the entry; not a present link
+ * @gpte: guest's entry, kept for P3; ignored in direct pages
+ * @e: the entry's value
+ *
+ * The rmap block of the guest page exists. Replacing the same guest page keeps
+ * the rmap; takes nothing from TLBs: where host page or permission get less the
+ * caller flushes or calls shadow_note_stale().
+ */
+void shadow_entry_make(struct vm *vm, struct shadow_cache *cache, u64 *ep,
+		       u64 gpte, u64 e);
+
+/* Make a link to @child with permissions @bits; the entry is not present */
+void shadow_entry_link(struct vm *vm, struct shadow_cache *cache, u64 *ep,
+		       u64 gpte, struct shadow_page *child, u64 bits);
+
+/**
+ * shadow_entry_drop() - end a present entry, leaf or link
+ * @vm: the VM; [m] held
+ * @ep: the entry, in any state
+ *
+ * It becomes TRAP. Return: true if it was present; the flush is the caller's.
+ */
+bool shadow_entry_drop(struct vm *vm, u64 *ep);
+
+/* TRAP becomes GUEST_NP and back; the entry is not present */
+void shadow_entry_set_np(struct shadow_page *sp, unsigned int i);
+void shadow_entry_np_to_trap(struct shadow_page *sp);	/* all of a page */
+
+/* Take W from a present leaf. True if it had it; the flush is the caller's. */
+bool shadow_entry_protect(u64 *ep);
+
+/* Was A set in a present leaf? Cleared atomically if @clear. */
+bool shadow_entry_young(u64 *ep, bool clear);
+
+/* A new page's table filled with TRAP */
+void shadow_entry_fill(u64 *table);
+
+/* ---- page.c ------------------------------------------------------------------ */
+
+int shadow_cache_fill(struct vcpu *vcpu);	/* 0 or -ENOMEM; may sleep */
+void shadow_cache_drain(struct shadow_cache *cache);
+
+/* The live page of @gfn and @role, or NULL */
+struct shadow_page *shadow_page_find(struct vm *vm, gfn_t gfn,
+				     union shadow_role role);
+
+static inline struct hlist_head *shadow_bucket(struct vm *vm, gfn_t gfn)
+{
+	return &shadow_vm(vm)->hash[hash_64(gfn, SH_HASH_BITS)];
+}
+
+/* All live pages of a guest table; @sp a cursor */
+#define shadow_for_each_page_of(vm_, gfn_, sp) \
+	hlist_for_each_entry(sp, shadow_bucket(vm_, gfn_), hash) \
+		if ((sp)->gfn != (gfn_) || sh_direct(sp)) \
+			continue; \
+		else
+
+/**
+ * shadow_page_zap() - unlink a page: entries, parents, hash, roots
+ * @vm: the VM; [m] held, interrupts on
+ * @sp: a live page
+ *
+ * It goes to shadow_vm.dead; shadow_reap() frees it. Its children stay.
+ */
+void shadow_page_zap(struct vm *vm, struct shadow_page *sp);
+
+/**
+ * shadow_reap() - flush all vCPUs and free what is dead
+ * @vm: the VM; [m] held, interrupts on
+ */
+void shadow_reap(struct vm *vm);
+
+/* ---- sync.c: P4 and P5 ---------------------------------------------------------- */
+
+void shadow_unsync_gfn(struct vm *vm, gfn_t gfn);
+
+/* ---- write.c, fault.c, root.c --------------------------------------------------- */
+
+void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
+			unsigned int len);
+bool shadow_unprotect(struct vcpu *vcpu, gpa_t gpa);
+int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f);
+bool shadow_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f);
+
+/* Forget @sp in every vCPU's roots (P10); called by shadow_page_zap() */
+void shadow_root_forget(struct vm *vm, struct shadow_page *sp);
+
+/* ---- rmap.c ------------------------------------------------------------------------ */
+
+/* The block @gfn is in, or NULL where none was made; [m] held */
+static inline struct rmap_block *rmap_block(struct vm *vm, gfn_t gfn)
+{
+	return xa_load(&shadow_vm(vm)->blocks, gfn >> 9);
+}
+
+/* Where leaves of @level (PG_4K, PG_2M) for the page are listed */
+static inline struct rmap *rmap_of(struct rmap_block *b, gfn_t gfn,
+				   unsigned int level)
+{
+	return level == PG_4K ? &b->head[gfn & (SH_ENTRIES - 1)] : &b->large;
+}
+
+/**
+ * rmap_block_make() - have a block for the page
+ * @vm: the VM; no lock held, may sleep
+ * @gfn: a page that a slot has
+ *
+ * Return: 0 or -ENOMEM. A block can go again until [m] is taken (slot removed):
+ * look with rmap_block() under [m].
+ */
+int rmap_block_make(struct vm *vm, gfn_t gfn);
+void rmap_blocks_destroy(struct vm *vm);	/* VM teardown; all empty */
+
+/* @cache has a descriptor, or the list is not full; see RMAP_DESC_N */
+void rmap_add(struct shadow_cache *cache, struct rmap *head, u64 *ep);
+void rmap_del(struct rmap *head, u64 *ep);
+
+static inline bool rmap_empty(const struct rmap *head)
+{
+	return !head->val;
+}
+
+/* Any entry of a list, for "while not empty: drop it"; NULL if empty */
+u64 *rmap_first(const struct rmap *head);
+
+/* Call @fn for each; it must not change the list. Returns the OR of its answers. */
+bool rmap_for_each(struct vm *vm, const struct rmap *head,
+		   bool (*fn)(struct vm *vm, u64 *ep));
+
+/**
+ * rmap_protect() - no writable entry maps the page, small or large
+ * @vm: the VM; [m] held
+ * @gfn: the page
+ *
+ * Return: true if one did; the flush is the caller's.
+ */
+bool rmap_protect(struct vm *vm, gfn_t gfn);
+
+/* A page of @gfn became a synchronised table (@n = 1), or is none (@n = -1) */
+void rmap_count_table(struct vm *vm, gfn_t gfn, int n);
+
+/* Is the page a synchronised table? Then no writable leaf may map it (P4). */
+static inline bool rmap_is_table(struct vm *vm, gfn_t gfn)
+{
+	struct rmap_block *b = rmap_block(vm, gfn);
+
+	return b && b->tables[gfn & (SH_ENTRIES - 1)];
+}
+
+/* ---- range.c: members of mmu_kind -------------------------------------------------- */
+
+bool shadow_unmap(struct vm *vm, const struct mmu_range *range);
+bool shadow_write_protect(struct vm *vm, const struct mmu_range *range);
+bool shadow_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
+			unsigned long mask);
+bool shadow_age(struct vm *vm, const struct mmu_range *range, bool clear);
+int shadow_slot_init(struct vm *vm, struct memslot *slot);
+void shadow_slot_free(struct vm *vm, struct memslot *slot);
+/* Zaps the pages of guest tables in the slot too; empty blocks are freed */
+bool shadow_slot_removed(struct vm *vm, struct memslot *slot);
+void shadow_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on);
+void shadow_sync_dirty(struct vcpu *vcpu);	/* no hardware log: empty */
+void shadow_collect_dirty(struct vm *vm);
+
+/* ---- shrink.c ------------------------------------------------------------------------ */
+
+/* Module parameter shadow_pages (0: by the machine's memory) as the VM's limit */
+unsigned long shadow_quota(void);
+
+/**
+ * shadow_reclaim() - zap the oldest pages and free them
+ * @vm: the VM; [m] held, interrupts on
+ * @nr: how many
+ *
+ * Roots that are current for a vCPU go last. Return: how many were freed.
+ */
+unsigned long shadow_reclaim(struct vm *vm, unsigned long nr);
+unsigned long shadow_shrink(struct vm *vm, unsigned long nr);
+
+/* ---- audit.c -------------------------------------------------------------------------- */
+
+int shadow_audit(struct vm *vm, struct seq_file *out);
+
+#endif
