@@ -83,6 +83,10 @@ static int emulation_failed(struct vcpu *vcpu)
 
 	vcpu->stats.insn_emul_failed++;
 	trace_insn(vcpu, len, true);
+	/* a write to memory that the MMU watches: the guest can make it itself */
+	if (vcpu->emul_protected != NO_GPA &&
+	    mmu_op(vcpu->vm, unprotect, vcpu, vcpu->emul_protected))
+		return RUN_RESUME;
 	/* user code cannot be allowed to end the VM, unless user space wants it */
 	if (vcpu_cpl(vcpu) && !READ_ONCE(vcpu->vm->arch.exit_on_emul_failure)) {
 		x86_queue_exception(vcpu, UD_VECTOR);
@@ -189,6 +193,7 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 	}
 	vcpu->emul_mmio_gfn = NO_MMIO_GFN;
 	vcpu->emul_access = 0;
+	vcpu->emul_protected = f && !f->mmio ? f->gpa : NO_GPA;
 	if (f && f->mmio) {
 		vcpu->emul_mmio_gfn = f->gpa >> PAGE_SHIFT;
 		if (f->gva_valid && !f->in_walk) {

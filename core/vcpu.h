@@ -85,7 +85,9 @@ struct vcpu {
 	gfn_t emul_mmio_gfn;			/* [v] page the fault found to be no memory */
 	gva_t emul_gva;				/* [v] page the fault came through ... */
 	u32 emul_access;			/* [v] ... with this access; 0: not known */
+	gpa_t emul_protected;			/* [v] memory whose write faulted, or none */
 #define NO_MMIO_GFN	(~(gfn_t)0)
+#define NO_GPA		(~(gpa_t)0)
 	bool emul_halted;			/* [v] the instruction was HLT */
 	struct vcpu_io io;			/* [v] I/O that waits for user space */
 	struct vcpu_stats stats;		/* [v] written; read torn-free elsewhere */

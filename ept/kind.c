@@ -190,6 +190,17 @@ static void ept_invlpg(struct vcpu *vcpu, gva_t gva)
 	flush_vpid_later(vcpu);
 }
 
+/* Neither exits where paging is on: nothing to be quick about */
+static bool ept_new_cr3_fast(struct vcpu *vcpu, u64 cr3, bool noflush)
+{
+	return false;
+}
+
+static bool ept_invlpg_fast(struct vcpu *vcpu, gva_t gva)
+{
+	return false;
+}
+
 static void ept_invpcid_addr(struct vcpu *vcpu, u16 pcid, gva_t gva)
 {
 	flush_vpid_later(vcpu);
@@ -209,6 +220,11 @@ static void ept_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 			    unsigned int len)
 {
 	/* nothing is derived from guest memory */
+}
+
+static bool ept_unprotect(struct vcpu *vcpu, gpa_t gpa)
+{
+	return false;
 }
 
 /* ---- entry --------------------------------------------------------------------- */
@@ -304,10 +320,13 @@ const struct mmu_kind ept_kind = {
 	.invpcid = ept_invpcid,
 	.flush_guest = ept_flush_guest,
 	.gpa_written = ept_gpa_written,
+	.unprotect = ept_unprotect,
 	.prepare = ept_prepare,
 	.load = ept_load,
 	.fault = ept_fault,
 	.fault_fast = ept_fault_fast,
+	.new_cr3_fast = ept_new_cr3_fast,
+	.invlpg_fast = ept_invlpg_fast,
 	.unmap = ept_unmap,
 	.write_protect = ept_write_protect,
 	.clear_dirty = ept_clear_dirty,

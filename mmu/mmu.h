@@ -61,6 +61,9 @@ struct mmu_fault {
 	u32 access;		/* MMU_ACC_* of the access that faulted */
 	u32 error_code;		/* MMU_FAULT_PF: as the CPU pushed it */
 	bool gva_valid;
+	bool delivery;		/* part of delivering an event: only a device's
+				 * memory may answer MMU_EMULATE
+				 */
 	bool in_walk;		/* VIOLATION: the access was to a guest table */
 	bool present;		/* VIOLATION: some access is allowed there */
 	gva_t gva;
@@ -96,6 +99,7 @@ struct mmu_policy {
 	u64 cr4_guest_owned;
 	u64 cr4_no_paging_set;		/* in the real CR4 while guest CR0.PG = 0 */
 	u64 cr4_no_paging_clear;	/* and not in it (unless unrestricted) */
+	u64 cr4_never;			/* not in the real CR4, the guest sees its own */
 	u64 efer_forced;		/* e.g. NX, which shadow entries use */
 	gpa_t gpa_last;			/* highest address a slot may contain */
 };
@@ -153,6 +157,9 @@ struct mmu_stats {
  * flush_guest()   a scope
  * gpa_written()   the host side wrote guest memory; may be called from any
  *		   thread of the VM, @vcpu NULL where none made the write
+ * unprotect()     the write to @gpa that fault() wanted emulated cannot be: let
+ *		   the guest make it itself. False: the kind protects nothing
+ *		   there. vm->srcu held, may sleep.
  *
  * The vCPU's owner (core/) sets mmu.need_load when the vCPU came to another CPU,
  * and after REQ_TLB_FLUSH; the guest-event operations set it themselves.
@@ -168,6 +175,12 @@ struct mmu_stats {
  * fault_fast()    the same for the simple case: interrupts off, vm->srcu not
  *		   held, must neither sleep nor wait. True where the entry is
  *		   there now; false, with nothing changed, means ask fault().
+ * new_cr3_fast()  new_cr3() and invlpg() on the same terms: true is done, false
+ * invlpg_fast()   with nothing changed asks for the slow one. Not called in PAE
+ *		   paging (CR3). Where load() has to run they set need_load. The
+ *		   caller stores vcpu->arch.cr3 after new_cr3_fast(), and keeps
+ *		   CR2 over all three, so that they may read guest memory with
+ *		   page faults disabled.
  *
  * Host events; vm->mmu.lock held for writing unless said otherwise; return
  * true when a flush of all vCPUs is due (the caller batches it):
@@ -208,12 +221,15 @@ struct mmu_kind {
 	void (*flush_guest)(struct vcpu *vcpu, enum mmu_flush_scope scope);
 	void (*gpa_written)(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 			    unsigned int len);
+	bool (*unprotect)(struct vcpu *vcpu, gpa_t gpa);
 
 	int (*prepare)(struct vcpu *vcpu);
 	void (*load)(struct vcpu *vcpu, struct mmu_hw_root *root);
 
 	int (*fault)(struct vcpu *vcpu, struct mmu_fault *f);
 	bool (*fault_fast)(struct vcpu *vcpu, const struct mmu_fault *f);
+	bool (*new_cr3_fast)(struct vcpu *vcpu, u64 cr3, bool noflush);
+	bool (*invlpg_fast)(struct vcpu *vcpu, gva_t gva);
 
 	bool (*unmap)(struct vm *vm, const struct mmu_range *range);
 	bool (*write_protect)(struct vm *vm, const struct mmu_range *range);

@@ -73,9 +73,10 @@ void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
 		hw &= ~policy->cr4_no_paging_clear;
 		owned &= ~(policy->cr4_no_paging_set | policy->cr4_no_paging_clear);
 	}
+	hw &= ~policy->cr4_never;
 	hw |= policy->cr4_forced | vmx_caps.cr4_fixed0;
 	hw &= vmx_caps.cr4_fixed1;
-	owned &= ~(policy->cr4_forced | vmx_caps.cr4_fixed0);
+	owned &= ~(policy->cr4_never | policy->cr4_forced | vmx_caps.cr4_fixed0);
 	/* bits CPUID denies the guest must go on to fault */
 	owned &= ~vcpu->arch.cr4_reserved;
 
@@ -85,6 +86,29 @@ void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
 	vmcs_write(GUEST_CR4, hw);
 	vmcs_write(CR4_READ_SHADOW, cr4);
 	vmcs_write(CR4_GUEST_HOST_MASK, ~owned);
+}
+
+/*
+ * A CPU without a VMCS field for EFER: LMA and LME follow from the entry and
+ * exit controls (SDM 3C 27.3.2.1, 28.5.1), the rest is loaded as an MSR where
+ * the host's differs.
+ */
+static void switch_efer_by_list(struct vcpu *vcpu, u64 hw)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+	unsigned int n;
+	u64 host;
+
+	rdmsrl(MSR_EFER, host);
+	v->guest_efer.index = MSR_EFER;
+	v->guest_efer.value = hw;
+	v->host_efer.index = MSR_EFER;
+	v->host_efer.value = host;
+	vmcs_write(VM_ENTRY_MSR_LOAD_ADDR, __pa(&v->guest_efer));
+	vmcs_write(VM_EXIT_MSR_LOAD_ADDR, __pa(&v->host_efer));
+	n = (hw ^ host) & ~(u64)(EFER_LMA | EFER_LME) ? 1 : 0;
+	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, n);
+	vmcs_write(VM_EXIT_MSR_LOAD_COUNT, n);
 }
 
 void vmx_update_efer(struct vcpu *vcpu, u64 efer)
@@ -108,16 +132,8 @@ void vmx_update_efer(struct vcpu *vcpu, u64 efer)
 		vmx_set_entry_ctls(vcpu, entry | VM_ENTRY_LOAD_IA32_EFER);
 		vmcs_write(GUEST_IA32_EFER, hw);
 	} else {
-		/* LMA and LME follow from the entry control (SDM 3C 27.3.2.1) */
 		vmx_set_entry_ctls(vcpu, entry);
-		v->guest_efer.index = MSR_EFER;
-		v->guest_efer.value = hw;
-		v->host_efer.index = MSR_EFER;
-		rdmsrl(MSR_EFER, v->host_efer.value);
-		vmcs_write(VM_ENTRY_MSR_LOAD_ADDR, __pa(&v->guest_efer));
-		vmcs_write(VM_EXIT_MSR_LOAD_ADDR, __pa(&v->host_efer));
-		vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, 1);
-		vmcs_write(VM_EXIT_MSR_LOAD_COUNT, 1);
+		switch_efer_by_list(vcpu, hw);
 	}
 	vmx_msr_update_intercepts(vcpu);
 	/* with SCE the guest can see STAR, LSTAR and FMASK: they must be its own */

@@ -16,7 +16,7 @@ static void dump_seg(const char *name, enum seg_reg r)
 	       R(GUEST_SEG_LIMIT(r)), R(GUEST_SEG_BASE(r)));
 }
 
-static void dump_guest(void)
+static void dump_guest(struct vcpu *vcpu)
 {
 	static const char *const names[NR_SEGS] = {
 		"ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"
@@ -28,6 +28,8 @@ static void dump_guest(void)
 	pr_err("guest CR4 %016llx shadow %016llx mask %016llx CR3 %016llx\n",
 	       R(GUEST_CR4), R(CR4_READ_SHADOW), R(CR4_GUEST_HOST_MASK),
 	       R(GUEST_CR3));
+	pr_err("guest's own CR0 %016llx CR3 %016llx CR4 %016llx EFER %016llx\n",
+	       vcpu->arch.cr0, vcpu->arch.cr3, vcpu->arch.cr4, vcpu->arch.efer);
 	pr_err("guest RIP %016llx RSP %016llx RFLAGS %08llx DR7 %08llx\n",
 	       R(GUEST_RIP), R(GUEST_RSP), R(GUEST_RFLAGS), R(GUEST_DR7));
 	if (vmx_caps.load_efer)
@@ -71,6 +73,6 @@ void vmx_dump(struct vcpu *vcpu)
 		return;
 	pr_err("vCPU %u: exit reason %#x, VM-instruction error %u\n", vcpu->id,
 	       vcpu->vmx.exit_reason, vcpu->vmx.entry_fail);
-	dump_guest();
+	dump_guest(vcpu);
 	dump_controls(vcpu);
 }

@@ -44,7 +44,8 @@
 #define REASON_NOTIFY			75
 
 const struct vmx_exit vmx_exits[] = {
-	EXIT_DELIVERY(EXIT_REASON_EXCEPTION_NMI, vmx_exit_exception),
+	EXIT_DELIVERY_FAST(EXIT_REASON_EXCEPTION_NMI, vmx_fast_exception,
+			   vmx_exit_exception),
 	EXIT(EXIT_REASON_EXTERNAL_INTERRUPT, NULL, vmx_exit_external_interrupt),
 	EXIT_DELIVERY(EXIT_REASON_TRIPLE_FAULT, vmx_exit_triple_fault),
 	EXIT(EXIT_REASON_INIT_SIGNAL, NULL, vmx_exit_unexpected),
@@ -58,7 +59,7 @@ const struct vmx_exit vmx_exits[] = {
 	EXIT(REASON_GETSEC, NULL, vmx_exit_ud),
 	EXIT(EXIT_REASON_HLT, NULL, vmx_exit_hlt),
 	EXIT(EXIT_REASON_INVD, NULL, vmx_exit_wbinvd),
-	EXIT(EXIT_REASON_INVLPG, NULL, vmx_exit_invlpg),
+	EXIT(EXIT_REASON_INVLPG, vmx_fast_invlpg, vmx_exit_invlpg),
 	EXIT(EXIT_REASON_RDPMC, NULL, vmx_exit_rdpmc),
 	EXIT(EXIT_REASON_RDTSC, NULL, vmx_exit_rdtsc),
 	EXIT(REASON_RSM, NULL, vmx_exit_ud),
@@ -72,7 +73,7 @@ const struct vmx_exit vmx_exits[] = {
 	EXIT(EXIT_REASON_VMWRITE, NULL, vmx_exit_ud),
 	EXIT(EXIT_REASON_VMOFF, NULL, vmx_exit_ud),
 	EXIT(EXIT_REASON_VMON, NULL, vmx_exit_ud),
-	EXIT(EXIT_REASON_CR_ACCESS, NULL, vmx_exit_cr),
+	EXIT(EXIT_REASON_CR_ACCESS, vmx_fast_cr, vmx_exit_cr),
 	EXIT(EXIT_REASON_DR_ACCESS, NULL, vmx_exit_dr),
 	EXIT(EXIT_REASON_IO_INSTRUCTION, NULL, vmx_exit_io),
 	EXIT(EXIT_REASON_MSR_READ, vmx_fast_rdmsr, vmx_exit_rdmsr),

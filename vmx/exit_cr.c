@@ -78,6 +78,30 @@ static int mov_from_cr(struct vcpu *vcpu, unsigned int cr, enum gpr reg)
 	return vmx_skip_insn(vcpu);
 }
 
+/* MOV to CR3 of a table that the MMU knows already */
+int vmx_fast_cr(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+	u64 value, cr2;
+	bool done;
+
+	/* SDM 3C table 28-3: register 3 in bits 3:0, access type 0 in bits 5:4 */
+	if ((qual & 0x3f) != 3 || unlikely(vcpu->arch.guest_debug))
+		return FAST_FULL;
+	value = vcpu_gpr(vcpu, (qual >> 8) & 15);
+	if (unlikely(value >> 32) && !vcpu_64bit(vcpu))
+		value = (u32)value;
+	/* a look at guest memory may fault, and the guest's CR2 is in the CPU */
+	cr2 = read_cr2();
+	done = x86_fast_set_cr3(vcpu, value);
+	vmx_keep_cr2(cr2);
+	if (!done)
+		return FAST_FULL;
+	trace_kvm_cr_write(3, value);
+	vmx_skip_insn(vcpu);
+	return FAST_RESUME;
+}
+
 int vmx_exit_cr(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);

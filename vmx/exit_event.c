@@ -13,9 +13,10 @@
 #include "vmx/private.h"
 #include "x86/x86.h"
 
-static int page_fault(struct vcpu *vcpu, u32 error)
+static __always_inline void read_page_fault(struct vcpu *vcpu, u32 error,
+					    struct mmu_fault *f)
 {
-	struct mmu_fault f = {
+	*f = (struct mmu_fault) {
 		.kind = MMU_FAULT_PF,
 		.error_code = error,
 		.gva_valid = true,
@@ -24,7 +25,41 @@ static int page_fault(struct vcpu *vcpu, u32 error)
 			   error & PFEC_I ? MMU_ACC_EXEC : MMU_ACC_READ) |
 			  (error & PFEC_U ? MMU_ACC_USER : 0),
 	};
+}
 
+/* One that the MMU can mend with what the host has present */
+int vmx_fast_exception(struct vcpu *vcpu)
+{
+	const u32 page_fault = INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK |
+			       INTR_TYPE_HARD_EXCEPTION | PF_VECTOR;
+	u32 info = vmx_intr_info(vcpu);
+	struct mmu_fault f;
+	bool done;
+	u64 cr2;
+
+	/*
+	 * An event whose delivery faulted, and NMIs that an IRET unblocked
+	 * before it faulted, are for the outer loop.
+	 */
+	if (info != page_fault || trace_kvm_page_fault_enabled() ||
+	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
+		return FAST_FULL;
+	read_page_fault(vcpu, vmcs_read(VM_EXIT_INTR_ERROR_CODE), &f);
+	cr2 = read_cr2();
+	done = mmu_op(vcpu->vm, fault_fast, vcpu, &f);
+	vmx_keep_cr2(cr2);
+	if (!done)
+		return FAST_FULL;
+	vcpu->stats.pf_fixed++;
+	return FAST_RESUME;
+}
+
+static int page_fault(struct vcpu *vcpu, u32 error)
+{
+	struct mmu_fault f;
+
+	read_page_fault(vcpu, error, &f);
+	f.delivery = vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK;
 	return run_mmu_fault(vcpu, &f);
 }
 

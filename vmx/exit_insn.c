@@ -94,6 +94,28 @@ int vmx_fast_wrmsr(struct vcpu *vcpu)
 	return FAST_RESUME;
 }
 
+/* Does nothing to an address that is none (SDM 2A INVLPG) */
+static bool invlpg_address(struct vcpu *vcpu)
+{
+	return !x86_long_mode(vcpu) || x86_canonical(vcpu, vmx_exit_qual(vcpu));
+}
+
+int vmx_fast_invlpg(struct vcpu *vcpu)
+{
+	u64 cr2 = read_cr2();
+	bool done = true;
+
+	if (stepping(vcpu))
+		return FAST_FULL;
+	if (likely(invlpg_address(vcpu)))
+		done = mmu_op(vcpu->vm, invlpg_fast, vcpu, vmx_exit_qual(vcpu));
+	vmx_keep_cr2(cr2);
+	if (!done)
+		return FAST_FULL;
+	vmx_skip_insn(vcpu);
+	return FAST_RESUME;
+}
+
 /* ---- full handlers -------------------------------------------------------------- */
 
 int vmx_exit_cpuid(struct vcpu *vcpu)
@@ -120,7 +142,8 @@ int vmx_exit_wbinvd(struct vcpu *vcpu)
 
 int vmx_exit_invlpg(struct vcpu *vcpu)
 {
-	mmu_op(vcpu->vm, invlpg, vcpu, vmx_exit_qual(vcpu));
+	if (invlpg_address(vcpu))
+		mmu_op(vcpu->vm, invlpg, vcpu, vmx_exit_qual(vcpu));
 	return vmx_skip_insn(vcpu);
 }
 

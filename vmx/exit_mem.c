@@ -66,6 +66,7 @@ int vmx_exit_ept_violation(struct vcpu *vcpu)
 	if (unlikely(qual & INTR_INFO_UNBLOCK_NMI) &&
 	    !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK))
 		vmx_set_nmi_blocked(vcpu, true);
+	f.delivery = vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK;
 	return run_mmu_fault(vcpu, &f);
 }
 

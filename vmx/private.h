@@ -125,6 +125,16 @@ void vmx_asm_exit(void);
 /* inject.c */
 void vmx_take_back_event(struct vcpu *vcpu);
 
+/*
+ * In the fast loop the guest's CR2 is in the CPU. What may take a page fault
+ * of the host's there, caught as it is, puts CR2 back afterwards.
+ */
+static __always_inline void vmx_keep_cr2(u64 cr2)
+{
+	if (unlikely(read_cr2() != cr2))
+		write_cr2(cr2);
+}
+
 /* run.c: what fast handlers return */
 enum fast_result {
 	FAST_RESUME,		/* all done, enter again */
@@ -143,6 +153,9 @@ extern const struct vmx_exit vmx_exits[];
 extern const unsigned int vmx_nr_exits;
 
 /* exit handlers by subject */
+int vmx_fast_exception(struct vcpu *vcpu);
+int vmx_fast_cr(struct vcpu *vcpu);
+int vmx_fast_invlpg(struct vcpu *vcpu);
 int vmx_fast_cpuid(struct vcpu *vcpu);
 int vmx_fast_vmcall(struct vcpu *vcpu);
 int vmx_fast_rdmsr(struct vcpu *vcpu);

@@ -5,7 +5,8 @@
  *
  * What holds in the loop and is brought in order after it: the guest's CR2,
  * XCR0, PKRU, breakpoints and SPEC_CTRL; counters that perf does not want to
- * count guests. Nothing in the loop may fault, sleep or take a lock.
+ * count guests. Nothing in the loop may sleep or wait for a lock, and what may
+ * fault saves CR2 (vmx_keep_cr2()).
  */
 #include <linux/context_tracking.h>
 #include <linux/entry-kvm.h>
@@ -41,7 +42,9 @@ static noinline void load_mmu(struct vcpu *vcpu)
 
 	mmu_op(vcpu->vm, load, vcpu, &root);
 	vcpu->mmu.need_load = false;
-	vmcs_write(GUEST_CR3, root.cr3);
+	/* where the guest loads CR3 itself, the field is what it loaded last */
+	if (!vmx_policy(vcpu)->cr3_exiting || root.cr3 != vcpu->mmu.root.cr3)
+		vmcs_write(GUEST_CR3, root.cr3);
 	if (root.eptp && root.eptp != vcpu->mmu.root.eptp)
 		vmcs_write(EPT_POINTER, root.eptp);
 	if (vmx_policy(vcpu)->hw_pdptes && x86_paging(vcpu) && x86_pae(vcpu) &&

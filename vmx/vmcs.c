@@ -180,6 +180,7 @@ static void setup_vmcs(struct vcpu *vcpu)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vmx.vpid);
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);		/* SDM 3C 25.4.2 */
 	vmcs_write(CR3_TARGET_COUNT, 0);
+	vmcs_write(GUEST_CR3, 0);
 	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK,
 		   policy->pf_intercept ? policy->pfec_mask : 0);
 	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH,

@@ -130,7 +130,7 @@ int x86_set_cr3(struct vcpu *vcpu, u64 cr3)
 {
 	bool noflush = false;
 
-	if (x86_cr4(vcpu) & X86_CR4_PCIDE) {
+	if (vcpu->arch.cr4 & X86_CR4_PCIDE) {	/* never guest-owned */
 		noflush = cr3 & CR3_NOFLUSH;
 		cr3 &= ~CR3_NOFLUSH;
 	}
@@ -147,6 +147,31 @@ int x86_set_cr3(struct vcpu *vcpu, u64 cr3)
 	vmx_set_dirty(vcpu, VREG_CR3);
 	mmu_op(vcpu->vm, new_cr3, vcpu, cr3, noflush);
 	return 0;
+}
+
+/* PAE paging reads its PDPTEs, and what is refused gets its #GP, over there */
+bool x86_fast_set_cr3(struct vcpu *vcpu, u64 cr3)
+{
+	struct x86_vcpu *a = &vcpu->arch;
+	bool noflush = false;
+
+	if (likely(x86_long_mode(vcpu))) {
+		if (a->cr4 & X86_CR4_PCIDE) {
+			noflush = cr3 & CR3_NOFLUSH;
+			cr3 &= ~CR3_NOFLUSH;
+		}
+		if (cr3 & a->gpa_reserved)
+			return false;
+	} else {
+		if (!x86_paging(vcpu) || x86_pae(vcpu))
+			return false;
+		cr3 = (u32)cr3;
+	}
+	if (!mmu_op(vcpu->vm, new_cr3_fast, vcpu, cr3, noflush))
+		return false;
+	a->cr3 = cr3;
+	vmx_set_avail(vcpu, VREG_CR3);
+	return true;
 }
 
 int x86_set_cr4(struct vcpu *vcpu, u64 cr4)

@@ -88,6 +88,8 @@ static inline bool x86_gcap(struct vcpu *vcpu, enum x86_guest_cap cap)
  */
 int x86_set_cr0(struct vcpu *vcpu, u64 cr0);
 int x86_set_cr3(struct vcpu *vcpu, u64 cr3);
+/* MOV to CR3 with interrupts off; false: nothing done, ask x86_set_cr3() */
+bool x86_fast_set_cr3(struct vcpu *vcpu, u64 cr3);
 int x86_set_cr4(struct vcpu *vcpu, u64 cr4);
 int x86_set_cr8(struct vcpu *vcpu, u64 cr8);
 u64 x86_get_cr8(struct vcpu *vcpu);
