@@ -1,42 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pages of 2M and 1G: used where the host has them, split when it splits. */
 #include "kvmtest.h"
-#include <dirent.h>
 
 #define BASE	0x40000000ull	/* 1G aligned */
 #define SLOT	5
 #define SIZE	(4 * PAGE_2M)
 
 GUEST_SUITE(large_pages)
-
-/* A line of this VM's debugfs file; -1 where there is none */
-static long mmu_stat(const char *name)
-{
-	char path[300], mine[32], line[128];
-	DIR *d = opendir("/sys/kernel/debug/kvm");
-	struct dirent *e;
-	long value = -1;
-	FILE *f;
-
-	if (!d)
-		return -1;
-	snprintf(mine, sizeof(mine), "%d-", getpid());
-	while ((e = readdir(d))) {
-		if (strncmp(e->d_name, mine, strlen(mine)))
-			continue;
-		snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s/mmu",
-			 e->d_name);
-		f = fopen(path, "r");
-		while (f && fgets(line, sizeof(line), f))
-			if (!strncmp(line, name, strlen(name)) &&
-			    line[strlen(name)] == ' ')
-				value = atol(line + strlen(name));
-		if (f)
-			fclose(f);
-	}
-	closedir(d);
-	return value;
-}
 
 static void guest_fill(u64 value)
 {
@@ -66,25 +36,6 @@ static u64 wrong(struct vcpu *v, u64 value)
 	vcpu_set_entry(v, guest_check);
 	vcpu_args(v, 1, value);
 	return expect_done(v);
-}
-
-/* Does the host have a huge page at the address? */
-static bool host_huge(char *mem, u64 size)
-{
-	char line[256], name[32];
-	unsigned long from, to, kb = 0;
-	bool in = false;
-	FILE *f = fopen("/proc/self/smaps", "r");
-
-	require(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx %31s", &from, &to, name) == 3)
-			in = from < (u64)mem + size && to > (u64)mem;
-		if (in && sscanf(line, "AnonHugePages: %lu", &from) == 1)
-			kb += from;
-	}
-	fclose(f);
-	return kb * 1024 >= size;
 }
 
 static char *huge_mem(struct vm *vm, struct vcpu *v)
@@ -197,17 +148,13 @@ TEST_F(large_pages, collapsed_by_the_host)
 TEST_F(large_pages, tables_given_back)
 {
 	long before, after;
-	FILE *f;
 
 	vm_add_mem(self->vm, SLOT, BASE, SIZE, 0);
 	fill(self->vcpu, 4);
 	before = mmu_stat("table_pages");
 	if (before < 0)
 		skip_test("nothing tells the number of tables");
-	f = fopen("/proc/sys/vm/drop_caches", "w");
-	require(f);
-	fprintf(f, "2\n");
-	fclose(f);
+	drop_tables();
 	after = mmu_stat("table_pages");
 	EXPECT_GE(before - 4, after);
 	EXPECT_EQ(0, kvm_audit());

@@ -2,7 +2,6 @@
 /* The owner's address space changes under the guest, which sees just that. */
 #include "kvmtest.h"
 #include <stdatomic.h>
-#include <sys/swap.h>
 
 #define BASE	0x20000000ull
 #define SLOT	5
@@ -207,33 +206,6 @@ TEST_F(notifier, file)
 	close(fd);
 }
 
-/* A swap device where the host's kernel has zram; false: none */
-static bool swap_on(void)
-{
-	static const char dev[] = "/dev/zram0";
-	u32 header[PAGE_4K / 4] = {};
-	FILE *f;
-	int fd;
-
-	if (!swapon(dev, 0) || errno == EBUSY)
-		return true;
-	f = fopen("/sys/block/zram0/disksize", "w");
-	if (!f)
-		return false;
-	fprintf(f, "64M\n");
-	fclose(f);
-	fd = open(dev, O_RDWR);
-	if (fd < 0)
-		return false;
-	header[256] = 1;			/* version */
-	header[257] = (64 << 20) / PAGE_4K - 1;	/* last page */
-	memcpy((char *)header + PAGE_4K - 10, "SWAPSPACE2", 10);
-	require(write(fd, header, sizeof(header)) == sizeof(header));
-	fsync(fd);
-	close(fd);
-	return !swapon(dev, 0) || errno == EBUSY;
-}
-
 /* Not written by anybody but the guest since it came from the disk */
 TEST_F(notifier, swap)
 {
@@ -316,16 +288,6 @@ static void guest_count(u64 rounds)
 		}
 	}
 	GUEST_DONE();
-}
-
-/* The host wants its caches back, page tables of guests among them */
-static void drop_tables(void)
-{
-	FILE *f = fopen("/proc/sys/vm/drop_caches", "w");
-
-	require(f);
-	fprintf(f, "2\n");
-	fclose(f);
 }
 
 static atomic_int counting;

@@ -407,10 +407,12 @@ void shadow_root_forget(struct vm *vm, struct shadow_page *sp);
 
 /* ---- rmap.c ------------------------------------------------------------------------ */
 
+#define RMAP_BLOCK_SHIFT	9
+
 /* The block @gfn is in, or NULL where none was made; [m] held */
 static inline struct rmap_block *rmap_block(struct vm *vm, gfn_t gfn)
 {
-	return xa_load(&shadow_vm(vm)->blocks, gfn >> 9);
+	return xa_load(&shadow_vm(vm)->blocks, gfn >> RMAP_BLOCK_SHIFT);
 }
 
 /* Where leaves of @level (PG_4K, PG_2M) for the page are listed */
@@ -430,6 +432,8 @@ static inline struct rmap *rmap_of(struct rmap_block *b, gfn_t gfn,
  */
 int rmap_block_make(struct vm *vm, gfn_t gfn);
 void rmap_blocks_destroy(struct vm *vm);	/* VM teardown; all empty */
+/* Free the empty ones of these pages; [m] held */
+void rmap_blocks_trim(struct vm *vm, gfn_t first, gfn_t last);
 
 /* @cache has a descriptor, or the list is not full; see RMAP_DESC_N */
 void rmap_add(struct shadow_cache *cache, struct rmap *head, u64 *ep);
@@ -446,6 +450,9 @@ u64 *rmap_first(const struct rmap *head);
 /* Call @fn for each; it must not change the list. Returns the OR of its answers. */
 bool rmap_for_each(struct vm *vm, const struct rmap *head,
 		   bool (*fn)(struct vm *vm, u64 *ep));
+
+/* Take W from all of a list. True if one had it; the flush is the caller's. */
+bool rmap_protect_list(struct vm *vm, const struct rmap *head);
 
 /**
  * rmap_protect() - no writable entry maps the page, small or large

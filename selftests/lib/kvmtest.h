@@ -267,6 +267,21 @@ void probe_pt_set(struct vcpu *vcpu, struct pt *pt, u64 gva, int level,
 int kvm_audit(void);
 /* Counter of a VM's or vCPU's stats file; -1 where there is none */
 int64_t stat_read(int fd, const char *name);
+/* Line of debugfs' mmu file, summed over this process's VMs; -1: no such */
+long mmu_stat(const char *name);
+
+/* ---- the host around KVM -------------------------------------------------- */
+
+bool host_write(const char *path, const char *text);
+/* Set a parameter of the module; @old (KVM_PARAM_MAX bytes) receives the value */
+#define KVM_PARAM_MAX	64
+bool kvm_param(const char *name, const char *value, char *old);
+/* The host wants its caches back, page tables of guests among them */
+void drop_tables(void);
+/* A swap device where the host's kernel has zram; false: none */
+bool swap_on(void);
+/* Does this process have huge pages all over the memory? */
+bool host_huge(void *mem, u64 size);
 
 /* End the test: failed, with a message; or skipped */
 void __attribute__((noreturn, format(printf, 3, 4)))
