@@ -82,15 +82,15 @@ static bool known_mmio(struct vcpu *vcpu, gpa_t gpa)
 	return vcpu->emul_mmio_gfn == gpa >> PAGE_SHIFT;
 }
 
-static bool device_read(struct vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
+bool io_read_device(struct vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
 {
 	if (vcpu->lapic && lapic_mmio_read(vcpu, gpa, len, buf))
 		return true;
 	return !io_bus_read(vcpu, &vcpu->vm->mmio_bus, gpa, len, buf);
 }
 
-static bool device_write(struct vcpu *vcpu, gpa_t gpa, const void *buf,
-			 unsigned int len)
+bool io_write_device(struct vcpu *vcpu, gpa_t gpa, const void *buf,
+		     unsigned int len)
 {
 	if (vcpu->lapic && lapic_mmio_write(vcpu, gpa, len, buf))
 		return true;
@@ -114,7 +114,7 @@ static int op_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,
 		return EMUL_OK;
 	if (len > 8)
 		return EMUL_SPLIT;
-	if (device_read(vcpu, gpa, buf, len)) {
+	if (io_read_device(vcpu, gpa, buf, len)) {
 		trace_kvm_mmio(TRACE_MMIO_READ, len, gpa, buf);
 		return EMUL_OK;
 	}
@@ -144,7 +144,7 @@ static int op_write(struct emul_ctx *ctx, u64 la, const void *buf,
 	if (len > 8)
 		return EMUL_SPLIT;
 	trace_kvm_mmio(TRACE_MMIO_WRITE, len, gpa, buf);
-	if (device_write(vcpu, gpa, buf, len))
+	if (io_write_device(vcpu, gpa, buf, len))
 		return EMUL_OK;
 	if (io->nr >= IO_MAX_FRAGMENTS)
 		return EMUL_UNHANDLED;

@@ -13,6 +13,11 @@ int emul_resume(struct vcpu *vcpu);
 int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 		u32 count);
 
+/* In-kernel devices on memory addresses. False: user space has to answer. */
+bool io_read_device(struct vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len);
+bool io_write_device(struct vcpu *vcpu, gpa_t gpa, const void *buf,
+		     unsigned int len);
+
 extern const struct emul_ops emul_glue_ops;
 
 #endif

@@ -10,6 +10,8 @@
 #define CORE_IO_H
 
 #include <linux/types.h>
+#include "emulate/mov.h"
+#include "mmu/mmu.h"
 
 enum io_pending {
 	IO_NONE,
@@ -17,6 +19,7 @@ enum io_pending {
 	IO_PIO_OUT,	/* OUT: RIP moves when user space has seen it */
 	IO_EMUL_PIO,	/* string I/O under way in the emulator */
 	IO_EMUL_MMIO,	/* MMIO of the emulator */
+	IO_MOV_LOAD,	/* a load by a plain move: core/mmio.c */
 };
 
 /* The widest register has 64 bytes, and MMIO exits carry 8 at most */
@@ -34,12 +37,23 @@ struct vcpu_io {
 	u16 port;		/* [v] */
 	u32 count;		/* [v] items */
 	bool in;		/* [v] */
-	u64 rip;		/* [v] of IN or OUT */
+	u64 rip;		/* [v] of IN, OUT or a plain move */
+	const struct emul_mov *mov;	/* [v] with IO_MOV_LOAD: in vcpu->mmio_insn */
 
 	bool emul_continue;	/* [v] the emulator waits for the answer */
 	bool reading;		/* [v] a fragment to read is at frags[nr - 1] */
 	u8 nr, cur;		/* [v] fragments, and the one user space has */
 	struct io_fragment frags[IO_MAX_FRAGMENTS];	/* [v] */
+};
+
+/* Instructions of 64-bit code that were found to access devices */
+#define MMIO_INSN_BITS	3
+
+struct mmio_insn {
+	struct mmu_code code;	/* [v] how to get at its bytes */
+	u64 bytes[2];		/* [v] what they were, up to EMUL_MOV_BYTES */
+	bool plain;		/* [v] they are a plain move: */
+	struct emul_mov mov;	/* [v] */
 };
 
 struct vcpu;

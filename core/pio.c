@@ -4,6 +4,7 @@
  */
 #include "core/coalesced.h"
 #include "core/emul.h"
+#include "core/mmio.h"
 #include "core/run.h"
 #include "core/trace.h"
 #include "vmx/vmx.h"
@@ -144,6 +145,8 @@ int io_complete(struct vcpu *vcpu)
 		return emul_resume(vcpu);
 	case IO_EMUL_MMIO:
 		return complete_mmio(vcpu);
+	case IO_MOV_LOAD:
+		return mmio_mov_complete(vcpu);
 	}
 	WARN_ON_ONCE(1);
 	return RUN_RESUME;

@@ -428,9 +428,26 @@ int run_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n,
 	return RUN_EXIT_USER;
 }
 
+/* The kind's answer, or our own where no kind could give another */
+static int mmu_answer(struct vcpu *vcpu, struct mmu_fault *f)
+{
+	gfn_t gfn = f->gpa >> PAGE_SHIFT;
+	int ret;
+
+	if (f->kind == MMU_FAULT_VIOLATION && mmu_in_gap(vcpu, gfn)) {
+		f->mmio = true;
+		return MMU_EMULATE;
+	}
+	ret = mmu_op(vcpu->vm, fault, vcpu, f);
+	/* also forget a gap that has been filled: see mmu_maybe_gap() */
+	if (ret == MMU_EMULATE ? f->mmio : mmu_maybe_gap(&vcpu->mmu, gfn))
+		mmu_note_gap(vcpu, f->gpa >> PAGE_SHIFT);
+	return ret;
+}
+
 int run_mmu_fault(struct vcpu *vcpu, struct mmu_fault *f)
 {
-	int ret = mmu_op(vcpu->vm, fault, vcpu, f);
+	int ret = mmu_answer(vcpu, f);
 
 	TRACE_LAZY(kvm_page_fault, vcpu->id, vcpu_rip(vcpu), f->gpa, f->error_code);
 	switch (ret) {

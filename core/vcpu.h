@@ -90,6 +90,7 @@ struct vcpu {
 #define NO_GPA		(~(gpa_t)0)
 	bool emul_halted;			/* [v] the instruction was HLT */
 	struct vcpu_io io;			/* [v] I/O that waits for user space */
+	struct mmio_insn mmio_insn[1 << MMIO_INSN_BITS];	/* [v] by a hash of RIP */
 	struct vcpu_stats stats;		/* [v] written; read torn-free elsewhere */
 	void *pio_page;				/* [I] page 1 of the mmap */
 };

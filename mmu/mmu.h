@@ -281,6 +281,23 @@ struct mmu_vcpu {
 	struct mmu_hw_root root;	/* [v] what is in the VMCS */
 	struct memslot *last_slot;	/* [v] lookup cache, see memslot generation */
 	u64 slots_generation;		/* [v] */
+	gfn_t gap_first;		/* [v] pages that no slot had ... */
+	u64 gap_pages;			/* [v] */
+	u64 gap_generation;		/* [v] ... in this generation */
+};
+
+/* The way of a walk to a page of code, see mmu_fetch_again() */
+struct mmu_code {
+	gva_t page;			/* [v] */
+	u64 cr3;			/* [v] */
+	u64 generation;			/* [v] of the slots */
+	const u8 __user *text;		/* [v] the page as the owner has it */
+	u8 levels;			/* [v] of the guest's paging; 0: nothing here */
+	u8 n;				/* [v] entries used */
+	struct {
+		const u64 __user *at;
+		u64 val;
+	} entry[5];			/* [v] */
 };
 
 /* ---- the module's and the VM's life ------------------------------------ */
@@ -352,6 +369,19 @@ int mmu_set_identity_map_addr(struct vm *vm, gpa_t addr);
 /* Is there a slot, writable if @write, behind the address? vm->srcu held. */
 bool mmu_gpa_is_memory(struct vm *vm, gpa_t gpa, bool write);
 
+/*
+ * Where devices are: the vCPU remembers the gap between two slots that it last
+ * made an access to. mmu_note_gap() looks for the gap that @gfn is in, if it is
+ * in one. mmu_in_gap() is true only where no slot is there now. Both: vm->srcu
+ * held. mmu_maybe_gap() is a hint that needs nothing: a slot may have come.
+ */
+void mmu_note_gap(struct vcpu *vcpu, gfn_t gfn);
+bool mmu_in_gap(struct vcpu *vcpu, gfn_t gfn);
+static inline bool mmu_maybe_gap(const struct mmu_vcpu *m, gfn_t gfn)
+{
+	return gfn - m->gap_first < m->gap_pages;
+}
+
 /* ---- guest memory from the host side (mmu/guest_mem.c) ------------------ */
 
 /*
@@ -392,6 +422,22 @@ int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
  */
 int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,
 		  struct x86_exception *e);
+
+/**
+ * mmu_fetch_again() - the bytes of the instruction that the CPU has executed
+ * @vcpu: the vCPU, loaded, in 64-bit mode, at an exit of its own making
+ * @c: what is remembered from the last time; any contents that zeroing or this
+ *	function left
+ * @rip: RIP
+ * @insn: sixteen bytes from @rip on
+ *
+ * Permissions are not checked, since the CPU has done so.
+ *
+ * Context: may sleep, vm->srcu held. Return: true, or false where it is not
+ * that simple; nothing has changed then.
+ */
+bool mmu_fetch_again(struct vcpu *vcpu, struct mmu_code *c, gva_t rip,
+		     u64 insn[2]);
 
 /* As KVM_TRANSLATE wants it: no permission check, no A/D update. 0 or -ENOENT. */
 int mmu_translate_debug(struct vcpu *vcpu, gva_t gva, gpa_t *gpa,

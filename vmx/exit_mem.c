@@ -28,7 +28,7 @@ static __always_inline void read_violation(struct vcpu *vcpu, u64 qual,
 {
 	*f = (struct mmu_fault) {
 		.kind = MMU_FAULT_VIOLATION,
-		.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS),
+		.gpa = vmx_fault_gpa(vcpu),
 		/* bits 2:0 are read, write, fetch, and so are MMU_ACC_* */
 		.access = qual & (MMU_ACC_READ | MMU_ACC_WRITE | MMU_ACC_EXEC),
 		.gva_valid = qual & EPT_VIOLATION_GVA_IS_VALID,
@@ -43,6 +43,9 @@ int vmx_fast_ept_violation(struct vcpu *vcpu)
 	u64 qual = vmx_exit_qual(vcpu);
 	struct mmu_fault f;
 
+	/* a device: the outer loop's */
+	if (mmu_maybe_gap(&vcpu->mmu, vmx_fault_gpa(vcpu) >> PAGE_SHIFT))
+		return FAST_FULL;
 	/* an event whose delivery faulted is for the outer loop to save */
 	if (qual & INTR_INFO_UNBLOCK_NMI || trace_kvm_page_fault_enabled() ||
 	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)

@@ -105,6 +105,15 @@ static __always_inline u64 vmx_exit_qual(struct vcpu *vcpu)
 	return vcpu->vmx.exit_qual;
 }
 
+static __always_inline gpa_t vmx_fault_gpa(struct vcpu *vcpu)
+{
+	if (!vmx_avail(vcpu, VREG_FAULT_GPA)) {
+		vcpu->vmx.fault_gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+		vmx_set_avail(vcpu, VREG_FAULT_GPA);
+	}
+	return vcpu->vmx.fault_gpa;
+}
+
 static __always_inline u32 vmx_intr_info(struct vcpu *vcpu)
 {
 	if (!vmx_avail(vcpu, VREG_INTR_INFO)) {

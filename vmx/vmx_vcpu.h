@@ -17,7 +17,7 @@
 enum vmx_reg {
 	VREG_RIP, VREG_RSP, VREG_RFLAGS, VREG_CR0, VREG_CR3, VREG_CR4,
 	VREG_EXIT_QUAL, VREG_INTR_INFO, VREG_INSN_LEN, VREG_PDPTES,
-	VREG_CPL,
+	VREG_CPL, VREG_FAULT_GPA,
 };
 
 struct vmx_seg {
@@ -57,6 +57,7 @@ struct vmx_vcpu {
 	u32 exit_reason;		/* [v] with the entry-failure bit 31 */
 	u32 intr_info;			/* [v] VM_EXIT_INTR_INFO */
 	u64 exit_qual;			/* [v] */
+	gpa_t fault_gpa;		/* [v] GUEST_PHYSICAL_ADDRESS */
 	u32 insn_len;			/* [v] */
 	u8 cpl;				/* [v] */
 	u32 idt_info, idt_error, idt_len; /* [v] IDT vectoring of the last exit */

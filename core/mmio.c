@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The short way of an access to a device: a plain move in 64-bit mode.
+ *
+ * The CPU has executed the instruction up to its access, which faulted. So
+ * everything that may keep an instruction from making the access (limits,
+ * permissions, canonical addresses) has been checked, provided that the bytes
+ * fetched again ask for the access that the CPU reported: the same linear
+ * address, the same direction. Where another CPU of the guest has rewritten the
+ * instruction meanwhile they may not, and all of it is the emulator's. Because
+ * operands are aligned here, the whole access lies in the page that was checked.
+ */
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include "core/emul.h"
+#include "core/mmio.h"
+#include "core/run.h"
+#include "core/trace.h"
+#include "vmx/vmx.h"
+#include "x86/x86.h"
+
+/* The instruction at RIP, if it is a plain move */
+static const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip)
+{
+	struct mmio_insn *i = &vcpu->mmio_insn[hash_64(rip, MMIO_INSN_BITS)];
+	u64 bytes[2];
+
+	if (!mmu_fetch_again(vcpu, &i->code, rip, bytes))
+		return NULL;
+	if (unlikely(bytes[0] != i->bytes[0] || bytes[1] != i->bytes[1])) {
+		i->bytes[0] = bytes[0];
+		i->bytes[1] = bytes[1];
+		i->plain = emul_mov_decode((u8 *)bytes, 8, &i->mov);
+	}
+	return i->plain ? &i->mov : NULL;
+}
+
+/* The instruction is done. Return: enum run_result. */
+static int finish(struct vcpu *vcpu, const struct emul_mov *m)
+{
+	u64 rflags = vcpu_rflags(vcpu);
+
+	vcpu_set_rip(vcpu, vcpu_rip(vcpu) + m->length);
+	if (unlikely(rflags & X86_EFLAGS_RF))
+		vcpu_set_rflags(vcpu, rflags & ~(u64)X86_EFLAGS_RF);
+	vcpu->stats.insn_emulated++;
+	return vmx_skipped(vcpu, rflags);
+}
+
+static int exit_mmio(struct vcpu *vcpu, gpa_t gpa, const struct emul_mov *m,
+		     u64 val)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = gpa;
+	memcpy(run->mmio.data, &val, sizeof(val));
+	run->mmio.len = m->size;
+	run->mmio.is_write = m->store;
+	vcpu->stats.mmio_exits++;
+	return RUN_EXIT_USER;
+}
+
+static int store(struct vcpu *vcpu, gpa_t gpa, const struct emul_mov *m)
+{
+	u64 val = emul_mov_value(m, vcpu->regs);
+
+	trace_kvm_mmio(TRACE_MMIO_WRITE, m->size, gpa, &val);
+	if (io_write_device(vcpu, gpa, &val, m->size))
+		return finish(vcpu, m);
+	/* user space gets it when the instruction is over: nothing to complete */
+	finish(vcpu, m);
+	return exit_mmio(vcpu, gpa, m, val);
+}
+
+static int load(struct vcpu *vcpu, gpa_t gpa, const struct emul_mov *m)
+{
+	u64 val = 0;
+
+	if (io_read_device(vcpu, gpa, &val, m->size)) {
+		trace_kvm_mmio(TRACE_MMIO_READ, m->size, gpa, &val);
+		emul_mov_load(m, vcpu->regs, val);
+		return finish(vcpu, m);
+	}
+	trace_kvm_mmio(TRACE_MMIO_READ_UNSATISFIED, m->size, gpa, NULL);
+	vcpu->io.pending = IO_MOV_LOAD;
+	vcpu->io.frags[0].gpa = gpa;
+	vcpu->io.mov = m;
+	vcpu->io.rip = vcpu_rip(vcpu);
+	return exit_mmio(vcpu, gpa, m, 0);
+}
+
+bool mmio_mov(struct vcpu *vcpu, const struct mmu_fault *f, int *ret)
+{
+	const struct emul_mov *m;
+	u64 rip;
+
+	if (!f->gva_valid || f->in_walk || !vcpu_64bit(vcpu) ||
+	    trace_kvm_emulate_insn_enabled())
+		return false;
+	rip = vcpu_rip(vcpu);
+	m = fetch(vcpu, rip);
+	if (unlikely(!m || emul_mov_address(m, vcpu->regs, rip) != f->gva ||
+		     f->gva & (m->size - 1) ||
+		     !(f->access & (m->store ? MMU_ACC_WRITE : MMU_ACC_READ))))
+		return false;
+	if (m->store)
+		*ret = store(vcpu, f->gpa, m);
+	else
+		*ret = load(vcpu, f->gpa, m);
+	return true;
+}
+
+int mmio_mov_complete(struct vcpu *vcpu)
+{
+	const struct emul_mov *m = vcpu->io.mov;
+	u64 val;
+
+	/* user space set another RIP: the instruction is none of ours any more */
+	if (vcpu_rip(vcpu) != vcpu->io.rip)
+		return RUN_RESUME;
+	memcpy(&val, vcpu->run->mmio.data, sizeof(val));
+	trace_kvm_mmio(TRACE_MMIO_READ, m->size, vcpu->io.frags[0].gpa, &val);
+	emul_mov_load(m, vcpu->regs, val);
+	return finish(vcpu, m);
+}
