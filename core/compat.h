@@ -6,6 +6,7 @@
 #define CORE_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/cpuhotplug.h>
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
@@ -186,9 +187,10 @@ static inline void compat_send_reschedule(int cpu)
 
 /*
  * A crash or an emergency reboot has to turn VMX off, or the CPU does not take
- * INIT. Up to 6.5 the kernel does it by itself where CR4.VMXE is set.
+ * INIT. The kernel did it by itself where CR4.VMXE is set, until it came to ask
+ * us: in 6.6, and in later releases of 6.1, so Kbuild looks at the header.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#ifdef COMPAT_EMERGENCY_CALLBACK
 static inline void compat_emergency_register(void (*off)(void))
 {
 	cpu_emergency_register_virt_callback(off);
@@ -206,6 +208,18 @@ static inline void compat_emergency_register(void (*off)(void))
 static inline void compat_emergency_unregister(void (*off)(void))
 {
 }
+#endif
+
+/*
+ * The step of CPU hotplug at which threads of user space are not yet, and no
+ * longer, on the CPU. It moved in 6.3 to where a callback may fail.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define COMPAT_CPUHP_KVM	CPUHP_AP_KVM_ONLINE
+#define COMPAT_CPUHP_MAY_FAIL	true
+#else
+#define COMPAT_CPUHP_KVM	CPUHP_AP_KVM_STARTING
+#define COMPAT_CPUHP_MAY_FAIL	false
 #endif
 
 /* This CPU is in no RCU read-side section; interrupts off */

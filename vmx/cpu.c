@@ -4,11 +4,13 @@
  * where.
  *
  *  C1. A CPU is in VMX operation exactly while vmx_users > 0 and it is online,
- *      except between suspend and resume.
+ *      except between suspend and resume, and after vmx_stop().
  *  C2. A VMCS is active on at most one CPU, vmcs->cpu, and is on that CPU's
  *      list. Only that CPU touches the list, with interrupts off.
  *  C3. Before VMXOFF every VMCS on the list is cleared, so that its contents
  *      are in memory.
+ *  C4. A CPU that goes offline leaves VMX operation when no thread but its own
+ *      is left on it: a VMREAD would give nothing, a VMWRITE be lost.
  */
 #define pr_fmt(fmt) "kvm: " fmt
 
@@ -17,7 +19,6 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <asm/tlbflush.h>
@@ -25,6 +26,7 @@
 #include "vmx/caps.h"
 #include "vmx/private.h"
 #include "vmx/vmx.h"
+#include "x86/x86.h"
 
 static DEFINE_PER_CPU(void *, vmxon_region);
 static DEFINE_PER_CPU(bool, vmx_on);
@@ -32,8 +34,9 @@ static DEFINE_PER_CPU(struct list_head, active_vmcs);
 DEFINE_PER_CPU(struct vmcs *, current_vmcs);
 
 static DEFINE_MUTEX(vmx_users_lock);
-static unsigned int vmx_users;		/* vmx_users_lock; VMs */
-static int cpuhp_state;
+/* vmx_users_lock and cpus_read_lock(); hotplug callbacks exclude the latter */
+static unsigned int vmx_users;		/* VMs */
+static bool vmx_stopped;		/* the machine is going down */
 
 /* ---- one CPU; interrupts off -------------------------------------------- */
 
@@ -43,6 +46,8 @@ static int cpu_on(void)
 
 	if (this_cpu_read(vmx_on))
 		return 0;
+	if (vmx_stopped)
+		return -ESHUTDOWN;
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;	/* another hypervisor */
 	cr4_set_bits(X86_CR4_VMXE);
@@ -114,8 +119,8 @@ bool vmcs_load(struct vmcs *vmcs)
 	bool moved = vmcs->cpu != cpu;
 
 	/*
-	 * A CPU that goes offline still runs threads after its VMXOFF: leave the
-	 * VMCS cleared (C2). Entries fail there until the thread is elsewhere.
+	 * VMXON failed here when the CPU came online, or the machine is going
+	 * down: leave the VMCS cleared (C2). Entries fail.
 	 */
 	if (unlikely(!this_cpu_read(vmx_on)))
 		return true;
@@ -158,6 +163,13 @@ void vmcs_evict(struct vmcs *vmcs)
 
 /* ---- all CPUs ------------------------------------------------------------- */
 
+static void report(int err)
+{
+	pr_err("cannot turn VMX on: %s\n",
+	       err == -EBUSY ? "another hypervisor uses it" :
+	       err == -ESHUTDOWN ? "the machine is going down" : "VMXON failed");
+}
+
 int vmx_enable(void)
 {
 	atomic_t err = ATOMIC_INIT(0);
@@ -169,9 +181,7 @@ int vmx_enable(void)
 		if (atomic_read(&err)) {
 			vmx_users--;
 			on_each_cpu(cpu_off_ipi, NULL, 1);
-			pr_err("cannot turn VMX on: %s\n",
-			       atomic_read(&err) == -EBUSY ?
-			       "another hypervisor uses it" : "VMXON failed");
+			report(atomic_read(&err));
 		}
 	}
 	mutex_unlock(&vmx_users_lock);
@@ -189,31 +199,42 @@ void vmx_disable(void)
 	cpus_read_unlock();
 }
 
-/* Hotplug callbacks run on the CPU itself, in a thread, cpus_write_lock held */
+void vmx_stop(void)
+{
+	cpus_read_lock();
+	mutex_lock(&vmx_users_lock);
+	vmx_stopped = true;
+	on_each_cpu(cpu_off_ipi, NULL, 1);
+	mutex_unlock(&vmx_users_lock);
+	cpus_read_unlock();
+}
+
+/*
+ * Hotplug callbacks run on the CPU itself with cpus_write_lock() held: nobody
+ * changes vmx_users.
+ */
 static int on_online(unsigned int cpu)
 {
 	unsigned long flags;
 	int err = 0;
 
-	mutex_lock(&vmx_users_lock);
-	if (vmx_users) {
+	if (vmx_users && !vmx_stopped) {
 		local_irq_save(flags);
 		err = cpu_on();
 		local_irq_restore(flags);
+		if (err)
+			report(err);
 	}
-	mutex_unlock(&vmx_users_lock);
-	return err;
+	return COMPAT_CPUHP_MAY_FAIL ? err : 0;
 }
 
 static int on_offline(unsigned int cpu)
 {
 	unsigned long flags;
 
-	mutex_lock(&vmx_users_lock);
 	local_irq_save(flags);
 	cpu_off();
 	local_irq_restore(flags);
-	mutex_unlock(&vmx_users_lock);
 	return 0;
 }
 
@@ -224,25 +245,20 @@ static int on_offline(unsigned int cpu)
 static int vmx_suspend(void)
 {
 	cpu_off();
+	x86_tsc_suspend();
 	return 0;
 }
 
 static void vmx_resume(void)
 {
+	x86_tsc_resume();
 	if (vmx_users)
 		WARN_ON_ONCE(cpu_on());
-}
-
-static void vmx_shutdown(void)
-{
-	/* INIT is blocked in VMX operation: a reboot would hang (SDM 3C 24.8) */
-	on_each_cpu(cpu_off_ipi, NULL, 1);
 }
 
 static struct syscore_ops vmx_syscore_ops = {
 	.suspend = vmx_suspend,
 	.resume = vmx_resume,
-	.shutdown = vmx_shutdown,
 };
 
 /* Any context, NMI included. What VMCSs hold is lost, and nobody wants it any more. */
@@ -288,13 +304,12 @@ int vmx_setup_cpus(void)
 
 	if (err)
 		return err;
-	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/kvm:online",
-				on_online, on_offline);
-	if (err < 0) {
+	err = cpuhp_setup_state(COMPAT_CPUHP_KVM, "x86/kvm:vmx", on_online,
+				on_offline);
+	if (err) {
 		free_regions();
 		return err;
 	}
-	cpuhp_state = err;
 	register_syscore_ops(&vmx_syscore_ops);
 	compat_emergency_register(emergency_off);
 	return 0;
@@ -304,6 +319,6 @@ void vmx_unsetup_cpus(void)
 {
 	compat_emergency_unregister(emergency_off);
 	unregister_syscore_ops(&vmx_syscore_ops);
-	cpuhp_remove_state(cpuhp_state);
+	cpuhp_remove_state(COMPAT_CPUHP_KVM);
 	free_regions();
 }

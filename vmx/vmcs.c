@@ -296,6 +296,7 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	vmx_mitigate_vcpu_load(vcpu);
 	if (moved) {
 		vmx_host_state_cpu(vcpu, cpu);
+		x86_tsc_resumed(vcpu);
 		/*
 		 * What this CPU cached when the vCPU was here before, or when
 		 * the VPID belonged to somebody else, may be stale.

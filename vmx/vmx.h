@@ -32,6 +32,14 @@ const struct mmu_hw_caps *vmx_mmu_caps(void);
 int vmx_enable(void);
 void vmx_disable(void);
 
+/**
+ * vmx_stop() - VMXOFF on every CPU, for good: the machine is going down
+ *
+ * No vCPU should be loaded: what the VMCS of one holds is gone.
+ * Context: may sleep.
+ */
+void vmx_stop(void);
+
 int vmx_vm_init(struct vm *vm);
 void vmx_vm_destroy(struct vm *vm);
 int vmx_vcpu_init(struct vcpu *vcpu);

@@ -22,6 +22,13 @@ static u64 scale(u64 ratio, u64 host_tsc)
 	return mul_u64_u64_shr(host_tsc, ratio, RATIO_SHIFT);
 }
 
+/*
+ * Suspend may set the host's TSC back to zero. What is missing since is added
+ * to the offsets, so that no guest sees its TSC go backwards.
+ */
+static u64 tsc_at_suspend;
+static u64 tsc_lost;			/* [a] sum over all suspends */
+
 u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc)
 {
 	return scale(vcpu->arch.tsc_ratio, host_tsc) + vcpu->arch.tsc_offset;
@@ -35,6 +42,35 @@ static void put_offset(struct vcpu *vcpu, u64 offset)
 	if (vcpu->lapic)
 		lapic_tsc_changed(vcpu);
 	vcpu_request(vcpu, REQ_CLOCK_UPDATE);
+}
+
+/* Around suspend: interrupts off, one CPU online, user space frozen */
+void x86_tsc_suspend(void)
+{
+	tsc_at_suspend = rdtsc();
+}
+
+void x86_tsc_resume(void)
+{
+	u64 now = rdtsc();
+
+	if (now < tsc_at_suspend)
+		WRITE_ONCE(tsc_lost, tsc_lost + tsc_at_suspend - now);
+}
+
+/**
+ * x86_tsc_resumed() - add what the host's TSC lost since the vCPU was loaded last
+ * @vcpu: the vCPU, being loaded; suspend has cleared its VMCS
+ */
+void x86_tsc_resumed(struct vcpu *vcpu)
+{
+	u64 lost = READ_ONCE(tsc_lost) - vcpu->arch.tsc_lost;
+
+	if (likely(!lost))
+		return;
+	vcpu->arch.tsc_lost += lost;
+	put_offset(vcpu, vcpu->arch.tsc_offset +
+			 scale(vcpu->arch.tsc_ratio, lost));
 }
 
 u64 x86_tsc_offset(struct vcpu *vcpu)
@@ -68,6 +104,7 @@ static void new_base(struct vcpu *vcpu, u64 value, u64 now_ns, u64 offset)
 	vma->last_tsc_ns = now_ns;
 	vma->last_tsc_offset = offset;
 	vma->last_tsc_khz = vcpu->arch.tsc_khz;
+	vma->last_tsc_lost = vcpu->arch.tsc_lost;
 }
 
 /* User space's write: KVM_SET_MSRS, vCPU creation */
@@ -81,7 +118,9 @@ static void sync_write(struct vcpu *vcpu, u64 value)
 	now_ns = ktime_get_boottime_ns();
 	offset = value - scale(vcpu->arch.tsc_ratio, rdtsc());
 	if (in_step(vcpu, value, now_ns))
-		offset = vma->last_tsc_offset;
+		offset = vma->last_tsc_offset +
+			 scale(vcpu->arch.tsc_ratio,
+			       vcpu->arch.tsc_lost - vma->last_tsc_lost);
 	else
 		new_base(vcpu, value, now_ns, offset);
 	raw_spin_unlock_irqrestore(&vma->tsc_lock, flags);
@@ -174,6 +213,7 @@ void tsc_vcpu_init(struct vcpu *vcpu)
 {
 	vcpu->arch.tsc_ratio = RATIO_ONE;
 	vcpu->arch.tsc_adjust = 0;
+	vcpu->arch.tsc_lost = READ_ONCE(tsc_lost);
 	if (x86_set_tsc_khz(vcpu, vcpu->arch.tsc_khz))
 		x86_set_tsc_khz(vcpu, x86_host.tsc_khz);
 	sync_write(vcpu, 0);

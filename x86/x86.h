@@ -249,6 +249,9 @@ u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
 void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host);
 /* Called in vcpu_load() when the vCPU came to another CPU */
 void x86_tsc_load(struct vcpu *vcpu);
+void x86_tsc_suspend(void);
+void x86_tsc_resume(void);
+void x86_tsc_resumed(struct vcpu *vcpu);
 int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz);	/* 0, -EINVAL */
 u64 x86_tsc_offset(struct vcpu *vcpu);		/* KVM_VCPU_TSC_OFFSET */
 void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host);

@@ -88,6 +88,7 @@ struct x86_vcpu {
 	u64 misc_enable;		/* [v] */
 	u64 tsc_offset;			/* [v] guest TSC = host TSC * ratio + offset */
 	u64 tsc_adjust;			/* [v] */
+	u64 tsc_lost;			/* [v] by suspend, as far as it is in tsc_offset */
 	u32 tsc_khz;			/* [v] */
 	u64 tsc_ratio;			/* [v] fixed point, 1 << 48 = unscaled */
 	u64 arch_capabilities;		/* [v] */

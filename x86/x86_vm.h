@@ -15,6 +15,7 @@ struct x86_vm {
 	u64 last_tsc_write;		/* tsc_lock */
 	u64 last_tsc_ns;		/* tsc_lock */
 	u64 last_tsc_offset;		/* tsc_lock */
+	u64 last_tsc_lost;		/* tsc_lock; tsc_lost of that vCPU */
 	u32 last_tsc_khz;		/* tsc_lock; 0: no write yet */
 	s64 kvmclock_offset;		/* [a] kvmclock = host boot time + this */
 	raw_spinlock_t clock_lock;	/* the pair below */
