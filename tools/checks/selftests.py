@@ -14,12 +14,15 @@ for those that are left.  With two processors two hosts share the work.
 import os
 import queue
 import re
+import shlex
 import subprocess
 import threading
 
 import tap
 
 STATUS = {2: "the host crashed", 3: "time limit of the test host"}
+# In the comment at the top of a test: " * testhost: --cpus 2"
+DEMANDS = re.compile(r"^ \* testhost: (.*)$", re.M)
 MARK = re.compile(r"^### (begin|end) (\S+)(?: (\d+))?$")
 OFFERED = re.compile(r"^### kinds (.*)$")
 KINDS = ("ept", "shadow")
@@ -92,7 +95,24 @@ class Run:
             stderr=subprocess.DEVNULL, text=True)
         return text.stdout.split() if text.returncode == 0 else []
 
-    def boot(self, jobs):
+    def demands(self, job):
+        """Options of the test host that a test asks for in its source."""
+        source = os.path.join(self.top, "selftests",
+                              job.split(".")[0] + ".c")
+        with open(source) as text:
+            match = DEMANDS.search(text.read(2000))
+        return match.group(1) if match else ""
+
+    def hosts(self, jobs, shards):
+        """The runs by the host they need: list of (options, runs)."""
+        groups = {}
+        for job in jobs:
+            groups.setdefault(self.demands(job), []).append(job)
+        plain = groups.pop("", [])
+        return [("", plain[i::shards]) for i in range(shards)
+                if plain[i::shards]] + sorted(groups.items())
+
+    def boot(self, options, jobs):
         """One host with these runs.  Returns those done and exit status."""
         with self.lock:
             self.boots += 1
@@ -111,6 +131,7 @@ class Run:
         else:
             argv += ["--file", os.path.join(
                 self.top, "build", self.host, "kvm.ko")]
+        argv += shlex.split(options)
         if self.model:
             argv += ["--cpu-model", self.model]
         for name in sorted({j.split(".")[0] for j in jobs}):
@@ -149,9 +170,16 @@ class Run:
         kind = job.partition(".")[2]
         return not kind or self.offered is None or kind in self.offered
 
-    def worker(self, jobs):
+    def worker(self, hosts):
+        while True:
+            try:
+                self.serve(*hosts.get_nowait())
+            except queue.Empty:
+                return
+
+    def serve(self, options, jobs):
         while jobs:
-            seen, code, log = self.boot(jobs)
+            seen, code, log = self.boot(options, jobs)
             left = [j for j in jobs if j not in seen and self.possible(j)]
             if left and not seen:
                 # Not even the first has begun: there is no point in trying
@@ -198,13 +226,15 @@ class Run:
         shards = max(1, min(2, os.cpu_count() or 1, len(names)))
         if os.environ.get("SELFTEST_HOSTS"):
             shards = int(os.environ["SELFTEST_HOSTS"])
+        hosts = queue.Queue()
+        for host in self.hosts(jobs, shards):
+            hosts.put(host)
         self.say("...   %d selftests under %s in %d test host%s (%s%s)" % (
-            len(names), " and ".join(self.kinds), shards,
-            "s" if shards > 1 else "", self.host,
+            len(names), " and ".join(self.kinds), hosts.qsize(),
+            "s" if hosts.qsize() > 1 else "", self.host,
             ", " + self.model if self.model else ""))
-        threads = [threading.Thread(target=self.worker,
-                                    args=(jobs[i::shards],))
-                   for i in range(shards)]
+        threads = [threading.Thread(target=self.worker, args=(hosts,))
+                   for _ in range(shards)]
         for thread in threads:
             thread.start()
         while any(t.is_alive() for t in threads) or not self.done.empty():

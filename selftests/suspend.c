@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host suspends with guests running. By the test modes of the kernel, which
+ * go all the way to the last step, processors and system core included, and
+ * come back after a moment.
+ */
+#include "kvmtest.h"
+#include <stdatomic.h>
+
+KIND_SUITE(suspend)
+
+#define VCPUS	2
+
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok;
+}
+
+static bool offers(const char *path, const char *word)
+{
+	char text[200] = "";
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = 0;
+	fclose(f);
+	return strstr(text, word);
+}
+
+/* "mem" that is suspend to RAM, and test modes */
+static bool can_suspend(void)
+{
+	return offers("/sys/power/state", "mem") &&
+	       offers("/sys/power/mem_sleep", "deep") &&
+	       offers("/sys/power/pm_test", "core") &&
+	       put("/sys/power/mem_sleep", "deep");
+}
+
+#define need_suspend() do {						\
+	if (!can_suspend())						\
+		skip_test("the host cannot suspend, or not for a test"); \
+} while (0)
+
+static void suspend(const char *level)
+{
+	put("/sys/module/suspend/parameters/pm_test_delay", "1");
+	require(put("/sys/power/pm_test", level));
+	if (!put("/sys/power/state", "mem"))
+		die("suspend (%s): %s", level, strerror(errno));
+	require(put("/sys/power/pm_test", "none"));
+}
+
+static void guest_work(u64 seed)
+{
+	volatile u64 *page = (u64 *)(G_DATA + seed * PAGE_4K);
+	u64 last = rdtsc(), n = 0;
+
+	for (;;) {
+		for (u64 i = 0; i < 512; i++) {
+			page[i] = seed * n + i;
+			GUEST_ASSERT(rdtsc() > last);
+			last = rdtsc();
+			GUEST_ASSERT_EQ(page[i], seed * n + i);
+		}
+		GUEST_SYNC(++n);
+	}
+}
+
+static atomic_bool stop;
+static atomic_ulong progress;
+
+static void *work(void *arg)
+{
+	struct vcpu *v = arg;
+	u64 n = 0;
+
+	while (!stop) {
+		/* the freezer of tasks ends KVM_RUN as a signal does */
+		if (vcpu_run_raw(v) == EINTR)
+			continue;
+		v->run->immediate_exit = 1;
+		require(vcpu_run_raw(v) == EINTR);
+		v->run->immediate_exit = 0;
+		require(v->run->exit_reason == KVM_EXIT_IO);
+		n++;
+		progress++;
+	}
+	require(n);
+	return NULL;
+}
+
+static void let_run(unsigned long n)
+{
+	unsigned long want = progress + n;
+
+	while (progress < want)
+		usleep(1000);
+}
+
+TEST_F_TIMEOUT(suspend, running_vcpus, 120)
+{
+	static const char * const levels[] = {
+		"freezer", "devices", "platform", "processors", "core",
+	};
+	pthread_t t[VCPUS];
+	struct vm *vm;
+
+	need_suspend();
+	vm = vm_new(variant->kind);
+	stop = false;
+	for (int i = 0; i < VCPUS; i++) {
+		struct vcpu *v = vcpu_new(vm, i, guest_work);
+
+		vcpu_args(v, 1, (u64)i + 1);
+		t[i] = vcpu_thread(v, work);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		let_run(4);
+		suspend(levels[i]);
+		let_run(4);
+		EXPECT_EQ(0, kvm_audit());
+	}
+	stop = true;
+	for (int i = 0; i < VCPUS; i++)
+		pthread_join(t[i], NULL);
+	vm_free(vm);
+}
+
+/* Nobody is in KVM_RUN, and the VMCS is on the CPU all the same */
+TEST_F_TIMEOUT(suspend, idle_vcpu, 60)
+{
+	struct kvm_regs before, after;
+	struct vcpu *v;
+	struct vm *vm;
+
+	need_suspend();
+	vm = vm_new(variant->kind);
+	v = vcpu_new(vm, 0, guest_work);
+	vcpu_args(v, 1, 1ul);
+	expect_sync(v, 1);
+	before = vcpu_regs(v);
+	suspend("core");
+	after = vcpu_regs(v);
+	ASSERT_EQ(0, memcmp(&before, &after, sizeof(before)));
+	expect_sync(v, 2);
+	suspend("core");
+	expect_sync(v, 3);
+	vm_free(vm);
+}
+
+/* No VM is there while the host sleeps */
+TEST_F_TIMEOUT(suspend, no_vm, 60)
+{
+	struct vcpu *v;
+	struct vm *vm;
+
+	need_suspend();
+	suspend("core");
+	vm = vm_new(variant->kind);
+	v = vcpu_new(vm, 0, guest_work);
+	vcpu_args(v, 1, 1ul);
+	expect_sync(v, 1);
+	vm_free(vm);
+}
+
+TEST_HARNESS_MAIN
