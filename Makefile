@@ -12,7 +12,7 @@ TESTHOST_CMD := tools/testhost/testhost
 jobs = $(if $(findstring j,$(firstword -$(MAKEFLAGS))$(findstring -j,$(MAKEFLAGS))),,-j$(shell nproc))
 
 # Host kernel that the test host runs, and that the module is built for.
-export HOST CPU_MODEL HOST_CPUS HOST_MEM TESTHOST
+export HOST CPU_MODEL HOST_CPUS HOST_MEM TESTHOST TLB
 host = $(if $(filter native,$(TESTHOST)),native,$(or $(HOST),stock))
 
 # What "make" alone builds for: KDIR, or the running kernel where its build
@@ -45,6 +45,7 @@ help: ## show this list
 	@echo "  TESTHOST=BACKEND     auto (default), native, qemu or bochs"
 	@echo "  CPU_MODEL=MODEL      emulated CPU of the test host (corei7_skylake_x)"
 	@echo "  HOST_CPUS=N          its processors (1); HOST_MEM=MIB its memory (2048)"
+	@echo "  TLB=strict|plain     does the emulated CPU keep translations across VM exits?"
 	@echo "  MMU=ept|shadow       the guest's memory management unit (auto); of the"
 	@echo "                       selftests: default all that there are"
 	@echo "  CPUS=N MEM=SIZE      the guest's processors (1) and memory (256M)"

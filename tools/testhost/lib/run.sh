@@ -119,8 +119,9 @@ cmd_show()
 
 write_bochsrc()
 {
-	local dir=$1 com2=$2 bios vga=
+	local dir=$1 com2=$2 bios vga='' strict=
 
+	[ "$tlb" != strict ] || strict=", strict_tlb=1"
 	bios=/usr/share/bochs/BIOS-bochs-latest
 	for vga in /usr/share/vgabios/vgabios.bin \
 		   /usr/share/bochs/VGABIOS-lgpl-latest; do
@@ -131,7 +132,7 @@ write_bochsrc()
 		memory: guest=$mem, host=$mem
 		romimage: file=$bios
 		vgaromimage: file=$vga
-		cpu: model=$cpu_model, count=$cpus, ips=100000000, reset_on_triple_fault=0
+		cpu: model=$cpu_model, count=$cpus, ips=100000000, reset_on_triple_fault=0$strict
 		ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 		ata0-master: type=cdrom, path="$dir/host.iso", status=inserted
 		boot: cdrom
@@ -218,6 +219,7 @@ write_settings()
 		echo "keep_going=$keep_going scan_leaks=$scan_leaks"
 		echo "ROWS=${size% *} COLS=${size#* } TERM=${TERM:-vt100}"
 		echo "native=$([ "$which" != native ] || echo y)"
+		[ "$which" != bochs ] || echo "TLB=$tlb"
 	} >"$tree/testhost/settings"
 	for command in "${commands[@]}"; do
 		i=$((i + 1))
@@ -230,6 +232,7 @@ cmd_run()
 {
 	local host=${HOST:-stock} cpu_model=${CPU_MODEL:-corei7_skylake_x}
 	local cpus=${HOST_CPUS:-1} mem=${HOST_MEM:-2048}
+	local tlb=${TLB:-plain}
 	local limit=${TESTHOST_TIMEOUT:-600} name='' append='' interactive=''
 	local keep_going='' scan_leaks='' quiet='' peer='' file line which kdir
 	local dir tree com2 cmdline
@@ -237,7 +240,7 @@ cmd_run()
 
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--host|--cpu-model|--cpus|--mem|--timeout|--name|--append|\
+		--host|--cpu-model|--cpus|--mem|--tlb|--timeout|--name|--append|\
 		--file|--tree|--host-module|--commands|-c)
 			[ $# -ge 2 ] || die "$1 needs a value" ;;
 		esac
@@ -246,6 +249,7 @@ cmd_run()
 		--cpu-model)	cpu_model=$2; shift ;;
 		--cpus)		cpus=$2; shift ;;
 		--mem)		mem=$2; shift ;;
+		--tlb)		tlb=$2; shift ;;
 		--timeout)	limit=$2; shift ;;
 		--name)		name=$2; shift ;;
 		--append)	append=$2; shift ;;
@@ -270,10 +274,18 @@ cmd_run()
 		shift
 	done
 	[ ${#commands[@]} -gt 0 ] || die "nothing to run: give -c or --commands"
+	case $tlb in
+	plain|strict) ;;
+	*)	die "unknown TLB '$tlb': plain or strict" ;;
+	esac
 
 	which=$(backend) || exit "$EXIT_SETUP"
 	need_packages host
 	prepare_machine || exit "$EXIT_SETUP"
+	if [ "$tlb" = strict ] && [ "$which" = bochs ] && bochs_packaged; then
+		say "the packaged Bochs has no strict TLB: going on without"
+		tlb=plain
+	fi
 	kdir=
 	if [ "$which" != native ]; then
 		kernel_prepare "$host" || exit "$EXIT_SETUP"
@@ -328,6 +340,7 @@ cmd_run()
 	fi
 	backend_command "$dir" "$which"
 	exec python3 "$HERE/serve.py" --dir "$dir" --timeout "$limit" \
-		--label "$which, $host, $cpu_model, $cpus CPU" \
+		--label "$which, $host, $cpu_model, $cpus CPU$(
+			[ "$tlb" != strict ] || echo ", strict TLB")" \
 		${interactive:+--interactive} $quiet -- "${CMD[@]}"
 }
