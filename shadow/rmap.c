@@ -103,6 +103,32 @@ bool rmap_for_each(struct vm *vm, const struct rmap *head,
 	return any;
 }
 
+static bool is_it(const struct rmap *head, u64 *ep, void *wanted)
+{
+	return ep == wanted;
+}
+
+bool rmap_any(const struct rmap *head,
+	      bool (*fn)(const struct rmap *head, u64 *ep, void *data),
+	      void *data)
+{
+	struct rmap_desc *desc;
+	unsigned long i;
+
+	if (!(head->val & RMAP_LIST))
+		return head->val && fn(head, (u64 *)head->val, data);
+	for (desc = rmap_list(head); desc; desc = desc->next)
+		for (i = 0; i < desc->n; i++)
+			if (fn(head, desc->ep[i], data))
+				return true;
+	return false;
+}
+
+bool rmap_has(const struct rmap *head, u64 *ep)
+{
+	return rmap_any(head, is_it, ep);
+}
+
 static bool protect(struct vm *vm, u64 *ep)
 {
 	return shadow_entry_protect(ep);
@@ -174,7 +200,7 @@ void rmap_blocks_trim(struct vm *vm, gfn_t first, gfn_t last)
 		if (!block_empty(b))
 			continue;
 		xa_erase(blocks, i);
-		kvfree(b);
+		kvfree_rcu(b, rcu);
 	}
 }
 

@@ -164,6 +164,7 @@ struct rmap_block {
 	struct rmap large;		/* 2M leaves that map the block */
 	u16 tables[SH_ENTRIES];		/* synchronised indirect pages of the gfn */
 	u32 nr_tables;			/* sum of tables[] */
+	struct rcu_head rcu;		/* gpa_written() reads tables[] without [m] */
 };
 
 struct shadow_page {
@@ -450,6 +451,12 @@ u64 *rmap_first(const struct rmap *head);
 /* Call @fn for each; it must not change the list. Returns the OR of its answers. */
 bool rmap_for_each(struct vm *vm, const struct rmap *head,
 		   bool (*fn)(struct vm *vm, u64 *ep));
+
+/* Ask @fn for one after the other until it says yes; has it? */
+bool rmap_any(const struct rmap *head,
+	      bool (*fn)(const struct rmap *head, u64 *ep, void *data),
+	      void *data);
+bool rmap_has(const struct rmap *head, u64 *ep);
 
 /* Take W from all of a list. True if one had it; the flush is the caller's. */
 bool rmap_protect_list(struct vm *vm, const struct rmap *head);
