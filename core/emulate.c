@@ -136,6 +136,9 @@ static int act_on(struct vcpu *vcpu, int result)
 	int ret = RUN_RESUME;
 
 	write_back(vcpu);
+	/* IRET unblocks NMIs, even one that faults (SDM 3A 6.7.1) */
+	if (unlikely(ctx->d.opcode == 0xcf && !ctx->d.map && ctx->d.length))
+		vmx_set_nmi_blocked(vcpu, false);
 	io->emul_continue = result == EMUL_IO;
 	switch (result) {
 	case EMUL_OK:

@@ -27,11 +27,18 @@ void vmx_update_cr0(struct vcpu *vcpu, u64 cr0)
 	u64 must = vmx_caps.cr0_fixed0;
 	u64 owned, hw;
 
+	if (unlikely(v->v86 && cr0 & X86_CR0_PE))
+		vmx_v86_leave(vcpu);
 	/* SDM 3C 24.8: with unrestricted guest PE and PG may be 0 */
 	if (vcpu->vm->vmx.unrestricted)
 		must &= ~(X86_CR0_PE | X86_CR0_PG);
 	owned = policy->cr0_guest_owned & ~must & ~policy->cr0_forced;
 	hw = (cr0 | must | policy->cr0_forced) & vmx_caps.cr0_fixed1;
+	if (unlikely(v->v86)) {
+		/* no alignment checks in real mode, whatever the CPL is here */
+		hw &= ~(u64)X86_CR0_AM;
+		owned &= ~(u64)X86_CR0_AM;
+	}
 
 	if (!vcpu->vm->vmx.unrestricted && !policy->cr3_exiting) {
 		/*
@@ -77,6 +84,10 @@ void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
 	hw |= policy->cr4_forced | vmx_caps.cr4_fixed0;
 	hw &= vmx_caps.cr4_fixed1;
 	owned &= ~(policy->cr4_never | policy->cr4_forced | vmx_caps.cr4_fixed0);
+	if (unlikely(v->v86)) {
+		hw |= X86_CR4_VME;
+		owned &= ~(u64)(X86_CR4_VME | X86_CR4_PVI);
+	}
 	/* bits CPUID denies the guest must go on to fault */
 	owned &= ~vcpu->arch.cr4_reserved;
 
@@ -172,18 +183,28 @@ void vmx_load_drs(struct vcpu *vcpu)
  *
  * #MC because the host has to see it, #AC so that a guest cannot loop in its
  * delivery without end, #DB likewise and for DR6, #UD to emulate what the
- * vendor calls differently, #PF as the MMU kind wants.
+ * vendor calls differently, #PF as the MMU kind wants. All of them where the
+ * guest has no IDT that the CPU could use (realmode.c).
  */
 void vmx_update_exception_bitmap(struct vcpu *vcpu)
 {
 	u32 bitmap = BIT(MC_VECTOR) | BIT(AC_VECTOR) | BIT(DB_VECTOR);
+	const struct mmu_policy *policy = vmx_policy(vcpu);
+	bool v86 = vcpu->vmx.v86;
 
 	if (vcpu->arch.guest_debug & (KVM_GUESTDBG_USE_SW_BP))
 		bitmap |= BIT(BP_VECTOR);
-	if (vmx_policy(vcpu)->pf_intercept)
+	if (policy->pf_intercept)
 		bitmap |= BIT(PF_VECTOR);
+	if (unlikely(v86))
+		bitmap = ~0u;
 	if (bitmap == vcpu->vmx.vmcs.exception_bitmap)
 		return;
 	vcpu->vmx.vmcs.exception_bitmap = bitmap;
 	vmcs_write(EXCEPTION_BITMAP, bitmap);
+	/* with both 0 every #PF that the bitmap names exits (SDM 3C 26.2) */
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK,
+		   policy->pf_intercept && !v86 ? policy->pfec_mask : 0);
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH,
+		   policy->pf_intercept && !v86 ? policy->pfec_match : 0);
 }

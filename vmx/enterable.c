@@ -3,8 +3,9 @@
  * Guest states that this VM's hardware cannot enter.
  *
  * Without unrestricted guest VMX enters only protected mode with paging, and
- * segments as SDM 3C 27.3.1.2 wants them. Anything else runs in the emulator,
- * instruction by instruction, until the state is one that can be entered.
+ * segments as SDM 3C 27.3.1.2 wants them. Real mode runs as virtual-8086 mode
+ * where it can (realmode.c). Anything else runs in the emulator, instruction by
+ * instruction, until the state is one that can be entered.
  */
 #include "core/run.h"
 #include "vmx/private.h"
@@ -144,19 +145,39 @@ void vmx_check_emulation(struct vcpu *vcpu)
 		vcpu->vmx.state_changed = true;
 }
 
+/* The guest's state is what it will be at the next entry: how is it run? */
+static void settle(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+
+	if (x86_protected(vcpu)) {
+		v->emulation_required = !vmx_guest_state_enterable(vcpu);
+	} else if (vmx_v86_possible(vcpu)) {
+		vmx_v86_enter(vcpu);
+		v->emulation_required = false;
+	} else {
+		if (v->v86) {
+			vmx_v86_leave(vcpu);
+			vmx_update_cr0(vcpu, x86_cr0(vcpu));
+		}
+		v->emulation_required = true;
+	}
+	v->state_changed = false;
+}
+
 /**
- * vmx_needs_emulation() - is the next instruction the emulator's?
- * @vcpu: the vCPU
+ * vmx_needs_emulation() - is the next thing to be done the emulator's?
+ * @vcpu: the vCPU; vm->srcu held
+ *
+ * An instruction, or the delivery of an event.
  */
 bool vmx_needs_emulation(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
 
-	if (v->state_changed) {
-		v->state_changed = false;
-		v->emulation_required = !vmx_guest_state_enterable(vcpu);
-	}
-	return v->emulation_required;
+	if (unlikely(v->state_changed))
+		settle(vcpu);
+	return v->emulation_required || v->soft_event;
 }
 
 /* Instructions in one go before the run loop looks at signals and events */

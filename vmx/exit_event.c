@@ -59,6 +59,15 @@ static int page_fault(struct vcpu *vcpu, u32 error)
 	struct mmu_fault f;
 
 	read_page_fault(vcpu, error, &f);
+	if (unlikely(!vmx_policy(vcpu)->pf_intercept)) {
+		/* somebody spoiled the page table of real mode: the guest's loss */
+		f.exception = (struct x86_exception) {
+			.vector = PF_VECTOR, .has_error = true, .error = error,
+			.address = f.gva,
+		};
+		x86_queue_fault(vcpu, &f.exception);
+		return RUN_RESUME;
+	}
 	f.delivery = vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK;
 	return run_mmu_fault(vcpu, &f);
 }
@@ -114,14 +123,14 @@ int vmx_exit_exception(struct vcpu *vcpu)
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		error = vmcs_read(VM_EXIT_INTR_ERROR_CODE);
 
-	switch (vector) {
-	case PF_VECTOR:
+	if (vector == PF_VECTOR)
 		return page_fault(vcpu, error);
-	case DB_VECTOR:
+	if (vector == DB_VECTOR)
 		return debug_exception(vcpu);
-	case BP_VECTOR:
+	if (unlikely(vcpu->vmx.v86))
+		return vmx_v86_exception(vcpu, vector);
+	if (vector == BP_VECTOR)
 		return vmx_debug_exit(vcpu, BP_VECTOR, 0);
-	}
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		x86_queue_exception_error(vcpu, vector, error);
 	else

@@ -273,7 +273,8 @@ int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value)
 		*value = read_kernel_gs_base(vcpu);
 		return 0;
 	case MSR_IA32_SYSENTER_CS:
-		*value = vmcs_read(GUEST_SYSENTER_CS);
+		*value = vcpu->vmx.v86 ? vcpu->vmx.rm_sysenter_cs :
+					 vmcs_read(GUEST_SYSENTER_CS);
 		return 0;
 	case MSR_IA32_SYSENTER_ESP:
 		*value = vmcs_read(GUEST_SYSENTER_ESP);
@@ -341,7 +342,10 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		write_kernel_gs_base(vcpu, value);
 		return 0;
 	case MSR_IA32_SYSENTER_CS:
-		vmcs_write(GUEST_SYSENTER_CS, (u32)value);
+		if (vcpu->vmx.v86)
+			vcpu->vmx.rm_sysenter_cs = value;
+		else
+			vmcs_write(GUEST_SYSENTER_CS, (u32)value);
 		return 0;
 	case MSR_IA32_SYSENTER_ESP:
 		if (!canonical(vcpu, value))

@@ -69,6 +69,17 @@ static inline const struct mmu_policy *vmx_policy(const struct vcpu *vcpu)
 #define GUEST_SEG_BASE(r)	(0x6806 + (vmx_seg_field[r] - GUEST_ES_SELECTOR))
 extern const u16 vmx_seg_field[NR_SEGS];
 
+/* realmode.c */
+bool vmx_v86_possible(struct vcpu *vcpu);
+void vmx_v86_enter(struct vcpu *vcpu);
+void vmx_v86_leave(struct vcpu *vcpu);
+void vmx_v86_read_seg(struct vcpu *vcpu, struct vmx_seg *s, enum seg_reg r);
+bool vmx_v86_write_seg(struct vcpu *vcpu, const struct vmx_seg *s,
+		       enum seg_reg r);
+u64 vmx_v86_guest_rflags(struct vcpu *vcpu, u64 hw);
+u64 vmx_v86_hw_rflags(struct vcpu *vcpu, u64 rflags);
+int vmx_v86_exception(struct vcpu *vcpu, u8 vector);
+
 /* enterable.c */
 bool vmx_guest_state_enterable(struct vcpu *vcpu);
 void vmx_check_emulation(struct vcpu *vcpu);

@@ -22,9 +22,28 @@ noinline void vmx_insn_failed(const char *insn, unsigned long operand)
 		  operand == VM_INSTRUCTION_ERROR ? 0 : vmcs_read(VM_INSTRUCTION_ERROR));
 }
 
+/* While a debugger single-steps, TF is its own and not shown */
+u64 vmx_guest_rflags(struct vcpu *vcpu, u64 hw)
+{
+	if (vmx_stepping(vcpu))
+		hw &= ~(u64)X86_EFLAGS_TF;
+	return vcpu->vmx.v86 ? vmx_v86_guest_rflags(vcpu, hw) : hw;
+}
+
+u64 vmx_hw_rflags(struct vcpu *vcpu)
+{
+	u64 rflags = vcpu->vmx.rflags;
+
+	if (vcpu->vmx.v86)
+		rflags = vmx_v86_hw_rflags(vcpu, rflags);
+	return rflags | (vmx_stepping(vcpu) ? X86_EFLAGS_TF : 0);
+}
+
+/* Also called when stepping begins or ends: the VMCS is written anew */
 void vcpu_set_rflags(struct vcpu *vcpu, u64 rflags)
 {
 	rflags |= X86_EFLAGS_FIXED;
+	vcpu->vmx.rflags_special = vcpu->vmx.v86 || vmx_stepping(vcpu);
 	/* VM changes what CPL means and what segments VMX accepts */
 	if (unlikely((rflags ^ vcpu_rflags(vcpu)) & X86_EFLAGS_VM)) {
 		vcpu->vmx.rflags = rflags;

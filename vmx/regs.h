@@ -70,13 +70,15 @@ static __always_inline void vcpu_set_gpr(struct vcpu *vcpu, enum gpr r, u64 v)
 		vcpu->regs[r] = v;
 }
 
-/* While a debugger single-steps, TF is its own and not shown */
+u64 vmx_guest_rflags(struct vcpu *vcpu, u64 hw);
+u64 vmx_hw_rflags(struct vcpu *vcpu);
+
 static __always_inline u64 vcpu_rflags(struct vcpu *vcpu)
 {
 	if (!vmx_avail(vcpu, VREG_RFLAGS)) {
 		vcpu->vmx.rflags = vmcs_read(GUEST_RFLAGS);
-		if (unlikely(vcpu->arch.guest_debug & KVM_GUESTDBG_SINGLESTEP))
-			vcpu->vmx.rflags &= ~(u64)X86_EFLAGS_TF;
+		if (unlikely(vcpu->vmx.rflags_special))
+			vcpu->vmx.rflags = vmx_guest_rflags(vcpu, vcpu->vmx.rflags);
 		vmx_set_avail(vcpu, VREG_RFLAGS);
 	}
 	return vcpu->vmx.rflags;

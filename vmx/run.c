@@ -29,8 +29,8 @@ static __always_inline void write_regs(struct vcpu *vcpu)
 	if (v->dirty & BIT(VREG_RSP))
 		vmcs_write(GUEST_RSP, vcpu->regs[GPR_RSP]);
 	if (v->dirty & BIT(VREG_RFLAGS))
-		vmcs_write(GUEST_RFLAGS, v->rflags |
-			   (unlikely(vmx_stepping(vcpu)) ? X86_EFLAGS_TF : 0));
+		vmcs_write(GUEST_RFLAGS, unlikely(v->rflags_special) ?
+			   vmx_hw_rflags(vcpu) : v->rflags);
 	v->dirty = 0;
 }
 

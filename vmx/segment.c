@@ -18,6 +18,10 @@ const u16 vmx_seg_field[NR_SEGS] = {
 
 void vmx_read_seg(struct vcpu *vcpu, struct vmx_seg *s, enum seg_reg r)
 {
+	if (unlikely(vcpu->vmx.v86)) {
+		vmx_v86_read_seg(vcpu, s, r);
+		return;
+	}
 	s->sel = vmcs_read(GUEST_SEG_SELECTOR(r));
 	s->base = vmcs_read(GUEST_SEG_BASE(r));
 	s->limit = vmcs_read(GUEST_SEG_LIMIT(r));
@@ -27,6 +31,8 @@ void vmx_read_seg(struct vcpu *vcpu, struct vmx_seg *s, enum seg_reg r)
 void vmx_write_seg(struct vcpu *vcpu, const struct vmx_seg *s, enum seg_reg r)
 {
 	vcpu->vmx.avail &= ~BIT(VREG_CPL);
+	if (unlikely(vcpu->vmx.v86) && vmx_v86_write_seg(vcpu, s, r))
+		return;
 	vmcs_write(GUEST_SEG_SELECTOR(r), s->sel);
 	vmcs_write(GUEST_SEG_BASE(r), s->base);
 	vmcs_write(GUEST_SEG_LIMIT(r), s->limit);
@@ -81,6 +87,8 @@ void vmx_set_segment(struct vcpu *vcpu, const struct kvm_segment *k,
 
 u64 vmx_segment_base(struct vcpu *vcpu, enum seg_reg r)
 {
+	if (unlikely(r > SEG_GS && vcpu->vmx.v86))
+		return vcpu->vmx.rm_seg[r].base;
 	return vmcs_read(GUEST_SEG_BASE(r));
 }
 
@@ -108,4 +116,7 @@ void vmx_set_idt(struct vcpu *vcpu, const struct kvm_dtable *dt)
 {
 	vmcs_write(GUEST_IDTR_BASE, dt->base);
 	vmcs_write(GUEST_IDTR_LIMIT, dt->limit);
+	/* in real mode it matters where it is */
+	if (!x86_protected(vcpu))
+		vmx_check_emulation(vcpu);
 }

@@ -152,7 +152,6 @@ static u32 initial_proc2(struct vcpu *vcpu)
 /* The fields that stay as they are for the life of the vCPU. VMCS current. */
 static void setup_vmcs(struct vcpu *vcpu)
 {
-	const struct mmu_policy *policy = vmx_policy(vcpu);
 	struct vmcs *vmcs = &vcpu->vmx.vmcs;
 
 	/* the copies are of fields never written yet: make them differ */
@@ -181,10 +180,6 @@ static void setup_vmcs(struct vcpu *vcpu)
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);		/* SDM 3C 25.4.2 */
 	vmcs_write(CR3_TARGET_COUNT, 0);
 	vmcs_write(GUEST_CR3, 0);
-	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK,
-		   policy->pf_intercept ? policy->pfec_mask : 0);
-	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH,
-		   policy->pf_intercept ? policy->pfec_match : 0);
 	vmcs_write(TSC_OFFSET, 0);
 	if (vmx_caps.tsc_scaling)
 		vmcs_write(TSC_MULTIPLIER, BIT_ULL(48));
@@ -326,6 +321,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
 
+	vmx_v86_leave(vcpu);
 	vmx_check_emulation(vcpu);
 	v->event_given = false;
 	v->soft_event = 0;

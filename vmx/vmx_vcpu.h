@@ -53,7 +53,8 @@ struct vmx_vcpu {
 	u32 avail, dirty;		/* [v] BIT(enum vmx_reg) */
 	u64 cr0_owned, cr4_owned;	/* [v] bits the guest changes without exit */
 	u64 rip;			/* [v] */
-	u64 rflags;			/* [v] as the VMCS has it */
+	u64 rflags;			/* [v] as the guest has it */
+	bool rflags_special;		/* [v] the VMCS has it otherwise: v86, or stepped */
 	u32 exit_reason;		/* [v] with the entry-failure bit 31 */
 	u32 intr_info;			/* [v] VM_EXIT_INTR_INFO */
 	u64 exit_qual;			/* [v] */
@@ -79,6 +80,10 @@ struct vmx_vcpu {
 	bool spec_ctrl_passthrough;	/* [v] the guest has written it */
 	bool emulation_required;	/* [v] state VMX cannot enter: emulate */
 	bool state_changed;		/* [v] emulation_required is to be worked out anew */
+	bool v86;			/* [v] real mode as virtual-8086 mode */
+	u32 rm_sysenter_cs;		/* [v] guest's, while v86 */
+	u64 rm_rflags;			/* [v] guest's RFLAGS that the CPU has not, likewise */
+	struct vmx_seg rm_seg[8];	/* [v] guest's segments: limits, rights, LDTR, TR */
 	bool event_given;		/* [v] this entry delivers an event */
 	u32 soft_event, soft_error, soft_len; /* [v] for the emulator to deliver */
 	bool drs_active;		/* [v] a breakpoint is on in DR7 */
