@@ -10,6 +10,9 @@ void emul_glue_init(struct vcpu *vcpu);
 /* User space has answered: go on with the instruction. As run_emulate(). */
 int emul_resume(struct vcpu *vcpu);
 
+/* User space has answered what run_mmio() asked. Return: enum run_result. */
+int mmio_mov_complete(struct vcpu *vcpu);
+
 int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 		u32 count);
 

@@ -6,7 +6,6 @@
 #include <asm/debugreg.h>
 #include <asm/vmx.h>
 #include "core/emul.h"
-#include "core/mmio.h"
 #include "core/run.h"
 #include "core/trace.h"
 #include "vmx/vmx.h"
@@ -195,8 +194,11 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
 					  ARRAY_SIZE(data), data);
 	}
-	if (f && f->mmio && mmio_mov(vcpu, f, &ret))
-		return ret;
+	if (f && f->mmio && f->gva_valid && !f->in_walk) {
+		ret = run_mmio(vcpu, f->gpa, f->gva, f->access);
+		if (ret != MMIO_OTHER)
+			return ret;
+	}
 	vcpu->emul_mmio_gfn = NO_MMIO_GFN;
 	vcpu->emul_access = 0;
 	vcpu->emul_protected = f && !f->mmio ? f->gpa : NO_GPA;

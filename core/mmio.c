@@ -13,19 +13,23 @@
 #include <linux/hash.h>
 #include <linux/mm.h>
 #include "core/emul.h"
-#include "core/mmio.h"
 #include "core/run.h"
 #include "core/trace.h"
 #include "vmx/vmx.h"
 #include "x86/x86.h"
 
-/* The instruction at RIP, if it is a plain move */
-static const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip)
+/*
+ * The instruction at RIP, if it is a plain move; and if @gfn is no memory,
+ * under the same slots as the instruction was found in.
+ */
+static const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip, gfn_t gfn)
 {
 	struct mmio_insn *i = &vcpu->mmio_insn[hash_64(rip, MMIO_INSN_BITS)];
 	u64 bytes[2];
 
-	if (!mmu_fetch_again(vcpu, &i->code, rip, bytes))
+	if (!mmu_fetch_again(vcpu, &i->code, rip, bytes) ||
+	    i->code.generation != vcpu->mmu.gap_generation ||
+	    !mmu_maybe_gap(&vcpu->mmu, gfn))
 		return NULL;
 	if (unlikely(bytes[0] != i->bytes[0] || bytes[1] != i->bytes[1])) {
 		i->bytes[0] = bytes[0];
@@ -35,20 +39,20 @@ static const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip)
 	return i->plain ? &i->mov : NULL;
 }
 
-/* The instruction is done. Return: enum run_result. */
-static int finish(struct vcpu *vcpu, const struct emul_mov *m)
+/* The instruction at @rip is done. Return: enum run_result. */
+static __always_inline int finish(struct vcpu *vcpu, u64 rip,
+				  const struct emul_mov *m)
 {
 	u64 rflags = vcpu_rflags(vcpu);
 
-	vcpu_set_rip(vcpu, vcpu_rip(vcpu) + m->length);
-	if (unlikely(rflags & X86_EFLAGS_RF))
-		vcpu_set_rflags(vcpu, rflags & ~(u64)X86_EFLAGS_RF);
+	vcpu_set_rip(vcpu, rip + m->length);
+	vcpu_clear_rf(vcpu);
 	vcpu->stats.insn_emulated++;
 	return vmx_skipped(vcpu, rflags);
 }
 
-static int exit_mmio(struct vcpu *vcpu, gpa_t gpa, const struct emul_mov *m,
-		     u64 val)
+static __always_inline int exit_mmio(struct vcpu *vcpu, gpa_t gpa,
+				     const struct emul_mov *m, u64 val)
 {
 	struct kvm_run *run = vcpu->run;
 
@@ -61,66 +65,63 @@ static int exit_mmio(struct vcpu *vcpu, gpa_t gpa, const struct emul_mov *m,
 	return RUN_EXIT_USER;
 }
 
-static int store(struct vcpu *vcpu, gpa_t gpa, const struct emul_mov *m)
+static int store(struct vcpu *vcpu, gpa_t gpa, u64 rip,
+		 const struct emul_mov *m)
 {
 	u64 val = emul_mov_value(m, vcpu->regs);
+	bool done;
+	int ret;
 
 	trace_kvm_mmio(TRACE_MMIO_WRITE, m->size, gpa, &val);
-	if (io_write_device(vcpu, gpa, &val, m->size))
-		return finish(vcpu, m);
+	done = io_write_device(vcpu, gpa, &val, m->size);
+	ret = finish(vcpu, rip, m);
 	/* user space gets it when the instruction is over: nothing to complete */
-	finish(vcpu, m);
-	return exit_mmio(vcpu, gpa, m, val);
+	return done ? ret : exit_mmio(vcpu, gpa, m, val);
 }
 
-static int load(struct vcpu *vcpu, gpa_t gpa, const struct emul_mov *m)
+static int load(struct vcpu *vcpu, gpa_t gpa, u64 rip, const struct emul_mov *m)
 {
 	u64 val = 0;
 
 	if (io_read_device(vcpu, gpa, &val, m->size)) {
 		trace_kvm_mmio(TRACE_MMIO_READ, m->size, gpa, &val);
 		emul_mov_load(m, vcpu->regs, val);
-		return finish(vcpu, m);
+		return finish(vcpu, rip, m);
 	}
 	trace_kvm_mmio(TRACE_MMIO_READ_UNSATISFIED, m->size, gpa, NULL);
 	vcpu->io.pending = IO_MOV_LOAD;
 	vcpu->io.frags[0].gpa = gpa;
 	vcpu->io.mov = m;
-	vcpu->io.rip = vcpu_rip(vcpu);
+	vcpu->io.rip = rip;
 	return exit_mmio(vcpu, gpa, m, 0);
 }
 
-bool mmio_mov(struct vcpu *vcpu, const struct mmu_fault *f, int *ret)
+int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access)
 {
 	const struct emul_mov *m;
 	u64 rip;
 
-	if (!f->gva_valid || f->in_walk || !vcpu_64bit(vcpu) ||
-	    trace_kvm_emulate_insn_enabled())
-		return false;
+	if (!vcpu_64bit(vcpu) || trace_kvm_emulate_insn_enabled())
+		return MMIO_OTHER;
 	rip = vcpu_rip(vcpu);
-	m = fetch(vcpu, rip);
-	if (unlikely(!m || emul_mov_address(m, vcpu->regs, rip) != f->gva ||
-		     f->gva & (m->size - 1) ||
-		     !(f->access & (m->store ? MMU_ACC_WRITE : MMU_ACC_READ))))
-		return false;
-	if (m->store)
-		*ret = store(vcpu, f->gpa, m);
-	else
-		*ret = load(vcpu, f->gpa, m);
-	return true;
+	m = fetch(vcpu, rip, gpa >> PAGE_SHIFT);
+	if (unlikely(!m || emul_mov_address(m, vcpu->regs, rip) != gva ||
+		     gva & (m->size - 1) ||
+		     !(access & (m->store ? MMU_ACC_WRITE : MMU_ACC_READ))))
+		return MMIO_OTHER;
+	return m->store ? store(vcpu, gpa, rip, m) : load(vcpu, gpa, rip, m);
 }
 
 int mmio_mov_complete(struct vcpu *vcpu)
 {
 	const struct emul_mov *m = vcpu->io.mov;
-	u64 val;
+	u64 rip = vcpu_rip(vcpu), val;
 
 	/* user space set another RIP: the instruction is none of ours any more */
-	if (vcpu_rip(vcpu) != vcpu->io.rip)
+	if (rip != vcpu->io.rip)
 		return RUN_RESUME;
 	memcpy(&val, vcpu->run->mmio.data, sizeof(val));
 	trace_kvm_mmio(TRACE_MMIO_READ, m->size, vcpu->io.frags[0].gpa, &val);
 	emul_mov_load(m, vcpu->regs, val);
-	return finish(vcpu, m);
+	return finish(vcpu, rip, m);
 }

@@ -4,7 +4,6 @@
  */
 #include "core/coalesced.h"
 #include "core/emul.h"
-#include "core/mmio.h"
 #include "core/run.h"
 #include "core/trace.h"
 #include "vmx/vmx.h"

@@ -439,9 +439,11 @@ static int mmu_answer(struct vcpu *vcpu, struct mmu_fault *f)
 		return MMU_EMULATE;
 	}
 	ret = mmu_op(vcpu->vm, fault, vcpu, f);
+	gfn = f->gpa >> PAGE_SHIFT;
 	/* also forget a gap that has been filled: see mmu_maybe_gap() */
-	if (ret == MMU_EMULATE ? f->mmio : mmu_maybe_gap(&vcpu->mmu, gfn))
-		mmu_note_gap(vcpu, f->gpa >> PAGE_SHIFT);
+	if (ret == MMU_EMULATE ? f->mmio && !mmu_in_gap(vcpu, gfn) :
+				 mmu_maybe_gap(&vcpu->mmu, gfn))
+		mmu_note_gap(vcpu, gfn);
 	return ret;
 }
 

@@ -33,6 +33,18 @@ int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size);
 int run_emulate(struct vcpu *vcpu, struct mmu_fault *f);
 
 /**
+ * run_mmio() - make an access to a device if the instruction is a plain move
+ * @vcpu: the vCPU; no event is under way
+ * @gpa: the address, @gva: the same as the CPU translated it
+ * @access: MMU_ACC_* of the access
+ *
+ * Return: enum run_result or -errno; MMIO_OTHER where it is no such
+ * instruction or no device. Nothing has been done then.
+ */
+int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access);
+#define MMIO_OTHER	2
+
+/**
  * run_mmu_fault() - hand a fault to the MMU kind and act on the answer
  * @vcpu: the vCPU
  * @f: the fault

@@ -94,7 +94,7 @@ static bool change_root(struct vcpu *vcpu, const struct memslots *slots,
 }
 
 /* 0, 1 where the tables have changed, or -EFAULT */
-static int read_code(const struct mmu_code *c, unsigned int offset, u64 insn[2])
+static __always_inline int read_code(const struct mmu_code *c, unsigned int offset, u64 insn[2])
 {
 	unsigned int i;
 	u64 e;

@@ -22,30 +22,33 @@ int vmx_exit_io(struct vcpu *vcpu)
 	return run_pio(vcpu, qual & IO_IN, IO_PORT(qual), IO_SIZE(qual));
 }
 
-/* SDM 3C table 28-7 */
+/* Qualification of an EPT violation, SDM 3C table 28-7: bits 2:0 are MMU_ACC_* */
+#define VIOLATION_ACCESS	(MMU_ACC_READ | MMU_ACC_WRITE | MMU_ACC_EXEC)
+
 static __always_inline void read_violation(struct vcpu *vcpu, u64 qual,
 					   struct mmu_fault *f)
 {
 	*f = (struct mmu_fault) {
 		.kind = MMU_FAULT_VIOLATION,
 		.gpa = vmx_fault_gpa(vcpu),
-		/* bits 2:0 are read, write, fetch, and so are MMU_ACC_* */
-		.access = qual & (MMU_ACC_READ | MMU_ACC_WRITE | MMU_ACC_EXEC),
+		.access = qual & VIOLATION_ACCESS,
 		.gva_valid = qual & EPT_VIOLATION_GVA_IS_VALID,
 		.in_walk = !(qual & EPT_VIOLATION_GVA_TRANSLATED),
 		.present = qual & EPT_VIOLATION_RWX_MASK,
 	};
 }
 
+static __always_inline bool maybe_device(struct vcpu *vcpu)
+{
+	return mmu_maybe_gap(&vcpu->mmu, vmx_fault_gpa(vcpu) >> PAGE_SHIFT);
+}
+
 /* Memory that the host has present: no need to leave the fast loop */
-int vmx_fast_ept_violation(struct vcpu *vcpu)
+static noinline int fast_violation(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);
 	struct mmu_fault f;
 
-	/* a device: the outer loop's */
-	if (mmu_maybe_gap(&vcpu->mmu, vmx_fault_gpa(vcpu) >> PAGE_SHIFT))
-		return FAST_FULL;
 	/* an event whose delivery faulted is for the outer loop to save */
 	if (qual & INTR_INFO_UNBLOCK_NMI || trace_kvm_page_fault_enabled() ||
 	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
@@ -57,7 +60,12 @@ int vmx_fast_ept_violation(struct vcpu *vcpu)
 	return FAST_RESUME;
 }
 
-int vmx_exit_ept_violation(struct vcpu *vcpu)
+int vmx_fast_ept_violation(struct vcpu *vcpu)
+{
+	return maybe_device(vcpu) ? FAST_FULL : fast_violation(vcpu);
+}
+
+static noinline int full_violation(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);
 	struct mmu_fault f;
@@ -71,6 +79,31 @@ int vmx_exit_ept_violation(struct vcpu *vcpu)
 		vmx_set_nmi_blocked(vcpu, true);
 	f.delivery = vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK;
 	return run_mmu_fault(vcpu, &f);
+}
+
+/* Nothing but an access by an instruction, whose own address it was */
+static bool plain_access(struct vcpu *vcpu)
+{
+	const u64 wanted = EPT_VIOLATION_GVA_IS_VALID |
+			   EPT_VIOLATION_GVA_TRANSLATED;
+
+	return (vmx_exit_qual(vcpu) & (wanted | INTR_INFO_UNBLOCK_NMI)) == wanted &&
+	       !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK);
+}
+
+int vmx_exit_ept_violation(struct vcpu *vcpu)
+{
+	int ret;
+
+	if (!maybe_device(vcpu) || !plain_access(vcpu) ||
+	    trace_kvm_page_fault_enabled())
+		return full_violation(vcpu);
+	ret = run_mmio(vcpu, vmx_fault_gpa(vcpu), vmcs_read(GUEST_LINEAR_ADDRESS),
+		       vmx_exit_qual(vcpu) & VIOLATION_ACCESS);
+	if (unlikely(ret == MMIO_OTHER))
+		return full_violation(vcpu);
+	vcpu->stats.pf_mmio++;
+	return ret;
 }
 
 int vmx_exit_ept_misconfig(struct vcpu *vcpu)

@@ -86,6 +86,15 @@ static __always_inline u64 vcpu_rflags(struct vcpu *vcpu)
 
 void vcpu_set_rflags(struct vcpu *vcpu, u64 rflags);
 
+/* As each instruction does when it is over; faults that exit save it set */
+static __always_inline void vcpu_clear_rf(struct vcpu *vcpu)
+{
+	if (vcpu_rflags(vcpu) & X86_EFLAGS_RF) {
+		vcpu->vmx.rflags &= ~(u64)X86_EFLAGS_RF;
+		vmx_set_dirty(vcpu, VREG_RFLAGS);
+	}
+}
+
 /* Guest CR0, CR3, CR4, with the bits the guest owns read back from the VMCS */
 u64 vmx_read_cr0(struct vcpu *vcpu);
 u64 vmx_read_cr3(struct vcpu *vcpu);
