@@ -20,7 +20,7 @@ static struct {
 	const char *why_not;		/* [I] after mmu_setup(); NULL: can run */
 } kinds[] = {
 	{ KVM_MMU_KIND_EPT, "ept", &ept_kind },
-	{ KVM_MMU_KIND_SHADOW, "shadow", NULL },
+	{ KVM_MMU_KIND_SHADOW, "shadow", &shadow_kind },
 };
 
 static struct mmu_hw_caps hw;		/* [I] after mmu_setup() */

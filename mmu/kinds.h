@@ -6,5 +6,6 @@
 struct mmu_kind;
 
 extern const struct mmu_kind ept_kind;
+extern const struct mmu_kind shadow_kind;
 
 #endif

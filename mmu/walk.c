@@ -183,6 +183,7 @@ static __always_inline int walk_format(struct vcpu *vcpu,
 	if (WARN_ON_ONCE(current->mm != vcpu->vm->mm))
 		return -EFAULT;
 	p->n = 0;
+	p->level = 0;
 	for (level = f->levels; ; level--) {
 		gpa_t at = table + pt_index(f, gva, level) * f->entry_bytes;
 
@@ -199,15 +200,18 @@ static __always_inline int walk_format(struct vcpu *vcpu,
 		r = read_entry(vcpu, slots, at, f->entry_bytes, &e);
 		if (unlikely(r))
 			return r;
-		if (unlikely(!(e & PTE_P)))
+		p->entry[p->n].at = at;
+		p->entry[p->n].val = e;
+		if (unlikely(!(e & PTE_P))) {
+			p->level = level;
 			return WALK_NOT_PRESENT;
+		}
 		leaf = is_leaf(env, e, level);
 		if (unlikely(e & reserved_bits(vcpu, env, f, level, leaf)))
 			return PFEC_P | PFEC_RSVD;
 		all &= e;
 		nx |= e;
-		p->entry[p->n].at = at;
-		p->entry[p->n++].val = e;
+		p->n++;
 		if (leaf)
 			break;
 		table = e & PTE_ADDR;
@@ -337,6 +341,7 @@ int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
 	int r;
 
 	env_init(vcpu, &env);
+	p->level = 0;
 	if (env.fmt->linear_bits == 32) {
 		gva = (u32)gva;
 	} else if (!canonical(&env, gva)) {

@@ -12,6 +12,8 @@ struct mmu_path {
 	bool dirty;		/* D was set in the leaf */
 	u8 pkey;
 	u8 level;		/* of the leaf; 0 without paging */
+				/* MMU_INJECT: of the entry that is not present, */
+				/* which is entry[n]; 0 for other faults */
 	u8 n;			/* entries used, those of PAE's top level not among them */
 	struct {
 		gpa_t at;
@@ -24,7 +26,7 @@ struct mmu_path {
  * @vcpu: the vCPU, loaded
  * @gva: linear address
  * @access: MMU_ACC_*
- * @p: result, valid with MMU_RESUME
+ * @p: result; with MMU_INJECT level, n and entry[] alone are valid
  * @e: filled when the answer is MMU_INJECT
  *
  * Nothing is told to gpa_written(): A and D that are set here make no entry

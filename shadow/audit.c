@@ -254,7 +254,8 @@ static void check_table(struct audit *a, struct shadow_page *sp)
 	unsigned int synced = 0, unsynced = 0, upper = 0;
 	struct shadow_page *other;
 
-	shadow_for_each_page_of(a->vm, sp->gfn, other) {
+	for (other = shadow_first_of(a->vm, sp->gfn); other;
+	     other = shadow_next_of(other)) {
 		if (other->unsync)
 			unsynced++;
 		else

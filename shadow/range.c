@@ -46,7 +46,7 @@ static void zap_table(struct vm *vm, gfn_t gfn)
 	struct shadow_page *sp;
 
 again:
-	shadow_for_each_page_of(vm, gfn, sp) {
+	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp)) {
 		shadow_page_zap(vm, sp);
 		goto again;
 	}

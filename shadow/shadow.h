@@ -160,11 +160,11 @@ struct rmap_desc {		/* a cache line */
  * table; freed when the slot goes and nothing is left in it, or with the VM.
  */
 struct rmap_block {
+	struct rcu_head rcu;		/* gpa_written() reads tables[] without [m] */
 	struct rmap head[SH_ENTRIES];	/* leaves that map the page */
 	struct rmap large;		/* 2M leaves that map the block */
 	u16 tables[SH_ENTRIES];		/* synchronised indirect pages of the gfn */
 	u32 nr_tables;			/* sum of tables[] */
-	struct rcu_head rcu;		/* gpa_written() reads tables[] without [m] */
 };
 
 struct shadow_page {
@@ -198,10 +198,12 @@ struct shadow_root {
 	u64 cr3;		/* guest's, address bits */
 	u64 pdpte[4];		/* guest's; PAE only */
 	union shadow_role role;	/* of the top pages; quadrant 0 */
-	u8 pae;			/* top[] are page directories, hw is a PDPT */
-	u8 nr;			/* top pages, 0: slot is empty */
+	bool valid;		/* the slot is in use */
+	bool pae;		/* top[] are page directories, hw is a PDPT */
+	bool nowhere;		/* some top-level table is in no slot ... */
+	u64 generation;		/* ... of this generation */
 	u64 hw;			/* for GUEST_CR3, without PCID */
-	struct shadow_page *top[4];	/* NULL: nothing present there */
+	struct shadow_page *top[4];	/* NULL: not present, or nowhere */
 	u64 used;		/* shadow_vcpu.clock at last use */
 };
 
@@ -211,7 +213,8 @@ struct shadow_vcpu {
 	struct shadow_root root[SH_ROOTS];	/* [m], written by the vCPU and zappers */
 	struct shadow_root *cur;	/* [m] NULL: prepare() has to find one */
 	u64 cur_hw;			/* [v] cur->hw, for load() without [m] */
-	u64 clock;
+	u64 clock;			/* [v] */
+	bool need_sync;			/* [v] prepare() is to synchronise */
 	u64 (*pdpt)[4];			/* [I] a page below 4 GiB: SH_ROOTS PDPTs */
 	u64 flushed_gen;		/* [v] flush_gen its VPID was flushed for ... */
 	int last_cpu;			/* [v] ... on this CPU */
@@ -219,6 +222,7 @@ struct shadow_vcpu {
 };
 
 #define SH_HASH_BITS	12
+#define SH_DEAD_MAX	64		/* dead pages that are worth a flush */
 struct shadow_vm {
 	struct hlist_head hash[1 << SH_HASH_BITS];
 	struct list_head pages;		/* all that live; the tail is the youngest */
@@ -226,9 +230,11 @@ struct shadow_vm {
 	struct list_head unsync;
 	unsigned long nr_pages;		/* on pages and dead */
 	unsigned long nr_dead, nr_unsync;
+	u64 link_gen;			/* links that guest writes have ended */
 	unsigned long quota;		/* limit of nr_pages */
 	struct xarray blocks;		/* rmap_block by gfn >> 9; changed with [m] */
 	u64 stale_gen;			/* P9 */
+	u64 *nowhere;			/* [I] a table of nothing but TRAP */
 	unsigned long leaves[PG_1G + 1];	/* present leaves by level */
 	atomic64_t fixed, spurious;	/* of vCPUs that are gone */
 	u64 recycled, flooded;		/* pages zapped for the quota, by floods */
@@ -289,6 +295,18 @@ static inline struct shadow_page *sh_child(u64 e)
 	return sh_page_of(__va(e & SH_ADDR));
 }
 
+static inline unsigned int sh_index(gva_t gva, unsigned int level)
+{
+	return (gva >> (PAGE_SHIFT + 9 * (level - 1))) & (SH_ENTRIES - 1);
+}
+
+/* The top page that translates @gva, or NULL; [m] held */
+static inline struct shadow_page *shadow_top(const struct shadow_root *r,
+					     gva_t gva)
+{
+	return r->top[r->pae ? (gva >> 30) & 3 : 0];
+}
+
 static inline bool sh_direct(const struct shadow_page *sp)
 {
 	return sp->role.format == SHF_DIRECT;
@@ -328,6 +346,9 @@ gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i);
  */
 void shadow_entry_make(struct vm *vm, struct shadow_cache *cache, u64 *ep,
 		       u64 gpte, u64 e);
+
+/* The same for an entry that would be made of @gpte */
+gfn_t shadow_gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte);
 
 /* Make a link to @child with permissions @bits; the entry is not present */
 void shadow_entry_link(struct vm *vm, struct shadow_cache *cache, u64 *ep,
@@ -369,12 +390,48 @@ static inline struct hlist_head *shadow_bucket(struct vm *vm, gfn_t gfn)
 	return &shadow_vm(vm)->hash[hash_64(gfn, SH_HASH_BITS)];
 }
 
-/* All live pages of a guest table; @sp a cursor */
-#define shadow_for_each_page_of(vm_, gfn_, sp) \
-	hlist_for_each_entry(sp, shadow_bucket(vm_, gfn_), hash) \
-		if ((sp)->gfn != (gfn_) || sh_direct(sp)) \
-			continue; \
-		else
+/* The live pages of a guest table: the first, and the one after @sp; or NULL */
+static inline struct shadow_page *shadow_page_of(struct hlist_node *n,
+						 gfn_t gfn)
+{
+	struct shadow_page *sp = hlist_entry_safe(n, struct shadow_page, hash);
+
+	hlist_for_each_entry_from(sp, hash)
+		if (sp->gfn == gfn && !sh_direct(sp))
+			return sp;
+	return NULL;
+}
+
+static inline struct shadow_page *shadow_first_of(struct vm *vm, gfn_t gfn)
+{
+	return shadow_page_of(shadow_bucket(vm, gfn)->first, gfn);
+}
+
+static inline struct shadow_page *shadow_next_of(const struct shadow_page *sp)
+{
+	return shadow_page_of(sp->hash.next, sp->gfn);
+}
+
+/**
+ * shadow_page_get() - the page for @gfn and @role, made if there is none
+ * @vcpu: the vCPU whose cache supplies it
+ * @gfn: guest table, or first page mapped
+ * @role: all of it
+ * @flush: set where all vCPUs have to be flushed before guest entries are
+ *	read for the page (P4)
+ *
+ * Context: [m] held.
+ * Return: the page, or NULL where the cache is empty or the gfn has no block.
+ */
+struct shadow_page *shadow_page_get(struct vcpu *vcpu, gfn_t gfn,
+				    union shadow_role role, bool *flush);
+void shadow_pages_destroy(struct vm *vm);	/* VM teardown */
+
+/* rmap_block_make() if a slot has the page; vm->srcu held */
+int shadow_block_make(struct vcpu *vcpu, gfn_t gfn);
+
+/* Recycle where the quota is reached; [m] held, interrupts on */
+void shadow_make_room(struct vm *vm);
 
 /**
  * shadow_page_zap() - unlink a page: entries, parents, hash, roots
@@ -393,7 +450,21 @@ void shadow_reap(struct vm *vm);
 
 /* ---- sync.c: P4 and P5 ---------------------------------------------------------- */
 
-void shadow_unsync_gfn(struct vm *vm, gfn_t gfn);
+/**
+ * shadow_unsync_gfn() - let the guest write to a table
+ * @vm: the VM; [m] held
+ * @gfn: the table
+ *
+ * Return: false where a page of it has to stay synchronised.
+ */
+bool shadow_unsync_gfn(struct vm *vm, gfn_t gfn);
+
+/* Its pages are synchronised and protected again; flushes where that is due */
+void shadow_resync_gfn(struct vcpu *vcpu, gfn_t gfn);
+void shadow_sync_all(struct vcpu *vcpu);	/* all tables of the VM */
+
+/* INVLPG: entries for the address agree with guest memory */
+void shadow_sync_addr(struct vcpu *vcpu, gva_t gva);
 
 /* ---- write.c, fault.c, root.c --------------------------------------------------- */
 
@@ -402,6 +473,30 @@ void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 bool shadow_unprotect(struct vcpu *vcpu, gpa_t gpa);
 int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f);
 bool shadow_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f);
+
+/* Where the guest has the entry that entry @i is made from */
+gpa_t shadow_gpte_addr(const struct shadow_page *sp, unsigned int i);
+
+/* Read it without faulting the page in; false where it is not there */
+bool shadow_read_gpte(struct vm *vm, gpa_t at, unsigned int bytes, u64 *val);
+
+/* U, W, NX and key of a leaf made from @gpte, as far as the guest decides */
+u64 shadow_leaf_bits(const struct shadow_page *sp, u64 gpte);
+
+/* @gfn stops being a table, or goes out of sync. [m] held, interrupts on. */
+void shadow_unprotect_locked(struct vm *vm, gfn_t gfn);
+
+/**
+ * shadow_flush() - what was taken away is in no TLB when a vCPU enters next
+ * @vcpu: the caller's; outside the guest
+ *
+ * Context: [m] held; interrupts on unless the VM has one vCPU.
+ */
+void shadow_flush(struct vcpu *vcpu);
+
+int shadow_prepare(struct vcpu *vcpu);
+void shadow_load(struct vcpu *vcpu, struct mmu_hw_root *root);
+void shadow_roots_release(struct vcpu *vcpu);
 
 /* Forget @sp in every vCPU's roots (P10); called by shadow_page_zap() */
 void shadow_root_forget(struct vm *vm, struct shadow_page *sp);

@@ -54,11 +54,29 @@ int vmx_fast_exception(struct vcpu *vcpu)
 	return FAST_RESUME;
 }
 
+/*
+ * Where fetches cannot be denied the CPU does not tell them from reads (SDM 3A
+ * 4.7), and SMAP and protection keys deny reads alone. What faults on an entry
+ * that is not built, at the instruction's own address, is taken for the fetch;
+ * if it was a read after all, it faults again, on the entry that was built.
+ */
+static bool untold_fetch(struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	u64 cr4 = vcpu->arch.cr4;
+
+	return cr4 & (X86_CR4_SMAP | X86_CR4_PKE) && !(cr4 & X86_CR4_SMEP) &&
+	       !(vcpu->arch.efer & EFER_NX) && f->access & MMU_ACC_READ &&
+	       f->error_code & PFEC_RSVD &&
+	       f->gva - (vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS)) < 15;
+}
+
 static int page_fault(struct vcpu *vcpu, u32 error)
 {
 	struct mmu_fault f;
 
 	read_page_fault(vcpu, error, &f);
+	if (unlikely(untold_fetch(vcpu, &f)))
+		f.access ^= MMU_ACC_READ | MMU_ACC_EXEC;
 	if (unlikely(!vmx_policy(vcpu)->pf_intercept)) {
 		/* somebody spoiled the page table of real mode: the guest's loss */
 		f.exception = (struct x86_exception) {

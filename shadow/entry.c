@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The entries themselves: the only stores to them (M6), with the lists that
+ * go along with each store (P2, P3). Invariants: shadow.h.
+ */
+#include <linux/mm.h>
+#include "shadow/shadow.h"
+
+/* A 32-bit guest's 4M page, of which an entry maps one half (SDM 3A table 4-4) */
+static gfn_t gfn_4m(u64 gpte, unsigned int i)
+{
+	u64 base = (gpte & GENMASK_ULL(31, 22)) |
+		   (gpte & GENMASK_ULL(20, 13)) << (32 - 13);
+
+	return (base >> PAGE_SHIFT) + (i & 1) * SH_ENTRIES;
+}
+
+gfn_t shadow_gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte)
+{
+	unsigned int level = sp->role.level;
+
+	if (sh_direct(sp))
+		return sp->gfn + i * pg_pages(level);
+	if (sp->role.format == SHF_32) {
+		if (level > 1)
+			return gfn_4m(gpte, i);
+		return (u32)gpte >> PAGE_SHIFT;
+	}
+	return ((gpte & SH_ADDR) >> PAGE_SHIFT) & ~(pg_pages(level) - 1);
+}
+
+gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i)
+{
+	return shadow_gpte_gfn(sp, i, sh_direct(sp) ? 0 : sp->gpte[i]);
+}
+
+void shadow_entry_fill(u64 *table)
+{
+	memset64(table, shadow_hw.trap, SH_ENTRIES);
+}
+
+/* An entry that is not present is about to be something else */
+static void leave_absent(struct shadow_page *sp, u64 old)
+{
+	if (shadow_hw.trap && !old)
+		sp->nr_np--;
+}
+
+void shadow_entry_make(struct vm *vm, struct shadow_cache *cache, u64 *ep,
+		       u64 gpte, u64 e)
+{
+	struct shadow_page *sp = sh_page_of(ep);
+	unsigned int i = sh_index_of(ep), level = sp->role.level;
+	gfn_t gfn = shadow_gpte_gfn(sp, i, gpte);
+	u64 old = READ_ONCE(*ep);
+
+	if (sh_present(old)) {
+		if (shadow_entry_gfn(sp, i) == gfn) {
+			if (sp->gpte)
+				sp->gpte[i] = gpte;
+			WRITE_ONCE(*ep, e);
+			return;
+		}
+		shadow_entry_drop(vm, ep);
+	} else {
+		leave_absent(sp, old);
+	}
+	if (sp->gpte)
+		sp->gpte[i] = gpte;
+	WRITE_ONCE(*ep, e);
+	sp->nr_present++;
+	sp->writes = 0;
+	shadow_vm(vm)->leaves[level]++;
+	rmap_add(cache, rmap_of(rmap_block(vm, gfn), gfn, level), ep);
+}
+
+void shadow_entry_link(struct vm *vm, struct shadow_cache *cache, u64 *ep,
+		       u64 gpte, struct shadow_page *child, u64 bits)
+{
+	struct shadow_page *sp = sh_page_of(ep);
+
+	leave_absent(sp, READ_ONCE(*ep));
+	if (sp->gpte)
+		sp->gpte[sh_index_of(ep)] = gpte;
+	/* the CPU would set A in it with a locked cycle */
+	WRITE_ONCE(*ep, __pa(child->table) | bits | SH_P | SH_A);
+	sp->nr_present++;
+	sp->writes = 0;
+	rmap_add(cache, &child->parents, ep);
+}
+
+bool shadow_entry_drop(struct vm *vm, u64 *ep)
+{
+	struct shadow_page *sp = sh_page_of(ep);
+	unsigned int level = sp->role.level;
+	u64 old = READ_ONCE(*ep);
+	gfn_t gfn;
+
+	if (!sh_present(old)) {
+		leave_absent(sp, old);
+		WRITE_ONCE(*ep, shadow_hw.trap);
+		return false;
+	}
+	WRITE_ONCE(*ep, shadow_hw.trap);
+	sp->nr_present--;
+	if (sh_leaf(old, level)) {
+		gfn = shadow_entry_gfn(sp, sh_index_of(ep));
+		rmap_del(rmap_of(rmap_block(vm, gfn), gfn, level), ep);
+		shadow_vm(vm)->leaves[level]--;
+	} else {
+		rmap_del(&sh_child(old)->parents, ep);
+	}
+	return true;
+}
+
+void shadow_entry_set_np(struct shadow_page *sp, unsigned int i)
+{
+	if (!shadow_hw.trap || !sp->table[i])
+		return;
+	WRITE_ONCE(sp->table[i], 0);
+	sp->nr_np++;
+}
+
+void shadow_entry_np_to_trap(struct shadow_page *sp)
+{
+	unsigned int i;
+
+	for (i = 0; sp->nr_np && i < SH_ENTRIES; i++) {
+		if (sp->table[i])
+			continue;
+		WRITE_ONCE(sp->table[i], shadow_hw.trap);
+		sp->nr_np--;
+	}
+}
+
+bool shadow_entry_protect(u64 *ep)
+{
+	/* the CPU may be setting A */
+	return test_and_clear_bit(1, (unsigned long *)ep);
+}
+
+bool shadow_entry_young(u64 *ep, bool clear)
+{
+	if (!(READ_ONCE(*ep) & SH_A))
+		return false;
+	if (clear)
+		clear_bit(5, (unsigned long *)ep);
+	return true;
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Out-of-sync tables (P4, P5 in shadow.h).
+ *
+ *     synchronised --- guest writes, all pages of the gfn at level 1 ---> unsync
+ *          ^                                                           |
+ *          +--- CR3 load, flush, another use of the gfn as a table ----+
+ *
+ * The way back is: count as a table, protect, flush, read. A write before the
+ * flush is read; one after it faults.
+ */
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+#include "mmu/mmu.h"
+#include "shadow/shadow.h"
+#include "vmx/insn.h"
+#include "x86/x86.h"
+
+/* Bits of a guest entry that do not change which page it maps, nor validity */
+#define GPTE_ATTR	(SH_W | SH_U | SH_PWT | SH_PCD | SH_A | SH_D | \
+			 BIT_ULL(8) | GENMASK_ULL(11, 9) | SH_PKEY)
+
+static unsigned int gpte_bytes(const struct shadow_page *sp)
+{
+	return sp->role.format == SHF_32 ? 4 : 8;
+}
+
+gpa_t shadow_gpte_addr(const struct shadow_page *sp, unsigned int i)
+{
+	gpa_t table = sp->gfn << PAGE_SHIFT;
+
+	if (sp->role.format != SHF_32)
+		return table + i * 8;
+	if (sp->role.level == 1)
+		return table + (sp->role.quadrant * SH_ENTRIES + i) * 4;
+	return table + (sp->role.quadrant * SH_ENTRIES + i) / 2 * 4;
+}
+
+bool shadow_read_gpte(struct vm *vm, gpa_t at, unsigned int bytes, u64 *val)
+{
+	struct memslot *slot = memslot_find(memslots_get(vm), at >> PAGE_SHIFT);
+	void __user *from;
+	u32 val32 = 0;
+	int r;
+
+	if (!slot || current->mm != vm->mm)
+		return false;
+	from = (void __user *)(memslot_hva(slot, at >> PAGE_SHIFT) +
+			       offset_in_page(at));
+	pagefault_disable();
+	if (bytes == 8) {
+		r = __get_user(*val, (u64 __user *)from);
+	} else {
+		r = __get_user(val32, (u32 __user *)from);
+		*val = val32;
+	}
+	pagefault_enable();
+	return !r;
+}
+
+/* The guest's entry for a present leaf at level 1 is now @gpte */
+static void sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
+		      u64 gpte)
+{
+	u64 changed = gpte ^ sp->gpte[i], old = READ_ONCE(sp->table[i]), e;
+
+	if (changed & ~(GPTE_ATTR | (sp->role.nxe ? SH_NX : 0)) ||
+	    !(gpte & SH_A)) {
+		shadow_entry_drop(vm, &sp->table[i]);
+		shadow_note_stale(vm);
+		return;
+	}
+	e = (old & ~(SH_W | SH_U | SH_NX | SH_PKEY)) |
+	    (shadow_leaf_bits(sp, gpte) & (old | ~SH_W));
+	shadow_entry_make(vm, NULL, &sp->table[i], gpte, e);
+	if (e != old)
+		shadow_note_stale(vm);
+}
+
+static void sync_page(struct vm *vm, struct shadow_page *sp)
+{
+	unsigned int i, bytes = gpte_bytes(sp);
+	u64 gpte;
+
+	for (i = 0; i < SH_ENTRIES; i++) {
+		if (!sh_present(sp->table[i]))
+			continue;
+		if (!shadow_read_gpte(vm, shadow_gpte_addr(sp, i), bytes, &gpte))
+			gpte = 0;
+		if (gpte != sp->gpte[i])
+			sync_leaf(vm, sp, i, gpte);
+	}
+}
+
+bool shadow_unsync_gfn(struct vm *vm, gfn_t gfn)
+{
+	struct shadow_vm *sv = shadow_vm(vm);
+	struct shadow_page *sp;
+
+	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp))
+		if (sp->role.level > 1)
+			return false;
+	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp)) {
+		if (sp->unsync)
+			continue;
+		shadow_entry_np_to_trap(sp);
+		sp->unsync = true;
+		list_add_tail(&sp->unsync_link, &sv->unsync);
+		sv->nr_unsync++;
+		rmap_count_table(vm, gfn, -1);
+	}
+	return true;
+}
+
+/* First half of the way back */
+static bool begin_sync(struct vm *vm, struct shadow_page *sp)
+{
+	sp->unsync = false;
+	rmap_count_table(vm, sp->gfn, 1);
+	return rmap_protect(vm, sp->gfn);
+}
+
+static void end_sync(struct vm *vm, struct list_head *list)
+{
+	struct shadow_page *sp, *next;
+
+	/* pairs with the barrier in shadow_gpa_written() */
+	smp_mb();
+	list_for_each_entry_safe(sp, next, list, unsync_link) {
+		sync_page(vm, sp);
+		list_del(&sp->unsync_link);
+		shadow_vm(vm)->nr_unsync--;
+	}
+}
+
+void shadow_resync_gfn(struct vcpu *vcpu, gfn_t gfn)
+{
+	struct vm *vm = vcpu->vm;
+	struct shadow_page *sp;
+	bool flush = false;
+	LIST_HEAD(list);
+
+	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp)) {
+		if (!sp->unsync)
+			continue;
+		list_move_tail(&sp->unsync_link, &list);
+		flush |= begin_sync(vm, sp);
+	}
+	if (list_empty(&list))
+		return;
+	if (flush || shadow_flush_due(vm))
+		shadow_flush(vcpu);
+	end_sync(vm, &list);
+}
+
+void shadow_sync_all(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	struct shadow_vm *sv = shadow_vm(vm);
+	struct shadow_page *sp;
+	bool flush = false;
+
+	if (list_empty(&sv->unsync))
+		return;
+	list_for_each_entry(sp, &sv->unsync, unsync_link)
+		flush |= begin_sync(vm, sp);
+	if (flush || shadow_flush_due(vm))
+		shadow_flush(vcpu);
+	end_sync(vm, &sv->unsync);
+}
+
+/* The lowest page that translates @gva as far as there are pages; NULL: none */
+static struct shadow_page *lowest_page(struct vcpu *vcpu, gva_t gva)
+{
+	struct shadow_root *r = shadow_vcpu(vcpu)->cur;
+	struct shadow_page *sp;
+	u64 e;
+
+	if (!r)
+		return NULL;
+	for (sp = shadow_top(r, gva); sp && sp->role.level > 1; sp = sh_child(e)) {
+		e = READ_ONCE(sp->table[sh_index(gva, sp->role.level)]);
+		if (!sh_present(e) || sh_leaf(e, sp->role.level))
+			return sp;
+	}
+	return sp;
+}
+
+void shadow_sync_addr(struct vcpu *vcpu, gva_t gva)
+{
+	struct shadow_page *sp = lowest_page(vcpu, gva);
+	unsigned int i = sh_index(gva, 1);
+	u64 gpte;
+
+	if (!sp || !sp->unsync || !sh_present(sp->table[i]))
+		return;
+	if (!shadow_read_gpte(vcpu->vm, shadow_gpte_addr(sp, i), gpte_bytes(sp),
+			      &gpte))
+		gpte = 0;
+	if (gpte != sp->gpte[i])
+		sync_leaf(vcpu->vm, sp, i, gpte);
+}

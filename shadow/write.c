@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest tables written by the host side: by the emulator for an instruction of
+ * the guest that met the write protection, or by anybody else.
+ */
+#include <linux/mm.h>
+#include "shadow/shadow.h"
+
+/*
+ * A table that is written this often without an entry of it being used again is
+ * being torn down, or is none any more.
+ */
+#define FLOOD	12
+
+/* Entries of the page that [@from, @to) of its guest table decides about */
+static void entries_of(const struct shadow_page *sp, unsigned int from,
+		       unsigned int to, unsigned int *first, unsigned int *end)
+{
+	unsigned int shift = 3, per = 1, begin = 0;
+
+	if (sp->role.format == SHF_32) {
+		shift = 2;
+		per = sp->role.level > 1 ? 2 : 1;
+		begin = sp->role.quadrant * SH_ENTRIES;
+	}
+	*first = (from >> shift) * per;
+	*end = ((to - 1) >> shift) * per + per;
+	*first = clamp(*first, begin, begin + SH_ENTRIES) - begin;
+	*end = clamp(*end, begin, begin + SH_ENTRIES) - begin;
+}
+
+/* Drop what was made of the entries that changed */
+static void table_written(struct vm *vm, struct shadow_page *sp,
+			  unsigned int from, unsigned int to)
+{
+	unsigned int i, end;
+
+	entries_of(sp, from, to, &i, &end);
+	for (; i < end; i++) {
+		if (!shadow_entry_drop(vm, &sp->table[i]))
+			continue;
+		shadow_note_stale(vm);
+		if (sp->role.level > 1)
+			shadow_vm(vm)->link_gen++;
+	}
+}
+
+void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
+			unsigned int len)
+{
+	gfn_t gfn = gpa >> PAGE_SHIFT;
+	struct shadow_vm *sv = shadow_vm(vm);
+	struct shadow_page *sp;
+	struct hlist_node *next;
+	bool table;
+
+	/*
+	 * Memory was written; now see who is about to read it: pairs with the
+	 * barrier in shadow_page_get(), which comes before the entries are read.
+	 */
+	smp_mb();
+	rcu_read_lock();
+	table = rmap_is_table(vm, gfn);
+	rcu_read_unlock();
+	if (likely(!table))
+		return;
+
+	write_lock(&vm->mmu.lock);
+	hlist_for_each_entry_safe(sp, next, shadow_bucket(vm, gfn), hash) {
+		if (sp->gfn != gfn || sh_direct(sp) || sp->unsync)
+			continue;
+		table_written(vm, sp, offset_in_page(gpa),
+			      offset_in_page(gpa) + len);
+		if (++sp->writes >= FLOOD) {
+			sv->flooded++;
+			shadow_page_zap(vm, sp);
+		}
+	}
+	if (sv->nr_dead > SH_DEAD_MAX)
+		shadow_reap(vm);
+	write_unlock(&vm->mmu.lock);
+}
+
+void shadow_unprotect_locked(struct vm *vm, gfn_t gfn)
+{
+	struct hlist_node *next;
+	struct shadow_page *sp;
+
+	if (shadow_unsync_gfn(vm, gfn))
+		return;
+	hlist_for_each_entry_safe(sp, next, shadow_bucket(vm, gfn), hash)
+		if (sp->gfn == gfn && !sh_direct(sp))
+			shadow_page_zap(vm, sp);
+	shadow_reap(vm);
+}
+
+bool shadow_unprotect(struct vcpu *vcpu, gpa_t gpa)
+{
+	struct vm *vm = vcpu->vm;
+	bool was;
+
+	write_lock(&vm->mmu.lock);
+	was = rmap_is_table(vm, gpa >> PAGE_SHIFT);
+	if (was)
+		shadow_unprotect_locked(vm, gpa >> PAGE_SHIFT);
+	write_unlock(&vm->mmu.lock);
+	return was;
+}
