@@ -87,12 +87,18 @@ module-%: | packages-build
 	esac; \
 	[ -e "$$kdir/Makefile" ] || { \
 		echo "$$kdir is not a kernel build directory" >&2; exit 2; }; \
-	dir=$(O)/$*; \
+	dir=$(O)/$*$(if $(KVM_SKIP_FLUSH),-skip-flush); \
 	mkdir -p $$dir && \
 	cp -rsf $(TOP)/Kbuild $(addprefix $(TOP)/,$(wildcard $(source_dirs))) \
 		$$dir/ && \
 	$(MAKE) $(jobs) -C "$$kdir" M=$$dir W=1 \
 		$(if $(SPARSE),C=2 CF='$(SPARSE)') modules
+
+# One that can leave out invalidations, for selftests/tlb.c to be caught at it:
+# build/HOST-skip-flush/kvm.ko
+.PHONY: module-skip-flush
+module-skip-flush:
+	$(Q)$(MAKE) module-$(host) KVM_SKIP_FLUSH=y
 
 .PHONY: vmrun
 vmrun: | packages-build ## build vmrun and the initramfs of its guest

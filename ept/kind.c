@@ -6,6 +6,7 @@
 #include <linux/cpufeature.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
+#include "core/skip_flush.h"
 #include "ept/ept.h"
 #include "mmu/kinds.h"
 #include "uapi/kvm_ext.h"
@@ -254,13 +255,16 @@ static void ept_load(struct vcpu *vcpu, struct mmu_hw_root *root)
 	u64 gen = atomic64_read(&vm->mmu.flush_gen);
 	int cpu = smp_processor_id();
 
-	if (*cpu_gen != gen) {					/* E9 */
+	if (*cpu_gen != gen &&					/* E9 */
+	    (*cpu_gen || !skip_flush(SKIP_FLUSH_REUSE))) {
 		invept(ept_hw.invept_type, et->eptp);
 		*cpu_gen = gen;
 		vcpu->stats.tlb_flushes++;
 	}
 	if (ev->last_cpu != cpu || vcpu->mmu.need_flush) {	/* E10 */
-		flush_vpid(vcpu);
+		if (ev->last_cpu == cpu || !skip_flush(ev->last_cpu < 0 ?
+				SKIP_FLUSH_REUSE : SKIP_FLUSH_CPU))
+			flush_vpid(vcpu);
 		ev->last_cpu = cpu;
 		vcpu->mmu.need_flush = false;
 	}

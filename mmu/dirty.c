@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "core/skip_flush.h"
 #include "mmu/memslot.h"
 #include "mmu/private.h"
 
@@ -98,7 +99,7 @@ int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 			atomic_long_or(buf[i], (atomic_long_t *)
 				       &slot->dirty[first + i]);
 	}
-	if (flush)
+	if (flush && !skip_flush(SKIP_FLUSH_DIRTY))
 		mmu_flush_all(vm);
 out:
 	mutex_unlock(&vm->mmu.slots_lock);
@@ -145,7 +146,7 @@ int mmu_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
 				  buf[i], &flush);
 		write_unlock(&vm->mmu.lock);
 	}
-	if (flush)
+	if (flush && !skip_flush(SKIP_FLUSH_DIRTY))
 		mmu_flush_all(vm);
 out:
 	mutex_unlock(&vm->mmu.slots_lock);

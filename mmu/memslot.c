@@ -21,6 +21,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "core/skip_flush.h"
 #include "mmu/memslot.h"
 #include "mmu/private.h"
 
@@ -345,7 +346,7 @@ release:
 static void slot_unmap(struct vm *vm, struct memslot *old)
 {
 	write_lock(&vm->mmu.lock);
-	if (mmu_op(vm, slot_removed, vm, old))
+	if (mmu_op(vm, slot_removed, vm, old) && !skip_flush(SKIP_FLUSH_ENTRY))
 		mmu_flush_all(vm);
 	hva_it_remove(old, &vm->mmu.hva_tree);
 	write_unlock(&vm->mmu.lock);

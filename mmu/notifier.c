@@ -23,6 +23,7 @@
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include "core/skip_flush.h"
 #include "core/trace.h"
 #include "mmu/host.h"
 #include "mmu/private.h"
@@ -99,7 +100,8 @@ static int invalidate_start(struct mmu_notifier *mn,
 		if (mmu_notifier_range_blockable(range) &&
 		    last - start >= UNMAP_STEP)
 			step = start + UNMAP_STEP - 1;
-		if (unmap_locked(vm, start, step))
+		if (unmap_locked(vm, start, step) &&
+		    !skip_flush(SKIP_FLUSH_UNMAP))
 			mmu_flush_all(vm);
 		if (step == last)
 			break;

@@ -292,11 +292,7 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	if (moved) {
 		vmx_host_state_cpu(vcpu, cpu);
 		x86_tsc_resumed(vcpu);
-		/*
-		 * What this CPU cached when the vCPU was here before, or when
-		 * the VPID belonged to somebody else, may be stale.
-		 */
-		vcpu->mmu.need_flush = true;
+		/* the kind knows where the VPID was flushed last */
 		vcpu->mmu.need_load = true;
 		vcpu->stats.vmcs_migrations++;
 	}
