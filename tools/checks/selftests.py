@@ -73,16 +73,18 @@ class Stream:
 
 
 class Run:
-    def __init__(self, top, out, host, model, mmu, say):
+    def __init__(self, top, out, host, model, mmu, say, cpus=None):
         self.top = top
         self.host = host
         self.model = model
+        self.cpus = cpus        # None: one, or what a test asks for
         self.kinds = KINDS if mmu == "all" else (mmu,)
         self.explicit = mmu != "all"
         self.offered = None     # kinds, as the first host said
         self.say = say
         self.out = os.path.join(out, "selftests" + (
-            "-" + model if model else ""))
+            "-" + model if model else "") + (
+            "-%d-cpus" % cpus if cpus else ""))
         os.makedirs(self.out, exist_ok=True)
         self.done = queue.Queue()
         self.lock = threading.Lock()
@@ -129,8 +131,13 @@ class Run:
         if os.environ.get("PEER"):
             argv += ["--peer"]
         else:
-            argv += ["--file", os.path.join(
-                self.top, "build", self.host, "kvm.ko")]
+            module = os.path.join(self.top, "build", "%s", "kvm.ko")
+            argv += ["--file", module % self.host]
+            module %= self.host + "-skip-flush"
+            if os.path.exists(module):
+                argv += ["--file", module + ":/root/selftests/skip_flush.ko"]
+        if self.cpus:
+            argv += ["--cpus", str(self.cpus)]
         argv += shlex.split(options)
         if self.model:
             argv += ["--cpu-model", self.model]
@@ -223,6 +230,9 @@ class Run:
         jobs = ["%s.%s" % (n, k) for k in self.kinds for n in names
                 if not n.startswith(ONCE)]
         jobs += [n for n in names if n.startswith(ONCE)]
+        if self.cpus:
+            # The others have been run with the processors they ask for.
+            jobs = [j for j in jobs if "--cpus" not in self.demands(j)]
         shards = max(1, min(2, os.cpu_count() or 1, len(names)))
         if os.environ.get("SELFTEST_HOSTS"):
             shards = int(os.environ["SELFTEST_HOSTS"])
