@@ -12,6 +12,7 @@
 
 struct bus_range {
 	u64 first, last;	/* inclusive */
+	u64 reach;		/* the largest last up to here */
 	bool any_len;		/* ioeventfd of length 0: only the address counts */
 	struct io_device *dev;
 };
@@ -24,6 +25,18 @@ struct bus_table {
 static struct bus_table *table_locked(struct vm *vm, struct bus *bus)
 {
 	return rcu_dereference_protected(bus->table, lockdep_is_held(&vm->lock));
+}
+
+/* Where ranges overlap, the later may be the shorter */
+static void set_reach(struct bus_table *table)
+{
+	u64 reach = 0;
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++) {
+		reach = max(reach, table->ranges[i].last);
+		table->ranges[i].reach = reach;
+	}
 }
 
 static void publish(struct vm *vm, struct bus *bus, struct bus_table *new,
@@ -60,6 +73,7 @@ int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
 		memcpy(new->ranges + at + 1, old->ranges + at,
 		       (nr - at) * sizeof(new->ranges[0]));
 	new->nr = nr + 1;
+	set_reach(new);
 	publish(vm, bus, new, old);
 	return 0;
 }
@@ -79,6 +93,7 @@ int io_bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev)
 	for (i = 0; i < old->nr; i++)
 		if (old->ranges[i].dev != dev)
 			new->ranges[new->nr++] = old->ranges[i];
+	set_reach(new);
 	publish(vm, bus, new, old);
 	return 0;
 }
@@ -105,12 +120,15 @@ void io_bus_destroy(struct vm *vm, struct bus *bus)
 	kfree(table);
 }
 
-/* The first range that could hold the address, by bisection */
-static unsigned int lower_bound(const struct bus_table *table, u64 addr)
+/*
+ * Ranges from @from up to @to may hold the address: those before end below it,
+ * those after begin above it. By bisection, since both first and reach ascend.
+ */
+static __always_inline void candidates(const struct bus_table *table, u64 addr,
+				       unsigned int *from, unsigned int *to)
 {
 	unsigned int lo = 0, hi = table->nr;
 
-	/* ranges starting above addr cannot hold it: find where they begin */
 	while (lo < hi) {
 		unsigned int mid = (lo + hi) / 2;
 
@@ -119,7 +137,18 @@ static unsigned int lower_bound(const struct bus_table *table, u64 addr)
 		else
 			hi = mid;
 	}
-	return lo;
+	*to = lo;
+	hi = lo;
+	lo = 0;
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (table->ranges[mid].reach < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*from = lo;
 }
 
 static bool holds(const struct bus_range *r, u64 addr, unsigned int len)
@@ -153,14 +182,33 @@ static __always_inline int bus_access(struct vcpu *vcpu, struct bus *bus,
 
 	if (!table)
 		return -EOPNOTSUPP;
-	end = lower_bound(table, addr);
-	for (i = 0; i < end; i++) {
+	candidates(table, addr, &i, &end);
+	for (; i < end; i++) {
 		if (!holds(&table->ranges[i], addr, len))
 			continue;
 		if (fn(vcpu, table->ranges[i].dev, addr, len, data) == 0)
 			return 0;
 	}
 	return -EOPNOTSUPP;
+}
+
+/* The rest of io_bus_claims() */
+bool io_bus_search(struct vm *vm, struct bus *bus, u64 addr, unsigned int len)
+{
+	const struct bus_table *table;
+	unsigned int i, end;
+	bool claimed = false;
+	int idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	table = srcu_dereference(bus->table, &vm->srcu);
+	if (table) {
+		candidates(table, addr, &i, &end);
+		for (; i < end && !claimed; i++)
+			claimed = holds(&table->ranges[i], addr, len);
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return claimed;
 }
 
 int io_bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,

@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 #include <linux/list.h>
+#include <linux/rcupdate.h>
 
 struct vm;
 struct vcpu;
@@ -85,5 +86,23 @@ int io_bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
 /* The same for a write */
 int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
 		 const void *data);
+
+bool io_bus_search(struct vm *vm, struct bus *bus, u64 addr, unsigned int len);
+
+/**
+ * io_bus_claims() - is there a device that could answer?
+ * @vm: the VM
+ * @bus: the bus
+ * @addr: address
+ * @len: 1, 2, 4 or 8
+ *
+ * Context: any, vm->srcu not held.
+ */
+static inline bool io_bus_claims(struct vm *vm, struct bus *bus, u64 addr,
+				 unsigned int len)
+{
+	return rcu_access_pointer(bus->table) &&
+	       io_bus_search(vm, bus, addr, len);
+}
 
 #endif
