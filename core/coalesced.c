@@ -130,6 +130,24 @@ bool coalesced_write(struct vcpu *vcpu, bool pio, u64 addr, unsigned int len,
 	return unlikely(c) && write_to_ring(vcpu, c, pio, addr, len, data);
 }
 
+/* The rest of coalesced_claims() */
+bool coalesced_search(struct vm *vm, struct coalesced_mmio *c, bool pio,
+		      u64 addr, unsigned int len)
+{
+	const struct kvm_coalesced_mmio_zone access = {
+		.addr = addr, .size = len, .pio = pio,
+	};
+	bool claimed;
+	int idx;
+
+	if (!rcu_access_pointer(c->zones))	/* only the ring is mapped */
+		return false;
+	idx = srcu_read_lock(&vm->srcu);
+	claimed = addr + len >= addr && covered(vm, c, &access);
+	srcu_read_unlock(&vm->srcu, idx);
+	return claimed;
+}
+
 /* ---- registration ---------------------------------------------------------- */
 
 static int check_zone(const struct kvm_coalesced_mmio_zone *zone)

@@ -7,9 +7,10 @@
 #define CORE_COALESCED_H
 
 #include <linux/types.h>
+#include "core/vm.h"
 
 struct page;
-struct vm;
+struct coalesced_mmio;
 struct vcpu;
 struct kvm_coalesced_mmio_zone;
 
@@ -26,6 +27,26 @@ struct kvm_coalesced_mmio_zone;
  */
 bool coalesced_write(struct vcpu *vcpu, bool pio, u64 addr, unsigned int len,
 		     const void *data);
+
+bool coalesced_search(struct vm *vm, struct coalesced_mmio *c, bool pio,
+		      u64 addr, unsigned int len);
+
+/**
+ * coalesced_claims() - would coalesced_write() want the write?
+ * @vm: the VM; vm->srcu not held
+ * @pio: @addr is a port
+ * @addr: first byte
+ * @len: bytes
+ *
+ * Return: true where a zone covers it, whether the ring has room or not.
+ */
+static inline bool coalesced_claims(struct vm *vm, bool pio, u64 addr,
+				    unsigned int len)
+{
+	struct coalesced_mmio *c = READ_ONCE(vm->coalesced);
+
+	return c && coalesced_search(vm, c, pio, addr, len);
+}
 
 /*
  * KVM_REGISTER_COALESCED_MMIO. 0, -EINVAL for a zone that wraps or of an unknown

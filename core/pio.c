@@ -57,6 +57,15 @@ int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 	return RUN_EXIT_USER;
 }
 
+static __always_inline int ask_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
+{
+	/* user space may look at RIP, move it, or save the vCPU meanwhile */
+	vcpu->io.rip = vcpu_rip(vcpu);
+	vmx_insn_len(vcpu);
+	vcpu->io.pending = in ? IO_PIO_IN : IO_PIO_OUT;
+	return io_exit_pio(vcpu, in, port, size, 1);
+}
+
 int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 {
 	u32 value = (u32)vcpu->regs[GPR_RAX] & port_mask(size);
@@ -75,11 +84,22 @@ int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 			return vmx_skip_insn(vcpu);
 		*(u32 *)vcpu->pio_page = value;
 	}
-	/* user space may look at RIP, move it, or save the vCPU meanwhile */
-	vcpu->io.rip = vcpu_rip(vcpu);
-	vmx_insn_len(vcpu);
-	vcpu->io.pending = in ? IO_PIO_IN : IO_PIO_OUT;
-	return io_exit_pio(vcpu, in, port, size, 1);
+	return ask_user(vcpu, in, port, size);
+}
+
+bool pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
+{
+	u32 value = (u32)vcpu->regs[GPR_RAX] & port_mask(size);
+
+	if (io_bus_claims(vcpu->vm, &vcpu->vm->pio_bus, port, size) ||
+	    (!in && coalesced_claims(vcpu->vm, true, port, size)))
+		return false;
+	if (!in) {
+		trace_kvm_pio(TRACE_PIO_OUT, port, size, 1, &value);
+		*(u32 *)vcpu->pio_page = value;
+	}
+	ask_user(vcpu, in, port, size);
+	return true;
 }
 
 static int complete_pio(struct vcpu *vcpu, bool in)

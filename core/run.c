@@ -7,7 +7,6 @@
 #include <linux/kvm_para.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
-#include <linux/vtime.h>
 #include "core/compat.h"
 #include "core/emul.h"
 #include "core/run.h"
@@ -139,17 +138,6 @@ int run_halt(struct vcpu *vcpu)
 
 /* ---- entering the guest ----------------------------------------------------------------- */
 
-static void guest_time_begin(void)
-{
-	vtime_account_guest_enter();
-}
-
-/* Interrupts off again, after those that came with the exit have been taken */
-static void guest_time_end(void)
-{
-	vtime_account_guest_exit();
-}
-
 /*
  * Return: enum run_result or -errno. Entered with everything injected that is
  * to be injected.
@@ -160,6 +148,7 @@ static int enter_guest(struct vcpu *vcpu)
 	preempt_disable();
 	local_irq_disable();
 	vmx_switch_to_guest(vcpu);
+	vmx_arm_user_return();
 
 	srcu_leave(vcpu);
 	WRITE_ONCE(vcpu->mode, VCPU_IN_GUEST);
@@ -252,15 +241,19 @@ static int handle_thread_work(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
-static int run_loop(struct vcpu *vcpu)
+/* @exited: there is an exit to be handled first */
+static int run_loop(struct vcpu *vcpu, bool exited)
 {
 	int ret;
 
 	do {
-		if (likely(vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE))
+		if (unlikely(exited))
+			ret = vmx_handle_exit(vcpu);
+		else if (likely(vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE))
 			ret = step(vcpu);
 		else
 			ret = block(vcpu);
+		exited = false;
 		if (ret != RUN_RESUME)
 			break;
 		if (unlikely(irq_window_wanted(vcpu))) {
@@ -332,19 +325,10 @@ static void sync_regs_out(struct vcpu *vcpu)
 		x86_get_events(vcpu, &run->s.regs.events);
 }
 
-/* What kvm_run tells at every return */
 static void fill_run(struct vcpu *vcpu)
 {
-	struct kvm_run *run = vcpu->run;
-
-	run->if_flag = !!(vcpu_rflags(vcpu) & X86_EFLAGS_IF);
-	run->cr8 = x86_get_cr8(vcpu);
-	run->apic_base = vcpu->arch.apic_base;
-	run->flags = 0;
-	run->ready_for_interrupt_injection = vcpu->lapic ||
-		(vcpu->arch.ev.user_irq < 0 && !vcpu->arch.ev.irq.injected &&
-		 !vcpu->arch.ev.exception.pending && vmx_irq_allowed(vcpu));
-	if (unlikely(READ_ONCE(run->kvm_valid_regs)))
+	run_fill(vcpu);
+	if (unlikely(READ_ONCE(vcpu->run->kvm_valid_regs)))
 		sync_regs_out(vcpu);
 }
 
@@ -366,11 +350,28 @@ static int run_uninitialized(struct vcpu *vcpu)
 	return -EAGAIN;
 }
 
-int vcpu_run(struct vcpu *vcpu)
+/*
+ * Would run_quick() have done for this run? Then it is the way of the next one.
+ * @exits: full exits before this run
+ */
+static bool was_short(const struct vcpu *vcpu, u64 exits)
 {
+	return vcpu->stats.outer_exits - exits <= 1 && vcpu->io.pending &&
+	       vcpu->io.pending <= IO_PIO_OUT;
+}
+
+int run_full(struct vcpu *vcpu, enum quick_result quick)
+{
+	/* run_quick() may have counted one of this run */
+	u64 exits = vcpu->stats.outer_exits - (quick == QUICK_EXITED);
 	struct kvm_run *run = vcpu->run;
 	int ret;
 
+	if (quick != QUICK_NOT) {
+		srcu_enter(vcpu);
+		ret = run_loop(vcpu, quick == QUICK_EXITED);
+		goto out;
+	}
 	vcpu_load(vcpu);
 	sigset_begin(vcpu);
 	x86_fpu_load(vcpu);
@@ -400,10 +401,11 @@ int vcpu_run(struct vcpu *vcpu)
 		ret = -EINTR;
 	} else {
 		run->exit_reason = KVM_EXIT_UNKNOWN;
-		ret = run_loop(vcpu);
+		ret = run_loop(vcpu, false);
 	}
 out:
 	fill_run(vcpu);
+	vcpu->quick = was_short(vcpu, exits);
 	srcu_leave(vcpu);
 	x86_fpu_put(vcpu);
 	sigset_end(vcpu);

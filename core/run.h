@@ -7,7 +7,10 @@
 #ifndef CORE_RUN_H
 #define CORE_RUN_H
 
+#include <linux/vtime.h>
 #include "core/vcpu.h"
+#include "irqchip/irqchip.h"
+#include "vmx/vmx.h"
 
 struct mmu_fault;
 
@@ -111,5 +114,66 @@ int vcpu_write_gva(struct vcpu *vcpu, gva_t gva, const void *data,
 
 /* A hypercall (VMCALL). RIP is advanced here. */
 int run_hypercall(struct vcpu *vcpu);
+
+/* ---- between quick.c, run.c and pio.c ------------------------------------ */
+
+enum quick_result {
+	QUICK_NOT,		/* nothing has been done */
+	QUICK_LOADED,		/* no entry; loaded, FPU too: the run loop's turn */
+	QUICK_EXITED,		/* the same, and vmx_handle_exit() is due */
+	QUICK_DONE,		/* KVM_RUN is over and returns 0 */
+};
+
+/**
+ * run_full() - KVM_RUN, all of it
+ * @vcpu: the vCPU
+ * @quick: how far the quick way got
+ *
+ * Return: as vcpu_run().
+ */
+int run_full(struct vcpu *vcpu, enum quick_result quick);
+
+/* What kvm_run tells at every return; loaded */
+static __always_inline void run_fill(struct vcpu *vcpu)
+{
+	bool enabled = vcpu_rflags(vcpu) & X86_EFLAGS_IF;
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = enabled;
+	run->apic_base = vcpu->arch.apic_base;
+	run->flags = 0;
+	if (vcpu->lapic) {
+		run->cr8 = lapic_get_tpr(vcpu);
+		run->ready_for_interrupt_injection = 1;
+		return;
+	}
+	run->cr8 = vcpu->arch.cr8;
+	run->ready_for_interrupt_injection = enabled &&
+		vcpu->arch.ev.user_irq < 0 && !vcpu->arch.ev.irq.injected &&
+		!vcpu->arch.ev.exception.pending && vmx_irq_allowed(vcpu);
+}
+
+/**
+ * pio_to_user() - KVM_EXIT_IO, where no device in the kernel can answer
+ * @vcpu: the vCPU; RIP at the instruction
+ * @in: direction
+ * @port: port
+ * @size: 1, 2 or 4
+ *
+ * Context: any, vm->srcu not held. Return: false: nothing done, run_pio()
+ * has to look at it.
+ */
+bool pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size);
+
+static inline void guest_time_begin(void)
+{
+	vtime_account_guest_enter();
+}
+
+/* Interrupts off again, after those that came with the exit have been taken */
+static inline void guest_time_end(void)
+{
+	vtime_account_guest_exit();
+}
 
 #endif

@@ -13,21 +13,12 @@
 #include "vmx/vmx.h"
 #include "x86/x86.h"
 
-static DEFINE_PER_CPU(struct vcpu *, running_vcpu);
-
-struct vcpu *vcpu_running_here(void)
-{
-	return this_cpu_read(running_vcpu);
-}
-
 /* ---- loaded on a CPU ------------------------------------------------------------ */
 
-/* Preemption off */
-static void load_on(struct vcpu *vcpu, int cpu)
+void vcpu_load_here(struct vcpu *vcpu, int cpu)
 {
 	bool moved = vcpu->cpu != cpu;
 
-	this_cpu_write(running_vcpu, vcpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 	vmx_vcpu_load(vcpu, cpu);
 	if (moved) {
@@ -37,18 +28,12 @@ static void load_on(struct vcpu *vcpu, int cpu)
 	}
 }
 
-static void put_off(struct vcpu *vcpu)
-{
-	vmx_vcpu_put(vcpu);
-	this_cpu_write(running_vcpu, NULL);
-}
-
 static void sched_in(struct preempt_notifier *n, int cpu)
 {
 	struct vcpu *vcpu = container_of(n, struct vcpu, preempt);
 
 	WRITE_ONCE(vcpu->preempted, false);
-	load_on(vcpu, cpu);
+	vcpu_load_here(vcpu, cpu);
 	if (x86_gcap(vcpu, GCAP_STEAL_TIME))
 		vcpu_request(vcpu, REQ_STEAL_UPDATE);
 }
@@ -60,7 +45,7 @@ static void sched_out(struct preempt_notifier *n, struct task_struct *next)
 	if (task_is_running(current))
 		WRITE_ONCE(vcpu->preempted, true);
 	x86_steal_preempted(vcpu);
-	put_off(vcpu);
+	vmx_vcpu_put(vcpu);
 }
 
 static struct preempt_ops vcpu_preempt_ops = {
@@ -73,14 +58,20 @@ void vcpu_load(struct vcpu *vcpu)
 	int cpu = get_cpu();
 
 	preempt_notifier_register(&vcpu->preempt);
-	load_on(vcpu, cpu);
+	vcpu_load_here(vcpu, cpu);
 	put_cpu();
+}
+
+void vcpu_hold(struct vcpu *vcpu)
+{
+	preempt_notifier_register(&vcpu->preempt);
+	vmx_arm_user_return();
 }
 
 void vcpu_put(struct vcpu *vcpu)
 {
 	preempt_disable();
-	put_off(vcpu);
+	vmx_vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->preempt);
 	preempt_enable();
 }

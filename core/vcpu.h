@@ -79,6 +79,7 @@ struct vcpu {
 
 	sigset_t sigset;			/* [v] KVM_SET_SIGNAL_MASK */
 	bool sigset_active;			/* [v] */
+	bool quick;				/* [v] KVM_RUN was short last time */
 
 	struct emul_ctx emul;			/* [v] emulator's decoded state */
 	u64 emul_rflags;			/* [v] RFLAGS before the instruction */
@@ -142,6 +143,13 @@ void vcpu_destroy(struct vcpu *vcpu);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 
+/*
+ * The same for somebody who keeps preemption off, and who either ends it with
+ * vmx_vcpu_put() or makes a vcpu_load() of it with vcpu_hold().
+ */
+void vcpu_load_here(struct vcpu *vcpu, int cpu);
+void vcpu_hold(struct vcpu *vcpu);
+
 /**
  * vcpu_run() - the KVM_RUN ioctl
  * @vcpu: the vCPU, vcpu->mutex held, not loaded
@@ -171,9 +179,6 @@ bool vcpu_wake(struct vcpu *vcpu);
  * Context: with @wait, preemptible or at least interrupts on.
  */
 void vm_request_all(struct vm *vm, enum vcpu_request req, bool wait);
-
-/* The vCPU running on this CPU right now, or NULL (perf, NMI, tracing). */
-struct vcpu *vcpu_running_here(void);
 
 /**
  * vcpu_is_runnable() - would KVM_RUN enter the guest now?

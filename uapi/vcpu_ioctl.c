@@ -409,17 +409,14 @@ static long call_locked(const struct ioctl_def *def, struct vcpu *vcpu,
 	return ret;
 }
 
-static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/* Not inlined: the room for the argument would be KVM_RUN's too */
+static noinline long other_ioctl(struct vcpu *vcpu, unsigned int cmd,
+				 unsigned long arg)
 {
-	struct vcpu *vcpu = file->private_data;
 	const struct ioctl_def *def;
 	struct ioctl_arg a;
 	long ret;
 
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
-		return -EIO;
-	if (likely(cmd == KVM_RUN))
-		return run(vcpu, arg);
 	def = ioctl_find(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), cmd);
 	if (!def)
 		return -EINVAL;
@@ -428,6 +425,17 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ret;
 	ret = call_locked(def, vcpu, a.data, arg);
 	return ioctl_arg_put(def, &a, arg, ret);
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vcpu *vcpu = file->private_data;
+
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	if (likely(cmd == KVM_RUN))
+		return run(vcpu, arg);
+	return other_ioctl(vcpu, cmd, arg);
 }
 
 /* ---- the file ------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/segment.h>
 #include <asm/unwind_hints.h>
@@ -15,7 +16,13 @@
 #define ENTRY_RESUME	(1 << 0)	/* as in vmx/private.h */
 #define ENTRY_VERW	(1 << 1)
 #define ENTRY_SPEC_CTRL	(1 << 2)
+#define ENTRY_IBRS	(1 << 3)
 #define HOST_RSP_FIELD	0x6c14		/* SDM 3D B.4.4 */
+
+/* struct vmx_entry */
+#define E_HOST_RSP	0
+#define E_GUEST_SPEC	8
+#define E_HOST_SPEC	16
 
 	.section .rodata
 	.balign 2
@@ -25,9 +32,8 @@ verw_selector:
 	.section .noinstr.text, "ax"
 
 /*
- * int vmx_asm_enter(u64 *regs, unsigned long flags, u64 *host_rsp,
- *		     struct vcpu *vcpu)
- *		     %rdi	%rsi		 %rdx		%rcx
+ * int vmx_asm_enter(u64 *regs, unsigned long flags, struct vmx_entry *entry)
+ *		     %rdi	%rsi		 %rdx
  */
 SYM_FUNC_START(vmx_asm_enter)
 	push	%rbp
@@ -37,14 +43,19 @@ SYM_FUNC_START(vmx_asm_enter)
 	push	%r13
 	push	%r12
 	push	%rbx
-	push	%rcx			/* vcpu, for vmx_spec_ctrl_to_host() */
+	push	%rdx			/* entry */
 	push	%rsi			/* flags */
 	push	%rdi			/* regs: top of stack at the exit */
 
 	/* The stack is where it was last time, unless another path called us */
-	cmp	%rsp, (%rdx)
+	cmp	%rsp, E_HOST_RSP(%rdx)
 	jne	.Lset_host_rsp
 .Lhost_rsp_set:
+
+	/* No host code runs under the guest's setting but what is below */
+	test	$ENTRY_SPEC_CTRL, %esi
+	jnz	.Lspec_ctrl_to_guest
+.Lspec_ctrl_guest:
 
 	/* VERW changes ZF, so it comes before the test for launch or resume.
 	 * What is loaded after it is the guest's own.
@@ -129,16 +140,20 @@ SYM_INNER_LABEL(vmx_asm_exit, SYM_L_GLOBAL)
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
 
+	/*
+	 * The host's SPEC_CTRL before anything that IBRS, STIBP or SSBD are to
+	 * protect.
+	 */
+	mov	8(%rsp), %rsi		/* flags */
+	test	$(ENTRY_SPEC_CTRL | ENTRY_IBRS), %esi
+	jnz	.Lspec_ctrl_to_host
+.Lspec_ctrl_host:
+
 	/* No RET and no indirect branch before this: the guest filled the RSB */
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
 			   X86_FEATURE_RSB_VMEXIT_LITE
 
-	pop	%rdi			/* regs */
-	pop	%rsi			/* flags */
-	pop	%rdi			/* vcpu */
-	test	$ENTRY_SPEC_CTRL, %esi
-	jnz	.Lspec_ctrl
-.Lspec_ctrl_done:
+	add	$24, %rsp		/* regs, flags, entry */
 #ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 	/* clobbers RAX and RCX */
 	mov	%eax, %ebx
@@ -153,26 +168,60 @@ SYM_INNER_LABEL(vmx_asm_exit, SYM_L_GLOBAL)
 	pop	%rbp
 	RET
 
-.Lspec_ctrl:
-	/* also before the first RET (SDM: IBRS must cover it) */
-	mov	%eax, %ebx
-	call	vmx_spec_ctrl_to_host
+.Lspec_ctrl_to_guest:
+	mov	E_GUEST_SPEC(%rdx), %rax
+	cmp	E_HOST_SPEC(%rdx), %rax
+	je	.Lspec_ctrl_guest
+	mov	%rax, %rdx
+	shr	$32, %rdx
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	wrmsr
+	jmp	.Lspec_ctrl_guest
+
+	/*
+	 * A guest that has written it once does so without an exit: read back.
+	 * Where the kernel's own code runs with IBRS it has to be written after
+	 * each exit, changed or not.
+	 */
+.Lspec_ctrl_to_host:
+	mov	%eax, %ebx		/* the result */
+	mov	16(%rsp), %rdi		/* entry */
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	test	$ENTRY_SPEC_CTRL, %esi
+	jz	.Lspec_ctrl_write
+	rdmsr
+	shl	$32, %rdx
+	or	%rdx, %rax
+	mov	%rax, E_GUEST_SPEC(%rdi)
+	test	$ENTRY_IBRS, %esi
+	jnz	.Lspec_ctrl_write
+	cmp	E_HOST_SPEC(%rdi), %rax
+	je	.Lspec_ctrl_same
+.Lspec_ctrl_write:
+	mov	E_HOST_SPEC(%rdi), %rax
+	mov	%rax, %rdx
+	shr	$32, %rdx
+	wrmsr
+.Lspec_ctrl_same:
+	/* the branches above may have been predicted wrongly */
+	lfence
 	mov	%ebx, %eax
-	jmp	.Lspec_ctrl_done
+	jmp	.Lspec_ctrl_host
 
 .Lset_host_rsp:
 	mov	$HOST_RSP_FIELD, %eax
 .Lwrite_rsp:
 	vmwrite	%rsp, %rax
 	jbe	.Lrsp_failed
-	mov	%rsp, (%rdx)
+	mov	%rsp, E_HOST_RSP(%rdx)
 	jmp	.Lhost_rsp_set
 
 	_ASM_EXTABLE(.Lwrite_rsp, .Lrsp_failed)
 
+	/* nothing of the guest's is in the CPU yet */
 .Lrsp_failed:
 	mov	$1, %eax
-	jmp	.Lclear
+	jmp	.Lspec_ctrl_host
 
 	/*
 	 * VMfail, or #UD because VMX is off. The registers hold the guest's

@@ -7,19 +7,14 @@
 #include "vmx/private.h"
 #include "x86/x86.h"
 
-/* Exit qualification of an I/O instruction: SDM 3C table 28-5 */
-#define IO_SIZE(q)	(((q) & 7) + 1)
-#define IO_IN		BIT(3)
-#define IO_STRING	BIT(4)
-#define IO_PORT(q)	((u16)((q) >> 16))
-
 int vmx_exit_io(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);
 
-	if (qual & IO_STRING)
+	if (qual & VMX_IO_STRING)
 		return run_emulate(vcpu, NULL);
-	return run_pio(vcpu, qual & IO_IN, IO_PORT(qual), IO_SIZE(qual));
+	return run_pio(vcpu, qual & VMX_IO_IN, VMX_IO_PORT(qual),
+		       VMX_IO_SIZE(qual));
 }
 
 /* Qualification of an EPT violation, SDM 3C table 28-7: bits 2:0 are MMU_ACC_* */

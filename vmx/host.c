@@ -58,7 +58,7 @@ void vmx_host_state_init(struct vcpu *vcpu)
 		vmcs_write(HOST_IA32_EFER, value);
 	}
 	vmcs->host_sel.all = 0;
-	vmcs->host_rsp = 0;
+	vcpu->vmx.entry.host_rsp = 0;
 	vmcs->host_cr3 = 0;
 	vmcs->host_cr4 = 0;
 }
@@ -71,6 +71,10 @@ void vmx_host_state_cpu(struct vcpu *vcpu, int cpu)
 	/* as the kernel sets them up in cpu_init() */
 	vmcs_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_write(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
+	vcpu->vmx.host_gdt = (struct desc_ptr) {
+		.address = (unsigned long)get_cpu_gdt_ro(cpu),
+		.size = GDT_SIZE - 1,
+	};
 	vmcs_write(HOST_GS_BASE, cpu_kernelmode_gs_base(cpu));
 	rdmsrl(MSR_IA32_SYSENTER_ESP, sysenter_esp);
 	vmcs_write(HOST_IA32_SYSENTER_ESP, sysenter_esp);
@@ -97,6 +101,9 @@ static void set_host_selectors(struct vmcs *vmcs, union host_selectors sel)
  * vmx_switch_to_guest() - put the thread's own state aside
  * @vcpu: the vCPU
  *
+ * Before preemption comes on, either vmx_arm_user_return(), or
+ * vmx_msr_load_host() and vmx_vcpu_put().
+ *
  * Context: interrupts off. Cheap when already done.
  */
 void vmx_switch_to_guest(struct vcpu *vcpu)
@@ -104,23 +111,31 @@ void vmx_switch_to_guest(struct vcpu *vcpu)
 	struct vmcs *vmcs = &vcpu->vmx.vmcs;
 	struct vmx_vcpu *v = &vcpu->vmx;
 	union host_selectors sel;
+	u64 fs_base;
 
 	if (v->guest_state_loaded)
 		return;
 	v->guest_state_loaded = true;
 
-	current_save_fsgs();
 	savesegment(ds, sel.ds);
 	savesegment(es, sel.es);
-	sel.fs = current->thread.fsindex;
-	sel.gs = current->thread.gsindex;
+	savesegment(fs, sel.fs);
+	savesegment(gs, sel.gs);
 	store_ldt(v->host_ldt);
 	set_host_selectors(vmcs, sel);
-	if (vmcs->host_fs_base != current->thread.fsbase) {
-		vmcs->host_fs_base = current->thread.fsbase;
-		vmcs_write(HOST_FS_BASE, vmcs->host_fs_base);
+	/* user space changes them without the kernel's knowledge, or cannot */
+	if (static_cpu_has(X86_FEATURE_FSGSBASE)) {
+		fs_base = rdfsbase();
+		v->host_kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
+	} else {
+		current_save_fsgs();
+		fs_base = current->thread.fsbase;
+		v->host_kernel_gs_base = current->thread.gsbase;
 	}
-	v->host_kernel_gs_base = current->thread.gsbase;
+	if (vmcs->host_fs_base != fs_base) {
+		vmcs->host_fs_base = fs_base;
+		vmcs_write(HOST_FS_BASE, fs_base);
+	}
 	if (v->kernel_gs_base != v->host_kernel_gs_base) {
 		native_wrmsrl(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
 		vcpu->stats.msr_switches++;
@@ -128,21 +143,36 @@ void vmx_switch_to_guest(struct vcpu *vcpu)
 	vmx_msr_load_guest(vcpu);
 }
 
+/* Selectors that a VM exit cannot load, and what loading them clears */
+static noinline void load_selectors(struct vmx_vcpu *v, union host_selectors sel)
+{
+	if (v->host_ldt || (sel.fs | sel.gs) & 7) {
+		asm volatile("lldt %0" : : "m" (v->host_ldt));
+		if (sel.gs & 7)
+			load_gs_index(sel.gs);
+		if (sel.fs & 7) {
+			loadsegment(fs, sel.fs);
+			wrmsrl(MSR_FS_BASE, v->vmcs.host_fs_base);
+		}
+		wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
+	}
+	if ((sel.ds | sel.es) & 7) {
+		loadsegment(ds, sel.ds);
+		loadsegment(es, sel.es);
+	}
+}
+
 /**
  * vmx_switch_to_host() - bring the thread's own state back
  * @vcpu: the vCPU
  *
- * Context: preemption off.
+ * Context: interrupts off.
  */
 void vmx_switch_to_host(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
 	union host_selectors sel = v->vmcs.host_sel;
-	unsigned long flags;
 
-	if (!v->guest_state_loaded)
-		return;
-	local_irq_save(flags);
 	v->guest_state_loaded = false;
 
 	/* SWAPGS changes it without an exit */
@@ -151,26 +181,13 @@ void vmx_switch_to_host(struct vcpu *vcpu)
 		native_wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
 		vcpu->stats.msr_switches++;
 	}
-	/* Selectors that a VM exit cannot load, and what loading them clears */
-	if (unlikely(v->host_ldt || (sel.fs | sel.gs) & 7)) {
-		asm volatile("lldt %0" : : "m" (v->host_ldt));
-		if (sel.gs & 7)
-			load_gs_index(sel.gs);
-		if (sel.fs & 7) {
-			loadsegment(fs, sel.fs);
-			wrmsrl(MSR_FS_BASE, current->thread.fsbase);
-		}
-		wrmsrl(MSR_KERNEL_GS_BASE, v->host_kernel_gs_base);
-	}
-	if (unlikely((sel.ds | sel.es) & 7)) {
-		loadsegment(ds, sel.ds);
-		loadsegment(es, sel.es);
-	}
+	if (unlikely(v->host_ldt ||
+		     (sel.ds | sel.es | sel.fs | sel.gs) & 7))
+		load_selectors(v, sel);
 	/* a VM exit sets the limit of TR to 67H: the I/O bitmap is cut off */
 	invalidate_tss_limit();
 	/* ... and that of GDTR to FFFFH (SDM 3C 28.5.2) */
-	load_fixmap_gdt(raw_smp_processor_id());
-	local_irq_restore(flags);
+	native_load_gdt(&v->host_gdt);
 }
 
 /**

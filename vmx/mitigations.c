@@ -4,9 +4,9 @@
  * settings decide (mitigations=, l1tf=, mds=, spectre_v2= ...); what is off
  * costs a no-op.
  *
- * Return-stack filling is in entry.S. Here: clearing CPU buffers (VERW),
- * flushing the L1 data cache (L1TF), SPEC_CTRL, and the barrier when a CPU
- * turns to another VM.
+ * Return-stack filling, clearing of CPU buffers (VERW) and the switch of
+ * SPEC_CTRL are in entry.S. Here: what of that is wanted, flushing the L1 data
+ * cache (L1TF), and the barrier when a CPU turns to another VM.
  */
 #define pr_fmt(fmt) "kvm: " fmt
 
@@ -23,8 +23,8 @@ static char *l1d_flush = "auto";
 module_param(l1d_flush, charp, 0444);
 MODULE_PARM_DESC(l1d_flush, "flush the L1 data cache before VM entry: auto (as l1tf= says), never, cond, always");
 
-static DEFINE_STATIC_KEY_FALSE(l1d_flush_key);	/* when the fast loop begins */
-static DEFINE_STATIC_KEY_FALSE(l1d_always_key);	/* before every entry */
+DEFINE_STATIC_KEY_FALSE(vmx_l1d_flush_key);	/* when the fast loop begins */
+DEFINE_STATIC_KEY_FALSE(vmx_l1d_always_key);	/* before every entry */
 
 unsigned long vmx_entry_flags __ro_after_init;	/* VMX_ENTRY_* of every entry */
 
@@ -33,7 +33,7 @@ unsigned long vmx_entry_flags __ro_after_init;	/* VMX_ENTRY_* of every entry */
 #define L1D_FILL_SIZE	(PAGE_SIZE << L1D_FILL_ORDER)
 static void *l1d_fill_pages;
 
-static DEFINE_PER_CPU(u64, last_vm_id);
+DEFINE_PER_CPU(u64, vmx_last_vm_id);
 
 static enum vmx_l1d_flush_state choose_l1d_flush(void)
 {
@@ -80,9 +80,9 @@ int vmx_mitigations_setup(void)
 			/* distinct contents, or KSM-like merging in the cache */
 			memset(l1d_fill_pages, 0x5a, L1D_FILL_SIZE);
 		}
-		static_branch_enable(&l1d_flush_key);
+		static_branch_enable(&vmx_l1d_flush_key);
 		if (state == VMENTER_L1D_FLUSH_ALWAYS)
-			static_branch_enable(&l1d_always_key);
+			static_branch_enable(&vmx_l1d_always_key);
 	}
 	l1tf_vmx_mitigation = state;	/* shown in sysfs vulnerabilities/l1tf */
 
@@ -90,7 +90,7 @@ int vmx_mitigations_setup(void)
 		vmx_entry_flags |= VMX_ENTRY_VERW;
 	/* IBRS has to be written after each exit, changed or not */
 	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
-		vmx_entry_flags |= VMX_ENTRY_SPEC_CTRL;
+		vmx_entry_flags |= VMX_ENTRY_IBRS;
 	return 0;
 }
 
@@ -101,7 +101,7 @@ void vmx_mitigations_unsetup(void)
 	l1d_fill_pages = NULL;
 }
 
-static noinline void flush_l1d(void)
+void vmx_flush_l1d(void)
 {
 	unsigned int eax = 0, ecx = 0;
 	unsigned long i;
@@ -120,52 +120,9 @@ static noinline void flush_l1d(void)
 	asm volatile("lfence" : : : "memory");
 }
 
-/* The fast loop begins: arbitrary host code has run since the last entry */
-void vmx_mitigate_loop(void)
+/* This CPU turns to a vCPU of another VM than last time */
+void vmx_mitigate_other_vm(struct vcpu *vcpu)
 {
-	if (static_branch_unlikely(&l1d_flush_key))
-		flush_l1d();
-}
-
-/* The fast loop enters again */
-void vmx_mitigate_entry(void)
-{
-	if (static_branch_unlikely(&l1d_always_key))
-		flush_l1d();
-}
-
-/* This CPU turns to a vCPU: of another VM than last time? */
-void vmx_mitigate_vcpu_load(struct vcpu *vcpu)
-{
-	u64 id = vcpu->vm->vmx.id;
-
-	if (this_cpu_read(last_vm_id) == id)
-		return;
-	this_cpu_write(last_vm_id, id);
+	this_cpu_write(vmx_last_vm_id, vcpu->vm->vmx.id);
 	indirect_branch_prediction_barrier();
-}
-
-/*
- * SPEC_CTRL differs only for a guest that has written it. Guests write it
- * without an exit from then on, so it is read back.
- */
-void vmx_spec_ctrl_to_guest(struct vcpu *vcpu)
-{
-	if (vcpu->vmx.spec_ctrl != this_cpu_read(x86_spec_ctrl_current))
-		native_wrmsrl(MSR_IA32_SPEC_CTRL, vcpu->vmx.spec_ctrl);
-}
-
-/* Called from entry.S before the first RET */
-noinstr void vmx_spec_ctrl_to_host(struct vcpu *vcpu)
-{
-	u64 host = this_cpu_read(x86_spec_ctrl_current), guest = host;
-
-	if (vcpu->vmx.spec_ctrl_passthrough) {
-		guest = __rdmsr(MSR_IA32_SPEC_CTRL);
-		vcpu->vmx.spec_ctrl = guest;
-	}
-	if (guest != host || cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS))
-		native_wrmsrl(MSR_IA32_SPEC_CTRL, host);
-	/* the branch above may have been predicted wrongly */
-	barrier_nospec();
 }

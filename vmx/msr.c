@@ -5,8 +5,10 @@
  *
  * STAR, LSTAR, FMASK and TSC_AUX are used by the host only on the way to and
  * from user space. So the guest's values stay in the CPU while the host's
- * kernel runs, and the host's come back when the thread returns to user space
- * (a user-return notifier), each only when it differs.
+ * kernel runs, and the host's come back when the thread returns to user space,
+ * each only when it differs: by a user-return notifier, since another thread may
+ * be the first to return; or by vmx_msr_load_host(), when this thread has not
+ * let go of the CPU.
  */
 #include <linux/percpu.h>
 #include <linux/user-return-notifier.h>
@@ -28,6 +30,7 @@ struct user_return {
 	struct user_return_notifier notifier;
 	bool registered;
 	bool known;		/* host[] is filled */
+	bool differs;		/* something in now[] is not as in host[] */
 	u64 host[NR_UR];
 	u64 now[NR_UR];
 };
@@ -35,24 +38,46 @@ struct user_return {
 static DEFINE_PER_CPU(struct user_return, user_return);
 static bool ur_exists[NR_UR] __ro_after_init;
 
+/* Interrupts off */
+static __always_inline void load_host(struct user_return *ur)
+{
+	int i;
+
+	if (!ur->differs)
+		return;
+	ur->differs = false;
+#pragma GCC unroll 4
+	for (i = 0; i < NR_UR; i++) {
+		u64 host = ur->host[i];
+
+		if (ur->now[i] == host)
+			continue;
+		ur->now[i] = host;
+		native_wrmsrl(ur_index[i], host);
+	}
+}
+
+/**
+ * vmx_msr_load_host() - the host's values back, without waiting for the notifier
+ *
+ * Context: interrupts off, the thread not preempted since vmx_switch_to_guest().
+ */
+void vmx_msr_load_host(void)
+{
+	load_host(this_cpu_ptr(&user_return));
+}
+
 static void on_user_return(struct user_return_notifier *n)
 {
 	struct user_return *ur = container_of(n, struct user_return, notifier);
 	unsigned long flags;
-	int i;
 
 	local_irq_save(flags);
 	if (ur->registered) {
 		ur->registered = false;
 		user_return_notifier_unregister(n);
-#pragma GCC unroll 4
-		for (i = 0; i < NR_UR; i++) {
-			if (ur->now[i] == ur->host[i])
-				continue;
-			native_wrmsrl(ur_index[i], ur->host[i]);
-			ur->now[i] = ur->host[i];
-		}
 	}
+	load_host(ur);
 	local_irq_restore(flags);
 }
 
@@ -61,7 +86,7 @@ void vmx_msr_cpu_off(void)
 {
 	struct user_return *ur = this_cpu_ptr(&user_return);
 
-	if (ur->registered)
+	if (ur->known)
 		on_user_return(&ur->notifier);
 }
 
@@ -84,6 +109,7 @@ static __always_inline void ur_set(struct vcpu *vcpu, struct user_return *ur,
 	if (likely(ur->now[i] == value) || !ur_exists[i])
 		return;
 	ur->now[i] = value;
+	ur->differs = true;
 	native_wrmsrl(ur_index[i], value);
 	vcpu->stats.msr_switches++;
 }
@@ -104,10 +130,19 @@ void vmx_msr_load_guest(struct vcpu *vcpu)
 	}
 	if (x86_gcap(vcpu, GCAP_RDTSCP) || x86_gcap(vcpu, GCAP_RDPID))
 		ur_set(vcpu, ur, UR_TSC_AUX, v->tsc_aux);
-	if (!ur->registered) {
+}
+
+void vmx_arm_user_return(void)
+{
+	struct user_return *ur = this_cpu_ptr(&user_return);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (ur->differs && !ur->registered) {
 		ur->registered = true;
 		user_return_notifier_register(&ur->notifier);
 	}
+	local_irq_restore(flags);
 }
 
 int vmx_msr_setup(void)
@@ -249,8 +284,10 @@ void vmx_msr_reload(struct vcpu *vcpu)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	if (vcpu->vmx.guest_state_loaded)
+	if (vcpu->vmx.guest_state_loaded) {
 		vmx_msr_load_guest(vcpu);
+		vmx_arm_user_return();
+	}
 	local_irq_restore(flags);
 }
 
@@ -298,7 +335,7 @@ int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value)
 		*value = vcpu->vmx.tsc_aux;
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
-		*value = vcpu->vmx.spec_ctrl;
+		*value = vcpu->vmx.entry.spec_ctrl;
 		return 0;
 	case MSR_IA32_DEBUGCTLMSR:
 		*value = vmcs_read(GUEST_IA32_DEBUGCTL);
@@ -382,7 +419,7 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	case MSR_IA32_SPEC_CTRL:
 		if (value & ~spec_ctrl_valid())
 			return -EINVAL;
-		vcpu->vmx.spec_ctrl = value;
+		vcpu->vmx.entry.spec_ctrl = value;
 		/* from now on without exits; zero needs no switching */
 		if (value && x86_gcap(vcpu, GCAP_SPEC_CTRL)) {
 			vcpu->vmx.spec_ctrl_passthrough = true;

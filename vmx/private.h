@@ -3,6 +3,8 @@
 #ifndef VMX_PRIVATE_H
 #define VMX_PRIVATE_H
 
+#include <linux/jump_label.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 #include "core/compat.h"
 #include "vmx/caps.h"
@@ -17,14 +19,6 @@ void vmx_unsetup_shared(void);
 
 /* cpu.c: VMCSs on CPUs */
 bool vmcs_load(struct vmcs *vmcs);
-DECLARE_PER_CPU(struct vmcs *, current_vmcs);
-
-/* Preemption off. It stays so: only its own vmcs_evict() or VMXOFF clears it. */
-static inline bool vmcs_is_current(const struct vmcs *vmcs)
-{
-	return this_cpu_read(current_vmcs) == vmcs;
-}
-
 void vmcs_evict(struct vmcs *vmcs);
 
 /* vmcs.c: control fields, written only when they change */
@@ -104,29 +98,49 @@ void vmx_host_state_entry(struct vcpu *vcpu);
 /* mitigations.c */
 int vmx_mitigations_setup(void);
 void vmx_mitigations_unsetup(void);
-void vmx_mitigate_loop(void);
-void vmx_mitigate_entry(void);
-void vmx_mitigate_vcpu_load(struct vcpu *vcpu);
+void vmx_flush_l1d(void);
+void vmx_mitigate_other_vm(struct vcpu *vcpu);
 extern unsigned long vmx_entry_flags;
-void vmx_spec_ctrl_to_guest(struct vcpu *vcpu);
-void vmx_spec_ctrl_to_host(struct vcpu *vcpu);
+DECLARE_STATIC_KEY_FALSE(vmx_l1d_flush_key);
+DECLARE_STATIC_KEY_FALSE(vmx_l1d_always_key);
+DECLARE_PER_CPU(u64, vmx_last_vm_id);
+
+/* The fast loop begins: arbitrary host code has run since the last entry */
+static __always_inline void vmx_mitigate_loop(void)
+{
+	if (static_branch_unlikely(&vmx_l1d_flush_key))
+		vmx_flush_l1d();
+}
+
+/* The fast loop enters again */
+static __always_inline void vmx_mitigate_entry(void)
+{
+	if (static_branch_unlikely(&vmx_l1d_always_key))
+		vmx_flush_l1d();
+}
+
+/* This CPU turns to a vCPU: of another VM than last time? */
+static __always_inline void vmx_mitigate_vcpu_load(struct vcpu *vcpu)
+{
+	if (unlikely(this_cpu_read(vmx_last_vm_id) != vcpu->vm->vmx.id))
+		vmx_mitigate_other_vm(vcpu);
+}
 
 /* entry.S */
 #define VMX_ENTRY_RESUME	(1u << 0)	/* VMRESUME rather than VMLAUNCH */
 #define VMX_ENTRY_VERW		(1u << 1)	/* clear CPU buffers first */
-#define VMX_ENTRY_SPEC_CTRL	(1u << 2)	/* guest's SPEC_CTRL differs */
+#define VMX_ENTRY_SPEC_CTRL	(1u << 2)	/* the guest has its own SPEC_CTRL */
+#define VMX_ENTRY_IBRS		(1u << 3)	/* write the host's in any case */
 
 /**
  * vmx_asm_enter() - VM entry, guest, VM exit
  * @regs: vcpu->regs
  * @flags: VMX_ENTRY_*
- * @host_rsp: &vmcs->host_rsp, HOST_RSP as last written
- * @vcpu: handed to vmx_spec_ctrl_to_host()
+ * @entry: what the VMCS has for HOST_RSP, and both SPEC_CTRLs
  *
  * Return: 0 after an exit, 1 when the instruction failed (VMfail or #UD).
  */
-int vmx_asm_enter(u64 *regs, unsigned long flags, u64 *host_rsp,
-		  struct vcpu *vcpu);
+int vmx_asm_enter(u64 *regs, unsigned long flags, struct vmx_entry *entry);
 void vmx_asm_exit(void);
 
 /* exit_reason where there is no hardware exit to handle */

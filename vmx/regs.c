@@ -106,6 +106,18 @@ static int raise_single_step(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
+static __always_inline int skipped(struct vcpu *vcpu, u64 rflags)
+{
+	u32 intr = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
+
+	if (unlikely(intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
+			   intr & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	if (unlikely(rflags & X86_EFLAGS_TF || vmx_stepping(vcpu)))
+		return raise_single_step(vcpu);
+	return RUN_RESUME;
+}
+
 /**
  * vmx_skipped() - RIP was moved past an instruction: its other effects
  * @vcpu: the vCPU
@@ -116,14 +128,7 @@ static int raise_single_step(struct vcpu *vcpu)
  */
 int vmx_skipped(struct vcpu *vcpu, u64 rflags)
 {
-	u32 intr = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
-
-	if (unlikely(intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
-		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
-			   intr & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
-	if (unlikely(rflags & X86_EFLAGS_TF || vmx_stepping(vcpu)))
-		return raise_single_step(vcpu);
-	return RUN_RESUME;
+	return skipped(vcpu, rflags);
 }
 
 int vmx_skip_insn(struct vcpu *vcpu)
@@ -138,7 +143,7 @@ int vmx_skip_insn(struct vcpu *vcpu)
 	if (unlikely((rip ^ next) >> 32) && !vcpu_64bit(vcpu))
 		next = (u32)next;
 	vcpu_set_rip(vcpu, next);
-	return vmx_skipped(vcpu, vcpu_rflags(vcpu));
+	return skipped(vcpu, vcpu_rflags(vcpu));
 }
 
 u64 vmx_read_cr0(struct vcpu *vcpu)

@@ -14,11 +14,16 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/mce.h>
+#include <asm/nospec-branch.h>
 #include <asm/perf_event.h>
 #include "core/compat.h"
 #include "core/trace.h"
 #include "vmx/private.h"
 #include "x86/x86.h"
+
+static_assert(offsetof(struct vmx_entry, host_rsp) == 0);
+static_assert(offsetof(struct vmx_entry, spec_ctrl) == 8);
+static_assert(offsetof(struct vmx_entry, host_spec_ctrl) == 16);
 
 static __always_inline void write_regs(struct vcpu *vcpu)
 {
@@ -86,17 +91,17 @@ static void trace_exit(struct vcpu *vcpu)
 		       READ_ONCE(vcpu->requests));
 }
 
-/* The fast handler's verdict, or FAST_FULL where there is none */
-static __always_inline int fast_exit(struct vcpu *vcpu)
+/* What there is for an exit reason: nothing for a failed entry, for instance */
+static __always_inline const struct vmx_exit *exit_entry(struct vcpu *vcpu,
+							 u32 reason)
 {
-	u32 reason = vcpu->vmx.exit_reason;
-
-	if (unlikely(reason >= NR_EXIT_REASONS))
-		return FAST_FULL;
+	if (unlikely(reason >= vmx_nr_exits)) {
+		if (reason < NR_EXIT_REASONS)
+			vcpu->stats.exits[reason]++;
+		return NULL;
+	}
 	vcpu->stats.exits[reason]++;
-	if (reason >= vmx_nr_exits || !vmx_exits[reason].fast)
-		return FAST_FULL;
-	return vmx_exits[reason].fast(vcpu);
+	return &vmx_exits[reason];
 }
 
 /* Something that only the outer loop can do? */
@@ -109,6 +114,7 @@ int vmx_enter(struct vcpu *vcpu)
 {
 	struct perf_guest_switch_msr *msrs;
 	struct vmx_vcpu *v = &vcpu->vmx;
+	const struct vmx_exit *entry;
 	unsigned long flags, host_debugctl;
 	int nr_msrs, failed;
 
@@ -135,16 +141,18 @@ int vmx_enter(struct vcpu *vcpu)
 		flags = vmx_entry_flags;
 		if (likely(v->vmcs.launched))
 			flags |= VMX_ENTRY_RESUME;
-		if (unlikely(v->spec_ctrl_passthrough)) {
+		if (unlikely(v->spec_ctrl_passthrough))
 			flags |= VMX_ENTRY_SPEC_CTRL;
-			vmx_spec_ctrl_to_guest(vcpu);
-		}
+		if (unlikely(flags & (VMX_ENTRY_SPEC_CTRL | VMX_ENTRY_IBRS)))
+			v->entry.host_spec_ctrl =
+				this_cpu_read(x86_spec_ctrl_current);
 		context_tracking_guest_enter();
-		failed = vmx_asm_enter(vcpu->regs, flags, &v->vmcs.host_rsp, vcpu);
+		failed = vmx_asm_enter(vcpu->regs, flags, &v->entry);
 		context_tracking_guest_exit();
 
 		v->avail = 0;
 		if (unlikely(failed)) {
+			entry = NULL;
 			v->exit_reason = VMX_REASON_VMFAIL;
 			v->entry_fail = vmcs_read(VM_INSTRUCTION_ERROR);
 			break;
@@ -153,7 +161,9 @@ int vmx_enter(struct vcpu *vcpu)
 		v->exit_reason = vmcs_read(VM_EXIT_REASON);
 		if (trace_kvm_exit_enabled())
 			trace_exit(vcpu);
-		if (fast_exit(vcpu) != FAST_RESUME)
+		entry = exit_entry(vcpu, v->exit_reason);
+		/* a full exit, unless a fast handler did it all */
+		if (!entry || !entry->fast || entry->fast(vcpu) != FAST_RESUME)
 			break;
 		vcpu->stats.fast_exits++;
 		if (unlikely(must_leave(vcpu))) {
@@ -172,7 +182,10 @@ int vmx_enter(struct vcpu *vcpu)
 		update_debugctlmsr(host_debugctl);
 	x86_load_host_xcr0(vcpu);
 	vcpu->arch.cr2 = read_cr2();
-	vmx_take_back_event(vcpu);
+	if (unlikely(v->event_given || !entry || entry->delivery))
+		vmx_take_back_event(vcpu);
+	else
+		v->idt_info = 0;
 	return 0;
 }
 

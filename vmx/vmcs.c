@@ -279,8 +279,7 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	unsigned long flags;
 	bool moved = false;
 
-	/* whatever was counted since the last vCPU left was for none */
-	*this_cpu_ptr(&vmcs_counts) = (struct vmcs_counts){};
+	vmx_counts_begin();
 	if (!vmcs_is_current(vmcs)) {
 		if (READ_ONCE(vmcs->cpu) != cpu)
 			vmcs_evict(vmcs);
@@ -300,9 +299,14 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 
 void vmx_vcpu_put(struct vcpu *vcpu)
 {
-	vmx_switch_to_host(vcpu);
-	vcpu->stats.vmreads += this_cpu_read(vmcs_counts.reads);
-	vcpu->stats.vmwrites += this_cpu_read(vmcs_counts.writes);
+	unsigned long flags;
+
+	if (vcpu->vmx.guest_state_loaded) {
+		local_irq_save(flags);
+		vmx_switch_to_host(vcpu);
+		local_irq_restore(flags);
+	}
+	vmx_counts_end(vcpu);
 }
 
 /**
@@ -330,7 +334,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init)
 		v->fmask = 0;
 		v->tsc_aux = 0;
 		v->kernel_gs_base = 0;
-		v->spec_ctrl = 0;
+		v->entry.spec_ctrl = 0;
 		vmcs_write(GUEST_SYSENTER_CS, 0);
 		vmcs_write(GUEST_SYSENTER_ESP, 0);
 		vmcs_write(GUEST_SYSENTER_EIP, 0);

@@ -49,6 +49,42 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init);
 void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vcpu *vcpu);
 
+DECLARE_PER_CPU(struct vmcs *, current_vmcs);
+
+/* Preemption off. It stays so: only its own vmcs_evict() or VMXOFF clears it. */
+static __always_inline bool vmcs_is_current(const struct vmcs *vmcs)
+{
+	return this_cpu_read(current_vmcs) == vmcs;
+}
+
+/*
+ * Was this vCPU the last on this CPU? Then vmx_vcpu_load() has nothing to do but
+ * to begin to count; not even a barrier between VMs is due.
+ */
+static __always_inline bool vmx_still_here(const struct vcpu *vcpu)
+{
+	return vmcs_is_current(&vcpu->vmx.vmcs);
+}
+
+static __always_inline void vmx_counts_begin(void)
+{
+	/* whatever was counted since the last vCPU left was for none */
+	this_cpu_write(vmcs_counts.reads, 0);
+	this_cpu_write(vmcs_counts.writes, 0);
+}
+
+static __always_inline void vmx_counts_end(struct vcpu *vcpu)
+{
+	vcpu->stats.vmreads += this_cpu_read(vmcs_counts.reads);
+	vcpu->stats.vmwrites += this_cpu_read(vmcs_counts.writes);
+}
+
+/* Exit qualification of an I/O instruction: SDM 3C table 28-5 */
+#define VMX_IO_SIZE(q)	(((q) & 7) + 1)
+#define VMX_IO_IN	BIT(3)
+#define VMX_IO_STRING	BIT(4)
+#define VMX_IO_PORT(q)	((u16)((q) >> 16))
+
 /**
  * vmx_enter() - run the guest until an exit that the fast handlers leave
  * @vcpu: the vCPU
@@ -60,6 +96,13 @@ int vmx_enter(struct vcpu *vcpu);
 
 /* Is the guest in a state this VM's hardware cannot enter? Then emulate it. */
 bool vmx_needs_emulation(struct vcpu *vcpu);
+
+/* Is it known not to be? */
+static __always_inline bool vmx_surely_enterable(const struct vcpu *vcpu)
+{
+	return !(vcpu->vmx.state_changed | vcpu->vmx.emulation_required);
+}
+
 int vmx_emulate(struct vcpu *vcpu);
 
 /* What is left of an external interrupt, NMI or machine check; interrupts off */
@@ -73,9 +116,43 @@ void vmx_handle_exit_irqoff(struct vcpu *vcpu);
  */
 int vmx_handle_exit(struct vcpu *vcpu);
 
-/* Host state that guests disturb, put aside / brought back; interrupts off */
+/*
+ * Host state that guests disturb, put aside / brought back; interrupts off.
+ * vmx_vcpu_put() brings it back by itself where that is due.
+ */
 void vmx_switch_to_guest(struct vcpu *vcpu);
 void vmx_switch_to_host(struct vcpu *vcpu);
+
+/*
+ * MSRs of system calls: before preemption comes on after vmx_switch_to_guest(),
+ * either have them brought back when some thread returns to user space, or do it
+ * now, with interrupts off.
+ */
+void vmx_arm_user_return(void);
+void vmx_msr_load_host(void);
+
+/**
+ * vmx_exit_pio() - was the last exit an IN or OUT?
+ * @vcpu: the vCPU
+ * @in: direction
+ * @port: port
+ * @size: 1, 2 or 4
+ *
+ * Return: true for one of a register, false for string I/O and all else.
+ */
+static __always_inline bool vmx_exit_pio(struct vcpu *vcpu, bool *in, u16 *port,
+					 unsigned int *size)
+{
+	u64 qual;
+
+	if (vcpu->vmx.exit_reason != EXIT_REASON_IO_INSTRUCTION)
+		return false;
+	qual = vmx_exit_qual(vcpu);
+	*in = qual & VMX_IO_IN;
+	*port = VMX_IO_PORT(qual);
+	*size = VMX_IO_SIZE(qual);
+	return !(qual & VMX_IO_STRING);
+}
 
 /* ---- registers that have side effects in the VMCS ----------------------- */
 

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include <linux/list.h>
 #include <linux/bits.h>
+#include <asm/desc_defs.h>
 #include <asm/vmx.h>
 
 enum vmx_reg {
@@ -44,9 +45,16 @@ struct vmcs {
 	/* fields as last written, so that they are written only when different */
 	u32 pin, proc, proc2, entry_ctls, exit_ctls;
 	u32 exception_bitmap;
-	u64 host_rsp, host_cr3, host_cr4;
-	u64 host_fs_base, host_gs_base;
+	u64 host_cr3, host_cr4;
+	u64 host_fs_base;
 	union host_selectors host_sel;
+};
+
+/* What vmx_asm_enter() has at hand; entry.S knows the layout */
+struct vmx_entry {
+	u64 host_rsp;			/* [c] HOST_RSP as last written */
+	u64 spec_ctrl;			/* [v] guest's */
+	u64 host_spec_ctrl;		/* [c] where flags say it is wanted */
 };
 
 struct vmx_vcpu {
@@ -65,6 +73,7 @@ struct vmx_vcpu {
 	u32 entry_fail;			/* [v] VM-instruction error of a failed entry */
 
 	struct vmcs vmcs;
+	struct vmx_entry entry;
 	/* EFER on CPUs whose VMCS has no field for it (SDM 3C 25.8.2) */
 	struct vmx_msr_entry guest_efer, host_efer;	/* [v] */
 	void *msr_bitmap;		/* [I] one page */
@@ -75,7 +84,7 @@ struct vmx_vcpu {
 	u64 kernel_gs_base;		/* [v] guest's, while not loaded */
 	u64 host_kernel_gs_base;	/* [c] host's, while the guest's is loaded */
 	u16 host_ldt;			/* [c] */
-	u64 spec_ctrl;			/* [v] guest's */
+	struct desc_ptr host_gdt;	/* [c] of the CPU the VMCS is active on */
 	bool guest_state_loaded;	/* [c] host-only state has been put aside */
 	bool spec_ctrl_passthrough;	/* [v] the guest has written it */
 	bool emulation_required;	/* [v] state VMX cannot enter: emulate */

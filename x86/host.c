@@ -67,6 +67,8 @@ int __init x86_setup(void)
 		}
 	}
 	x86_host.mxcsr_mask = read_mxcsr_mask();
+	/* the layout the kernel uses without XSAVES depends on its version */
+	x86_host.fpu_section = boot_cpu_has(X86_FEATURE_XSAVES);
 	x86_host.pku = boot_cpu_has(X86_FEATURE_OSPKE);
 	if (!x86_host.pku)
 		x86_host.guest_xcr0 &= ~XFEATURE_MASK_PKRU;

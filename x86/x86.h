@@ -34,6 +34,7 @@ struct x86_host {
 	bool xsaves;		/* IA32_XSS exists and guests may use XSAVES */
 	bool tsc_scaling;
 	bool pku;		/* the host runs with CR4.PKE */
+	bool fpu_section;	/* x86_fpu_enter() can be used */
 };
 
 extern struct x86_host x86_host;
@@ -226,6 +227,8 @@ bool x86_user_irq_ready(struct vcpu *vcpu);
 
 void x86_fpu_load(struct vcpu *vcpu);		/* KVM_RUN begins */
 void x86_fpu_put(struct vcpu *vcpu);		/* KVM_RUN ends */
+void x86_fpu_enter(struct vcpu *vcpu);
+void x86_fpu_leave(struct vcpu *vcpu);
 /* The guest's FXSAVE image and vector registers, for the emulator */
 void x86_fpu_read(struct vcpu *vcpu, void *buf, unsigned int off, unsigned int len);
 void x86_fpu_write(struct vcpu *vcpu, const void *buf, unsigned int off,
@@ -240,8 +243,21 @@ void x86_vec_write(struct vcpu *vcpu, unsigned int reg, const void *buf,
  * where they differ. Around every vmx_enter(): the host must never be
  * scheduled with a guest's XCR0.
  */
-void x86_load_guest_xcr0(struct vcpu *vcpu);	/* interrupts off */
-void x86_load_host_xcr0(struct vcpu *vcpu);	/* interrupts off */
+void x86_xcr0_to_guest(struct vcpu *vcpu);
+void x86_xcr0_to_host(struct vcpu *vcpu);
+
+static __always_inline void x86_load_guest_xcr0(struct vcpu *vcpu)
+{
+	/* a guest without OSXSAVE and a host without PKU: nothing to do */
+	if (vcpu->arch.cr4 & X86_CR4_OSXSAVE || x86_host.pku)
+		x86_xcr0_to_guest(vcpu);
+}
+
+static __always_inline void x86_load_host_xcr0(struct vcpu *vcpu)
+{
+	if (vcpu->arch.xcr0_loaded)
+		x86_xcr0_to_host(vcpu);
+}
 
 /* ---- TSC (x86/tsc.c) ----------------------------------------------------- */
 
