@@ -5,6 +5,7 @@
  */
 #include <linux/cpufeature.h>
 #include <linux/slab.h>
+#include "core/skip_flush.h"
 #include "mmu/kinds.h"
 #include "mmu/mmu.h"
 #include "shadow/shadow.h"
@@ -140,8 +141,9 @@ static void flush_later(struct vcpu *vcpu)
 {
 	shadow_vcpu(vcpu)->need_sync = true;
 	vcpu->mmu.need_prepare = true;
-	vcpu->mmu.need_flush = true;
 	vcpu->mmu.need_load = true;
+	if (!skip_flush(SKIP_FLUSH_ROOT))
+		vcpu->mmu.need_flush = true;
 }
 
 static void shadow_mode_changed(struct vcpu *vcpu)
@@ -165,7 +167,8 @@ static void shadow_invlpg(struct vcpu *vcpu, gva_t gva)
 	write_lock(&vcpu->vm->mmu.lock);
 	shadow_sync_addr(vcpu, gva);
 	write_unlock(&vcpu->vm->mmu.lock);
-	vcpu->mmu.need_flush = true;
+	if (!skip_flush(SKIP_FLUSH_ENTRY))
+		vcpu->mmu.need_flush = true;
 	vcpu->mmu.need_load = true;
 }
 

@@ -11,6 +11,7 @@
  * generation of the slots.
  */
 #include <linux/mm.h>
+#include "core/skip_flush.h"
 #include "mmu/mmu.h"
 #include "shadow/shadow.h"
 #include "vmx/insn.h"
@@ -310,7 +311,9 @@ void shadow_load(struct vcpu *vcpu, struct mmu_hw_root *root)
 
 	if (v->flushed_gen != gen || v->last_cpu != cpu ||
 	    vcpu->mmu.need_flush) {
-		flush_vpid(vcpu);
+		if (v->last_cpu == cpu || !skip_flush(v->last_cpu < 0 ?
+				SKIP_FLUSH_REUSE : SKIP_FLUSH_CPU))
+			flush_vpid(vcpu);
 		vcpu->stats.tlb_flushes += v->flushed_gen != gen;
 		v->flushed_gen = gen;
 		v->last_cpu = cpu;
