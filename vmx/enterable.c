@@ -180,6 +180,19 @@ bool vmx_needs_emulation(struct vcpu *vcpu)
 	return v->emulation_required || v->soft_event;
 }
 
+/* Windows that the CPU would exit for, were it running the guest */
+static void check_windows(struct vcpu *vcpu)
+{
+	u32 proc = vcpu->vmx.vmcs.proc;
+
+	if (unlikely(proc & CPU_BASED_INTR_WINDOW_EXITING) &&
+	    vmx_irq_allowed(vcpu))
+		vmx_exit_irq_window(vcpu);
+	if (unlikely(proc & CPU_BASED_NMI_WINDOW_EXITING) &&
+	    vmx_nmi_allowed(vcpu))
+		vmx_exit_nmi_window(vcpu);
+}
+
 /* Instructions in one go before the run loop looks at signals and events */
 #define EMULATE_BATCH	128
 
@@ -205,6 +218,7 @@ int vmx_emulate(struct vcpu *vcpu)
 			return ret;
 	}
 	for (i = 0; i < EMULATE_BATCH && vmx_needs_emulation(vcpu); i++) {
+		check_windows(vcpu);
 		if (READ_ONCE(vcpu->requests) || signal_pending(current) ||
 		    need_resched())
 			break;

@@ -46,8 +46,8 @@ static bool seg_fits(const struct vmx_seg *s, enum seg_reg r)
 		return false;
 	if (r == SEG_CS)
 		return !(s->ar & (VMX_AR_DB_MASK | VMX_AR_L_MASK));
-	/* data, expand-up, writable */
-	if ((type & ~VMX_AR_TYPE_ACCESSES_MASK) != VMX_AR_TYPE_WRITEABLE_MASK)
+	/* data, expand-up, writable; accessed or not (SDM 3A table 3-1) */
+	if (type != 2 && type != 3)
 		return false;
 	return r != SEG_SS || !(s->ar & VMX_AR_DB_MASK);
 }
