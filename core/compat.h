@@ -134,6 +134,13 @@ static inline void compat_shrinker_unregister(struct shrinker *s)
 #define COMPAT_FOLL_NUMA	0
 #endif
 
+/* A signal ends the wait for a page that user space brings; since 6.2 */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define COMPAT_FOLL_INTERRUPTIBLE	FOLL_INTERRUPTIBLE
+#else
+#define COMPAT_FOLL_INTERRUPTIBLE	0
+#endif
+
 /* Does this host clear CPU buffers (VERW) where data crosses to a guest? */
 static inline bool compat_clear_cpu_buffers(void)
 {

@@ -33,10 +33,7 @@ static void check_host(struct audit *a, const struct memslot *slot, gfn_t gfn,
 	struct host_page p = { .window = 1 };
 
 	if (!host_peek(a->vm, memslot_hva(slot, gfn), &p)) {
-		/* special mappings can be seen by the slow way alone */
-		if (pfn_valid((e & EPT_ADDR) >> PAGE_SHIFT) &&
-		    (e & EPT_ADDR) >> PAGE_SHIFT != my_zero_pfn(0))
-			finding(a, gfn, level, e, "the host maps nothing (E4)");
+		finding(a, gfn, level, e, "the host maps nothing (E4)");
 		return;
 	}
 	if (p.pfn != (e & EPT_ADDR) >> PAGE_SHIFT)

@@ -164,12 +164,15 @@ static bool walk(struct mm_struct *mm, hva_t hva, const struct memslot *slot,
 	ptep = pte_offset_kernel(&pmd, hva);
 	pte = READ_ONCE(*ptep);
 	flags = pte_flags(pte);
-	if (flags & (_PAGE_SPECIAL | _PAGE_DEVMAP) || leaf_pkey(flags) ||
-	    !leaf_ok(flags, pte_pfn(pte), p->write))
+	if ((flags & (_PAGE_SPECIAL | _PAGE_DEVMAP) && !p->special) ||
+	    leaf_pkey(flags) || !leaf_ok(flags, pte_pfn(pte), p->write))
 		return false;
 	p->pfn = pte_pfn(pte);
 	p->level = PG_4K;
 	p->writable = p->write || leaf_ok(flags, pte_pfn(pte), true);
+	/* what is written back to nowhere need not be dirty */
+	if (unlikely(flags & _PAGE_SPECIAL))
+		p->writable = flags & _PAGE_RW;
 	p->uncached = flags & PTE_UNCACHED_4K;
 	if (slot && p->window > 1 && !p->uncached)
 		look_around(ptep, slot, gfn, hva, p);
@@ -193,6 +196,7 @@ static bool walk_irqoff(struct vm *vm, hva_t hva, const struct memslot *slot,
 bool host_peek(struct vm *vm, hva_t hva, struct host_page *p)
 {
 	p->nr = 0;
+	p->special = true;
 	return walk_irqoff(vm, hva, NULL, 0, p);
 }
 
@@ -200,6 +204,7 @@ bool host_look(struct vm *vm, struct memslot *slot, gfn_t gfn,
 	       struct host_page *p)
 {
 	p->nr = 0;
+	p->special = false;
 	return walk_irqoff(vm, memslot_hva(slot, gfn), slot, gfn, p);
 }
 
@@ -257,11 +262,12 @@ int host_lookup(struct vm *vm, struct memslot *slot, gfn_t gfn,
 	long n;
 
 	p->nr = 0;
+	p->special = false;
 	if (likely(walk_irqoff(vm, hva, slot, gfn, p)))
 		return 0;
 
 	n = get_user_pages_unlocked(hva, 1, &page, FOLL_HWPOISON |
-				    COMPAT_FOLL_NUMA |
+				    COMPAT_FOLL_NUMA | COMPAT_FOLL_INTERRUPTIBLE |
 				    (p->write ? FOLL_WRITE : 0));
 	if (n == 1) {
 		p->pfn = page_to_pfn(page);

@@ -42,6 +42,7 @@ struct host_page {
 	/* in */
 	bool write;		/* the page is to be written */
 	unsigned int window;	/* neighbours wanted: a power of 2, 1 for none */
+	bool special;		/* set by the functions: look at special entries */
 	/* out */
 	kvm_pfn_t pfn;		/* of the page itself */
 	u8 level;		/* PG_*: size of the host's mapping */
@@ -76,9 +77,10 @@ bool host_look(struct vm *vm, struct memslot *slot, gfn_t gfn,
 	       struct host_page *p);
 
 /**
- * host_peek() - the same without faulting anything in
+ * host_peek() - the same, and special mappings (VM_PFNMAP) too
  *
- * Context: any; the caller is a thread of the VM's owner. window is ignored.
+ * For an audit. Context: any; the caller is a thread of the VM's owner. window is
+ * ignored.
  * Return: true where the host's table has a present entry that fits.
  */
 bool host_peek(struct vm *vm, hva_t hva, struct host_page *p);

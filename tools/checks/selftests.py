@@ -191,10 +191,9 @@ class Run:
             if left and not seen:
                 # Not even the first has begun: there is no point in trying
                 # again.
-                for job in left:
-                    self.done.put((job, [(
-                        "runs", False, "test host: " + STATUS.get(
-                            code, "exit status %d" % code))], log))
+                self.done.put(("host", [(
+                    "runs %d selftests" % len(left), False,
+                    STATUS.get(code, "exit status %d" % code))], log))
                 return
             jobs = left
 
