@@ -51,10 +51,10 @@ static int on_reboot(struct notifier_block *nb, unsigned long action, void *data
 	int waited;
 
 	vm_for_each(kill_vm, NULL);
-	for (waited = 0; waited < REBOOT_WAIT_MS; waited += 10) {
+	for (waited = 0; waited < REBOOT_WAIT_MS; waited += 20) {
 		if (!vm_for_each(vm_busy, NULL))
 			break;
-		msleep(10);
+		msleep(20);
 	}
 	vmx_stop();
 	return NOTIFY_DONE;
