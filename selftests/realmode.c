@@ -39,7 +39,7 @@ static void start_real(struct vcpu *v, const u8 *code, const u8 *end)
 #define OUT16(v)		(*(u16 *)expect_pio(v, OUT_PORT, true, 2, 1))
 #define OUT32(v)		(*(u32 *)expect_pio(v, OUT_PORT, true, 4, 1))
 
-/* ---- plain code ------------------------------------------------------------------- */
+/* ---- plain code ---------------------------------------------------------- */
 
 REAL(rm_loop,
 	"mov $60000, %cx\n"
@@ -73,7 +73,7 @@ TEST_F(realmode, runs_natively)
 	expect_exit(v, KVM_EXIT_HLT);
 }
 
-/* ---- INT n, IRET and flags -------------------------------------------------------- */
+/* ---- INT n, IRET and flags ----------------------------------------------- */
 
 REAL(rm_int,
 	"movw $" AT(rm_int, h21) ", 0x84\n"
@@ -121,7 +121,7 @@ TEST_F(realmode, software_interrupts)
 	ASSERT_EQ(0, vcpu_regs(v).rflags & X86_EFLAGS_VM);
 }
 
-/* ---- exceptions --------------------------------------------------------------------- */
+/* ---- exceptions ---------------------------------------------------------- */
 
 #define HANDLERS 20
 
@@ -218,7 +218,7 @@ TEST_F(realmode, exceptions)
 	ASSERT_EQ(0x7000, vcpu_regs(v).rsp);
 }
 
-/* ---- interrupts and NMIs -------------------------------------------------------------- */
+/* ---- interrupts and NMIs ------------------------------------------------- */
 
 REAL(rm_irq,
 	"movw $" AT(rm_irq, nmi) ", 8\n"
@@ -260,7 +260,9 @@ static void take_interrupts(struct __test_metadata *_metadata, struct vcpu *v)
 	ASSERT_EQ(4, OUT8(v));
 	ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
 	ASSERT_EQ(0x14, OUT8(v));
-	ASSERT_EQ(1, vcpu_events(v).nmi.masked);
+	/* the in-tree KVM without unrestricted guest does not say so */
+	if (on_our_module())
+		ASSERT_EQ(1, vcpu_events(v).nmi.masked);
 	ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
 	/* not before the first one's IRET */
 	ASSERT_EQ(0x24, OUT8(v));
@@ -333,7 +335,7 @@ TEST_F(realmode, timer)
 	vm_free(vm);
 }
 
-/* ---- ports and devices ------------------------------------------------------------------ */
+/* ---- ports and devices --------------------------------------------------- */
 
 REAL(rm_io,
 	"in $0x71, %al\n"
@@ -425,7 +427,7 @@ TEST_F(realmode, devices)
 	vm_free(vm);
 }
 
-/* ---- segments ------------------------------------------------------------------------------ */
+/* ---- segments ------------------------------------------------------------ */
 
 REAL(rm_high,
 	"mov $0xffff, %ax\n"
@@ -571,7 +573,7 @@ TEST_F(realmode, vector_table_elsewhere)
 		expect_exit(v, KVM_EXIT_SHUTDOWN);
 }
 
-/* ---- system instructions -------------------------------------------------------------------- */
+/* ---- system instructions ------------------------------------------------- */
 
 REAL(rm_system,
 	"smsw %ax\n"
@@ -624,7 +626,7 @@ TEST_F(realmode, system_instructions)
 	expect_exit(v, KVM_EXIT_HLT);
 }
 
-/* ---- protected mode without paging, at both privilege levels, and back --------------------- */
+/* ---- protected mode without paging, at both privilege levels, and back ------- */
 
 asm(".pushsection .rodata\n"
 	".globl rm_prot, rm_prot_end\n"
@@ -733,7 +735,7 @@ TEST_F(realmode, protected_mode_without_paging)
 	ASSERT_EQ(0, vcpu_sregs(v).cr0 & X86_CR0_PE);
 }
 
-/* ---- another processor ------------------------------------------------------------------------ */
+/* ---- another processor --------------------------------------------------- */
 
 static volatile u32 ap_there;
 
@@ -817,7 +819,7 @@ TEST_F(realmode, start_up_ipi)
 	vm_free(vm);
 }
 
-/* ---- virtual-8086 mode of the guest's own ------------------------------------------------------ */
+/* ---- virtual-8086 mode of the guest's own -------------------------------- */
 
 /* A task with VME: INT 21h by the redirection map, STI and CLI on VIF */
 REAL(v86_task,
@@ -866,7 +868,12 @@ TEST_F(realmode, task_of_virtual_8086_mode)
 	s = vcpu_sregs(v);
 	s.cr4 |= X86_CR4_VME;
 	s.tr.limit = 0x68 + 32 + 128;
-	s.cs = s.ds = s.es = s.fs = s.gs = s.ss = seg;
+	s.cs = seg;
+	s.ds = seg;
+	s.es = seg;
+	s.fs = seg;
+	s.gs = seg;
+	s.ss = seg;
 	vcpu_set_sregs(v, &s);
 	vcpu_set_regs(v, &r);
 	ASSERT_EQ(0x11, OUT8(v));
