@@ -30,18 +30,12 @@ static void finding(struct audit *a, gfn_t gfn, unsigned int level, u64 e,
 static void check_host(struct audit *a, const struct memslot *slot, gfn_t gfn,
 		       unsigned int level, u64 e)
 {
-	struct host_page p = { .window = 1 };
+	const char *what = host_audit(a->vm, slot, gfn, level,
+				      (e & EPT_ADDR) >> PAGE_SHIFT,
+				      e & EPT_HOST_W);
 
-	if (!host_peek(a->vm, memslot_hva(slot, gfn), &p)) {
-		finding(a, gfn, level, e, "the host maps nothing (E4)");
-		return;
-	}
-	if (p.pfn != (e & EPT_ADDR) >> PAGE_SHIFT)
-		finding(a, gfn, level, e, "not the host's page (E4)");
-	if (e & EPT_HOST_W && !p.writable)
-		finding(a, gfn, level, e, "the host's page is read-only (E4)");
-	if (level > p.level)
-		finding(a, gfn, level, e, "larger than the host's page (H3)");
+	if (what)
+		finding(a, gfn, level, e, what);
 }
 
 static void check_log(struct audit *a, const struct memslot *slot, gfn_t gfn,

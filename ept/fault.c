@@ -101,19 +101,9 @@ static bool ept_fix(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
 static unsigned int map_level(const struct memslot *slot, gfn_t gfn,
 			      const struct host_page *p, u32 access)
 {
-	unsigned int level = min_t(unsigned int, p->level, ept_hw.max_level);
-	gfn_t offset = (slot->hva >> PAGE_SHIFT) - slot->base;
-
-	if (slot->dirty || (ept_hw.no_exec_large && access & MMU_ACC_EXEC))
+	if (ept_hw.no_exec_large && access & MMU_ACC_EXEC)
 		return PG_4K;
-	for (; level > PG_4K; level--) {
-		gfn_t mask = pg_pages(level) - 1, first = gfn & ~mask;
-
-		if (!(offset & mask) && first >= slot->base &&
-		    first + mask < slot->base + slot->npages)
-			break;
-	}
-	return level;
+	return host_map_level(slot, gfn, p, ept_hw.max_level);
 }
 
 /* A leaf for a page that the host maps, as yet neither accessed nor written */
@@ -215,22 +205,6 @@ static enum map_result map_page(struct vcpu *vcpu, const struct memslot *slot,
 	return MAP_DONE;
 }
 
-/* Has the host's mapping changed of anything that map_page() could map? */
-static bool look_is_stale(struct vm *vm, const struct memslot *slot, gfn_t gfn,
-			  const struct host_page *p, unsigned long seq)
-{
-	gfn_t first = p->nr ? p->first : gfn;
-	hva_t start = slot->hva + ((first - slot->base) << PAGE_SHIFT);
-	hva_t end = start + (max(p->nr, 1u) << PAGE_SHIFT);
-
-	if (p->level > PG_4K) {
-		/* the entry may cover all of the host's large page */
-		end = start | ((pg_pages(p->level) << PAGE_SHIFT) - 1);
-		start &= ~((pg_pages(p->level) << PAGE_SHIFT) - 1);
-	}
-	return mmu_inv_stale(vm, seq, start, end);
-}
-
 static enum map_result map_locked(struct vcpu *vcpu, const struct memslot *slot,
 				  gfn_t gfn, struct host_page *p, u32 access,
 				  unsigned long seq)
@@ -239,7 +213,7 @@ static enum map_result map_locked(struct vcpu *vcpu, const struct memslot *slot,
 	struct vm *vm = vcpu->vm;
 
 	read_lock(&vm->mmu.lock);
-	if (!look_is_stale(vm, slot, gfn, p, seq))
+	if (!host_page_stale(vm, slot, gfn, p, seq))
 		r = map_page(vcpu, slot, gfn, p, access, MAP_SHARED);
 	read_unlock(&vm->mmu.lock);
 	if (r != MAP_EXCLUSIVE)
@@ -247,7 +221,7 @@ static enum map_result map_locked(struct vcpu *vcpu, const struct memslot *slot,
 
 	write_lock(&vm->mmu.lock);
 	r = MAP_STALE;
-	if (!look_is_stale(vm, slot, gfn, p, seq))
+	if (!host_page_stale(vm, slot, gfn, p, seq))
 		r = map_page(vcpu, slot, gfn, p, access, MAP_ALONE);
 	write_unlock(&vm->mmu.lock);
 	return r;
@@ -352,7 +326,7 @@ static bool map_fast(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 	p.write = access & MMU_ACC_WRITE;
 	p.window = READ_ONCE(mmu_fault_around);
 	if (!host_look(vm, slot, gfn, &p) ||
-	    look_is_stale(vm, slot, gfn, &p, vm->mmu.inv_seq))
+	    host_page_stale(vm, slot, gfn, &p, vm->mmu.inv_seq))
 		return false;
 	if (level == PG_4K && p.level == PG_4K) {
 		if (!ept_make(vm, ep, PG_4K, READ_ONCE(*ep),

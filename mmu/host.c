@@ -297,3 +297,37 @@ int host_lookup(struct vm *vm, struct memslot *slot, gfn_t gfn,
 		return -EINTR;
 	return n == -ENOMEM ? -ENOMEM : -EFAULT;
 }
+
+unsigned int host_map_level(const struct memslot *slot, gfn_t gfn,
+			    const struct host_page *p, unsigned int max)
+{
+	unsigned int level = min_t(unsigned int, p->level, max);
+	gfn_t offset = (slot->hva >> PAGE_SHIFT) - slot->base;
+
+	if (slot->dirty)
+		return PG_4K;
+	for (; level > PG_4K; level--) {
+		gfn_t mask = pg_pages(level) - 1, first = gfn & ~mask;
+
+		if (!(offset & mask) && first >= slot->base &&
+		    first + mask < slot->base + slot->npages)
+			break;
+	}
+	return level;
+}
+
+const char *host_audit(struct vm *vm, const struct memslot *slot, gfn_t gfn,
+		       unsigned int level, kvm_pfn_t pfn, bool writable)
+{
+	struct host_page p = { .window = 1 };
+
+	if (!host_peek(vm, memslot_hva(slot, gfn), &p))
+		return "the host maps nothing (H1)";
+	if (p.pfn != pfn)
+		return "not the host's page (H1)";
+	if (writable && !p.writable)
+		return "the host's page is read-only (H2)";
+	if (level > p.level)
+		return "larger than the host's page (H3)";
+	return NULL;
+}

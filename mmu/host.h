@@ -85,6 +85,33 @@ bool host_look(struct vm *vm, struct memslot *slot, gfn_t gfn,
  */
 bool host_peek(struct vm *vm, hva_t hva, struct host_page *p);
 
+/**
+ * host_map_level() - largest page that slot and host allow
+ * @slot: the slot
+ * @gfn: a page of it
+ * @p: what the host has there
+ * @max: what the kind allows; PG_*
+ *
+ * Guest and host address have to agree below the size, and all of the page has to
+ * be in the slot. A page that is logged is a small one.
+ */
+unsigned int host_map_level(const struct memslot *slot, gfn_t gfn,
+			    const struct host_page *p, unsigned int max);
+
+/**
+ * host_audit() - does an entry agree with what the host maps now? (H1 to H3)
+ * @vm: the VM; the caller is a thread of its owner, no notifier event is under way
+ * @slot: the slot
+ * @gfn: first page of the entry
+ * @level: PG_*, its size
+ * @pfn: what it maps
+ * @writable: it may be written to
+ *
+ * Return: NULL, or what is wrong.
+ */
+const char *host_audit(struct vm *vm, const struct memslot *slot, gfn_t gfn,
+		       unsigned int level, kvm_pfn_t pfn, bool writable);
+
 /* Before a look-up: the value mmu_inv_stale() is to be given */
 static inline unsigned long mmu_inv_begin(struct vm *vm)
 {
@@ -105,6 +132,30 @@ static inline bool mmu_inv_stale(struct vm *vm, unsigned long seq, hva_t start,
 	    end > vm->mmu.inv_start)
 		return true;
 	return vm->mmu.inv_seq != seq;
+}
+
+/**
+ * host_page_stale() - has the host perhaps changed what a look-up found?
+ * @vm: the VM, mmu.lock held
+ * @slot: the slot
+ * @gfn: the page that was looked up
+ * @p: what was found, neighbours included
+ * @seq: mmu_inv_begin() before the look-up
+ */
+static inline bool host_page_stale(struct vm *vm, const struct memslot *slot,
+				   gfn_t gfn, const struct host_page *p,
+				   unsigned long seq)
+{
+	gfn_t first = p->nr ? p->first : gfn;
+	hva_t start = slot->hva + ((first - slot->base) << PAGE_SHIFT);
+	hva_t end = start + (max(p->nr, 1u) << PAGE_SHIFT);
+
+	if (p->level > PG_4K) {
+		/* the entry may cover all of the host's large page */
+		end = start | ((pg_pages(p->level) << PAGE_SHIFT) - 1);
+		start &= ~((pg_pages(p->level) << PAGE_SHIFT) - 1);
+	}
+	return mmu_inv_stale(vm, seq, start, end);
 }
 
 #endif

@@ -57,21 +57,12 @@ static void bad_count(struct audit *a, const char *what, unsigned long is,
 static void check_host(struct audit *a, const struct shadow_page *sp,
 		       unsigned int i, const struct memslot *slot, gfn_t gfn)
 {
-	struct host_page p = { .window = 1 };
 	u64 e = sp->table[i];
+	const char *what = host_audit(a->vm, slot, gfn, sp->role.level,
+				      sh_pfn(e), e & SH_W);
 
-	if (!host_peek(a->vm, memslot_hva(slot, gfn), &p)) {
-		/* special mappings can be seen by the slow way alone */
-		if (pfn_valid(sh_pfn(e)) && sh_pfn(e) != my_zero_pfn(0))
-			finding(a, sp, i, "the host maps nothing (P6)");
-		return;
-	}
-	if (p.pfn != sh_pfn(e))
-		finding(a, sp, i, "not the host's page (P6)");
-	if (e & SH_W && !p.writable)
-		finding(a, sp, i, "the host's page is read-only (P8)");
-	if (sp->role.level > p.level)
-		finding(a, sp, i, "larger than the host's page (H3)");
+	if (what)
+		finding(a, sp, i, what);
 }
 
 /* What guest and role permit; derived anew, not by what makes entries */

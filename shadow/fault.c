@@ -121,16 +121,10 @@ static gfn_t table_gfn(const struct shadow_page *sp, u64 gpte)
 /* Largest page that slot, host, guest and log allow */
 static unsigned int map_level(const struct sh_fault *ff)
 {
-	const struct memslot *slot = ff->slot;
-	gfn_t mask = pg_pages(PG_2M) - 1, first = ff->gfn & ~mask;
-	gfn_t offset = (slot->hva >> PAGE_SHIFT) - slot->base;
 	struct rmap_block *b;
 
-	if (!shadow_hw.large || ff->host.level < PG_2M || slot->dirty ||
-	    ff->path.level == PG_4K)
-		return PG_4K;
-	if (offset & mask || first < slot->base ||
-	    first + mask >= slot->base + slot->npages)
+	if (!shadow_hw.large || ff->path.level == PG_4K ||
+	    host_map_level(ff->slot, ff->gfn, &ff->host, PG_2M) == PG_4K)
 		return PG_4K;
 	b = rmap_block(ff->vcpu->vm, ff->gfn);
 	if (b && b->nr_tables)
@@ -305,16 +299,7 @@ static enum build_result build(struct sh_fault *ff)
 /* Host memory that the entry and its neighbours were looked up for */
 static bool look_is_stale(const struct sh_fault *ff, unsigned long seq)
 {
-	const struct host_page *p = &ff->host;
-	gfn_t first = p->nr ? p->first : ff->gfn;
-	hva_t start = ff->slot->hva + ((first - ff->slot->base) << PAGE_SHIFT);
-	hva_t end = start + (max(p->nr, 1u) << PAGE_SHIFT);
-
-	if (p->level > PG_4K) {
-		end = start | ((pg_pages(p->level) << PAGE_SHIFT) - 1);
-		start &= ~((pg_pages(p->level) << PAGE_SHIFT) - 1);
-	}
-	return mmu_inv_stale(ff->vcpu->vm, seq, start, end);
+	return host_page_stale(ff->vcpu->vm, ff->slot, ff->gfn, &ff->host, seq);
 }
 
 int shadow_block_make(struct vcpu *vcpu, gfn_t gfn)
