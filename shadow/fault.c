@@ -273,6 +273,9 @@ static enum build_result build(struct sh_fault *ff)
 				shadow_entry_set_np(sp, i);
 			return BUILD_DONE;
 		}
+		/* The walk failed and has set no A, so no link yet (P7) */
+		if (ff->np && !(gpte & SH_A))
+			return BUILD_DONE;
 		direct = sh_direct(sp) || (!ff->np && level == ff->path.level);
 		if (level == PG_4K || (level == leaf && direct))
 			return make_leaf(ff, sp, ep, gpte);

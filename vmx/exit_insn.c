@@ -308,6 +308,11 @@ int vmx_exit_invpcid(struct vcpu *vcpu)
 
 	if (!x86_gcap(vcpu, GCAP_INVPCID))
 		return vmx_exit_ud(vcpu);
+	/* Faults come before the exit, but not on every implementation */
+	if (vcpu_cpl(vcpu)) {
+		x86_inject_gp(vcpu);
+		return RUN_RESUME;
+	}
 	if (!vcpu_64bit(vcpu))
 		type = (u32)type;
 	if (operand_gva(vcpu, info, vmx_exit_qual(vcpu), sizeof(desc), &gva))
