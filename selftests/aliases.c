@@ -595,27 +595,27 @@ static void storm(ctx *c, enum storm what, u64 rounds)
 TEST_F_TIMEOUT(aliases, paged_out_all_the_time, 120)
 {
 	swap_on();
-	storm(self, STORM_PAGEOUT, 60);
+	storm(self, STORM_PAGEOUT, 30);
 }
 
 TEST_F_TIMEOUT(aliases, aged_all_the_time, 120)
 {
-	storm(self, STORM_COLD, 60);
+	storm(self, STORM_COLD, 30);
 }
 
 TEST_F_TIMEOUT(aliases, forked_all_the_time, 120)
 {
-	storm(self, STORM_FORK, 30);
+	storm(self, STORM_FORK, 15);
 }
 
 TEST_F_TIMEOUT(aliases, tables_reclaimed_all_the_time, 120)
 {
-	storm(self, STORM_DROP, 60);
+	storm(self, STORM_DROP, 30);
 }
 
 TEST_F_TIMEOUT(aliases, logged_on_and_off, 120)
 {
-	storm(self, STORM_LOG, 60);
+	storm(self, STORM_LOG, 30);
 }
 
 TEST_HARNESS_MAIN

@@ -345,7 +345,7 @@ static void storm(struct vcpu *v, char *mem, int what, u64 rounds)
 TEST_F_TIMEOUT(notifier, paged_out_all_the_time, 120)
 {
 	swap_on();
-	storm(self->vcpu, self->mem, 0, 400);
+	storm(self->vcpu, self->mem, 0, 100);
 }
 
 TEST_F_TIMEOUT(notifier, aged_all_the_time, 120)
@@ -355,7 +355,7 @@ TEST_F_TIMEOUT(notifier, aged_all_the_time, 120)
 
 TEST_F_TIMEOUT(notifier, tables_reclaimed_all_the_time, 120)
 {
-	storm(self->vcpu, self->mem, 3, 200);
+	storm(self->vcpu, self->mem, 3, 100);
 }
 
 TEST_F_TIMEOUT(notifier, forked_all_the_time, 120)
