@@ -350,6 +350,32 @@ TEST_F(modes, virtual_8086)
 	ASSERT_EQ(0x800, sp[6]);
 }
 
+/*
+ * Error codes of 32-bit paging do not tell fetches from reads, whatever EFER.NXE
+ * says (SDM 3A 4.7)
+ */
+TEST_F(modes, nx_without_pae)
+{
+	struct pt pt = pt_new(self->vm, PT_32);
+	struct vcpu *v = self->vcpu;
+	struct probe_result r;
+	struct kvm_sregs s;
+
+	if (!GUEST_HAS_NX())
+		skip_test("no NX");
+	vcpu_set_mode(v, CPU_PROT32, &pt);
+	probe_init(v, 32);
+	s = vcpu_sregs(v);
+	s.efer |= EFER_NX;
+	vcpu_set_sregs(v, &s);
+	pt_set(&pt, 0x80000000, 2, 0);
+	r = probe(v, probe32_exec, 0x80000000, 0);
+	ASSERT_EQ(VEC_PF, r.vector);
+	ASSERT_EQ(0, r.error);
+	ASSERT_EQ(0x80000000, r.cr2);
+	ASSERT_EQ(EFER_NX, vcpu_sregs(v).efer);
+}
+
 /* ---- compatibility mode ------------------------------------------------------------- */
 
 asm(".pushsection .text\n"

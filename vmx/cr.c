@@ -74,6 +74,7 @@ void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
 	const struct mmu_policy *policy = vmx_policy(vcpu);
 	struct vmx_vcpu *v = &vcpu->vmx;
 	u64 hw = cr4, owned = policy->cr4_guest_owned;
+	bool pae = (vcpu->arch.cr4 ^ cr4) & X86_CR4_PAE;
 
 	if (hw_paging(vcpu, vcpu->arch.cr0) && !(vcpu->arch.cr0 & X86_CR0_PG)) {
 		hw |= policy->cr4_no_paging_set;
@@ -97,6 +98,8 @@ void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
 	vmcs_write(GUEST_CR4, hw);
 	vmcs_write(CR4_READ_SHADOW, cr4);
 	vmcs_write(CR4_GUEST_HOST_MASK, ~owned);
+	if (pae && vcpu->arch.efer & EFER_NX)
+		vmx_update_efer(vcpu, vcpu->arch.efer);
 }
 
 /*
@@ -125,10 +128,17 @@ static void switch_efer_by_list(struct vcpu *vcpu, u64 hw)
 void vmx_update_efer(struct vcpu *vcpu, u64 efer)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
-	u64 hw = efer | vmx_policy(vcpu)->efer_forced;
 	u32 entry = v->vmcs.entry_ctls;
+	u64 hw = efer;
 
 	vcpu->arch.efer = efer;
+	/*
+	 * NX means nothing without PAE, not even in error codes (SDM 3A 4.7).
+	 * Where the policy forces PAE it would.
+	 */
+	if (!x86_pae(vcpu))
+		hw &= ~(u64)EFER_NX;
+	hw |= vmx_policy(vcpu)->efer_forced;
 	if (efer & EFER_LMA)
 		entry |= VM_ENTRY_IA32E_MODE;
 	else
