@@ -141,7 +141,7 @@ boot-guest: | packages-run
 module-for-host: module-$(host)
 
 .PHONY: bench
-bench: module-for-host | packages-run ## measure against the host kernel's own KVM
+bench: module-for-host vmrun | packages-run ## measure against the host kernel's own KVM
 	$(Q)$(MAKE) -C selftests/bench run HOST=$(host)
 
 # ---- checking it -----------------------------------------------------------

@@ -19,26 +19,37 @@ LIMITS = {
     "pf_reflect": (None, .0064), "pte_write": (None, .353),
     "pte_write_many": (None, .357), "switch": (None, .344),
     "unmap_storm": (None, .341),
+    # Linux guests as a whole: less than the host kernel's own
+    "guest_boot": (1, 1), "guest_fork": (1, 1), "guest_pipe": (1, 1),
+    "guest_mmap": (1, 1),
 }
 KINDS = ("ept", "shadow")
 
 GNUPLOT = """
-set terminal svg size 900,420 font "sans-serif,11" background rgb "white"
+set terminal svg size 1100,420 font "sans-serif,11" background rgb "white"
 set output "{svg}"
+set multiplot
 set style data histograms
 set style histogram clustered gap 1.5
 set style fill solid
 set boxwidth 0.9
-set logscale y
-set yrange [{low}:*]
-set ylabel "TSC ticks per operation"
+set border 3
 set xtics rotate by -40 left nomirror
 set ytics nomirror
-set border 3
 set grid ytics lc rgb "#dddddd"
-set key outside top center horizontal
+set bmargin 6
+"""
+PLOT = """
+set origin {origin},0
+set size {width},1
+set key {key}
+set ylabel "{label}"
+{scale}
+set yrange [{low}:*]
 plot {plots}
 """
+COLOURS = {("kvm", "ept"): "#b9b9b9", ("ours", "ept"): "#1f5fa8",
+           ("kvm", "shadow"): "#8a8a8a", ("ours", "shadow"): "#d1701f"}
 
 
 def read_log(path):
@@ -63,13 +74,39 @@ def rows_of(results):
         for op in LIMITS:
             if (kind, op) not in ours or (kind, op) not in kvm:
                 continue
-            a, b = ours[kind, op]["ticks"], kvm[kind, op]["ticks"]
+            a, b = (r[kind, op]["ticks"] / r[kind, op].get("times", 1)
+                    for r in (ours, kvm))
             rows.append({
                 "op": op, "kind": kind, "ours": a, "kvm": b,
                 "ratio": round(a / b, 3) if b else None,
                 "counters": count.get((kind, op), {}),
             })
+            if "times" not in ours[kind, op]:
+                continue
+            times = ours[kind, op]["times"]
+            exits = {who: results.get(who + " exits", {}).get(
+                (kind, op), {}).get("exits", {}) for who in ("ours", "kvm")}
+            rows[-1].update(times=times, exits=exits)
+            if "all" in exits["ours"]:
+                rows[-1]["counters"] = {"exits": exits["ours"]["all"] / times}
     return rows
+
+
+def whole_table(rows, out):
+    """Totals of the rows about whole guests, with the exits by reason."""
+    form = "{:<11} {:<7} {:<5} {:>9} {:>7}  {}"
+    print("\nWhole guests: million ticks in all, and exits by reason\n\n" +
+          form.format("operation", "kind", "", "Mticks", "exits", "of these"),
+          file=out)
+    for row in rows:
+        for who in ("ours", "kvm"):
+            exits = sorted(row["exits"][who].items(), key=lambda e: -e[1])
+            print(form.format(
+                row["op"], row["kind"], {"kvm": "KVM"}.get(who, who),
+                "%.1f" % (row[who] * row["times"] / 1e6),
+                row["exits"][who].get("all", "-"),
+                ", ".join("%s %d" % e for e in exits if e[0] != "all")),
+                file=out)
 
 
 def over(row):
@@ -80,6 +117,10 @@ def over(row):
     return row["ours"] > row["kvm"] * limit
 
 
+def ticks(value):
+    return "%.1f" % value if value < 1e6 else "%.1fM" % (value / 1e6)
+
+
 def table(rows, out):
     form = "{:<15} {:<7} {:>8} {:>8} {:>7} {:>8} {:>8} {:>7}"
     print(form.format("operation", "kind", "ours", "KVM", "ratio", "VMREADs",
@@ -87,40 +128,52 @@ def table(rows, out):
     for row in rows:
         c = row["counters"]
         print(form.format(
-            row["op"], row["kind"], "%.1f" % row["ours"],
-            "%.1f" % row["kvm"],
+            row["op"], row["kind"], ticks(row["ours"]), ticks(row["kvm"]),
             "-" if row["ratio"] is None else "%.3f" % row["ratio"],
             *("%.2f" % c[k] if k in c else "-"
               for k in ("vmreads", "vmwrites", "exits"))) +
             ("  over the limit" if over(row) else ""), file=out)
 
 
-def figure(rows, svg):
+def plot(rows, data, value, **look):
+    """One diagram: the rows' values, in a file @data, and how to show it."""
     kinds = [k for k in KINDS if any(r["kind"] == k for r in rows)]
-    # An operation that costs a few instructions has no exit: not shown
-    ops = [op for op in LIMITS
-           if any(r["op"] == op and r["kvm"] > 20 for r in rows)]
     by = {(r["op"], r["kind"]): r for r in rows}
-    colours = {("kvm", "ept"): "#b9b9b9", ("ours", "ept"): "#1f5fa8",
-               ("kvm", "shadow"): "#8a8a8a", ("ours", "shadow"): "#d1701f"}
-    with tempfile.NamedTemporaryFile("w", suffix=".dat") as data:
-        for op in ops:
-            values = []
-            for kind in kinds:
-                row = by.get((op, kind))
-                for who in ("kvm", "ours"):
-                    shown = row and row["kvm"] > 20
-                    values.append(str(max(row[who], 1)) if shown else "NaN")
-            data.write(op.replace("_", r"\\_") + " " + " ".join(values) + "\n")
-        data.flush()
-        plots, col = [], 2
+    for op in dict.fromkeys(r["op"] for r in rows):
+        values = []
         for kind in kinds:
-            for who, name in (("kvm", "KVM"), ("ours", "this module")):
-                plots.append('"%s" using %d:xtic(1) title "%s, %s" lc rgb "%s"'
-                             % (data.name, col, name, kind,
-                                colours[who, kind]))
-                col += 1
-        script = GNUPLOT.format(svg=svg, low=1, plots=", \\\n  ".join(plots))
+            row = by.get((op, kind))
+            for who in ("kvm", "ours"):
+                shown = row and row["kvm"] > 20
+                values.append(str(value(row, who)) if shown else "NaN")
+        data.write(op.replace("_", r"\\_") + " " + " ".join(values) + "\n")
+    data.flush()
+    plots = ['"%s" using %d:xtic(1) title "%s, %s" lc rgb "%s"' % (
+        data.name, col + 2, name, kind, COLOURS[who, kind])
+        for col, (kind, who, name) in enumerate(
+            (k, w, n) for k in kinds
+            for w, n in (("kvm", "KVM"), ("ours", "this module")))]
+    return PLOT.format(plots=", \\\n  ".join(plots), **look)
+
+
+def figure(rows, svg):
+    """Operations by their cost each, whole guests by their cost in all."""
+    # An operation that costs a few instructions has no exit: not shown
+    shown = {r["op"] for r in rows if r["kvm"] > 20}
+    single = [r for r in rows if r["op"] in shown and "times" not in r]
+    whole = [r for r in rows if "times" in r]
+    with tempfile.NamedTemporaryFile("w", suffix=".dat") as one, \
+            tempfile.NamedTemporaryFile("w", suffix=".dat") as two:
+        script = GNUPLOT.format(svg=svg) + plot(
+            single, one, lambda r, who: max(r[who], 1), origin=0,
+            width=.7 if whole else 1, key="outside top center horizontal",
+            label="TSC ticks per operation", scale="set logscale y", low=1)
+        if whole:
+            script += plot(
+                whole, two, lambda r, who: r[who] * r["times"] / 1e6,
+                origin=.7, width=.3, key="off",
+                label="million TSC ticks in all", scale="unset logscale y",
+                low=0)
         subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
@@ -137,10 +190,14 @@ def main():
         sys.exit("bench: %s holds no results" % args.log)
     print("TSC ticks per operation; host kernel: %s\n" % args.host)
     table(rows, sys.stdout)
+    whole = [r for r in rows if "times" in r]
+    if whole:
+        whole_table(whole, sys.stdout)
     if args.json:
         with open(args.json, "w", encoding="utf-8") as out:
             json.dump([{k: r[k] for k in
-                        ("op", "kind", "ours", "kvm", "ratio")}
+                        ("op", "kind", "ours", "kvm", "ratio", "times",
+                         "exits") if k in r}
                        for r in rows], out, indent=1)
             out.write("\n")
     if args.svg:
