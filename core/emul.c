@@ -84,19 +84,26 @@ static bool known_mmio(struct vcpu *vcpu, gpa_t gpa)
 
 bool io_read_device(struct vcpu *vcpu, gpa_t gpa, void *buf, unsigned int len)
 {
+	struct bus *bus = &vcpu->vm->mmio_bus;
+
 	if (vcpu->lapic && lapic_mmio_read(vcpu, gpa, len, buf))
 		return true;
-	return !io_bus_read(vcpu, &vcpu->vm->mmio_bus, gpa, len, buf);
+	return rcu_access_pointer(bus->table) &&
+	       !io_bus_read(vcpu, bus, gpa, len, buf);
 }
 
 bool io_write_device(struct vcpu *vcpu, gpa_t gpa, const void *buf,
 		     unsigned int len)
 {
+	struct bus *bus = &vcpu->vm->mmio_bus;
+
 	if (vcpu->lapic && lapic_mmio_write(vcpu, gpa, len, buf))
 		return true;
-	if (!io_bus_write(vcpu, &vcpu->vm->mmio_bus, gpa, len, buf))
+	if (rcu_access_pointer(bus->table) &&
+	    !io_bus_write(vcpu, bus, gpa, len, buf))
 		return true;
-	return coalesced_write(vcpu, false, gpa, len, buf);
+	return READ_ONCE(vcpu->vm->coalesced) &&
+	       coalesced_write(vcpu, false, gpa, len, buf);
 }
 
 static int op_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,

@@ -50,8 +50,7 @@ struct vcpu_io {
 #define MMIO_INSN_BITS	3
 
 struct mmio_insn {
-	struct mmu_code code;	/* [v] how to get at its bytes */
-	u64 bytes[2];		/* [v] what they were, up to EMUL_MOV_BYTES */
+	struct mmu_code code;	/* [v] its bytes, EMUL_MOV_BYTES of them */
 	bool plain;		/* [v] they are a plain move: */
 	struct emul_mov mov;	/* [v] */
 };

@@ -22,20 +22,19 @@
  * The instruction at RIP, if it is a plain move; and if @gfn is no memory,
  * under the same slots as the instruction was found in.
  */
-static const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip, gfn_t gfn)
+static noinline const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip, gfn_t gfn)
 {
 	struct mmio_insn *i = &vcpu->mmio_insn[hash_64(rip, MMIO_INSN_BITS)];
-	u64 bytes[2];
+	enum mmu_fetched fetched = mmu_fetch_again(vcpu, &i->code, rip);
 
-	if (!mmu_fetch_again(vcpu, &i->code, rip, bytes) ||
-	    i->code.generation != vcpu->mmu.gap_generation ||
+	if (unlikely(fetched != MMU_FETCHED_SAME)) {
+		if (fetched == MMU_FETCHED_NOT)
+			return NULL;
+		i->plain = emul_mov_decode((u8 *)i->code.insn, 8, &i->mov);
+	}
+	if (i->code.way.generation != vcpu->mmu.gap_generation ||
 	    !mmu_maybe_gap(&vcpu->mmu, gfn))
 		return NULL;
-	if (unlikely(bytes[0] != i->bytes[0] || bytes[1] != i->bytes[1])) {
-		i->bytes[0] = bytes[0];
-		i->bytes[1] = bytes[1];
-		i->plain = emul_mov_decode((u8 *)bytes, 8, &i->mov);
-	}
 	return i->plain ? &i->mov : NULL;
 }
 

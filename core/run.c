@@ -442,6 +442,8 @@ static int mmu_answer(struct vcpu *vcpu, struct mmu_fault *f)
 	}
 	ret = mmu_op(vcpu->vm, fault, vcpu, f);
 	gfn = f->gpa >> PAGE_SHIFT;
+	if (ret == MMU_EMULATE && f->mmio && f->kind == MMU_FAULT_PF)
+		mmu_note_device(vcpu, f);
 	/* also forget a gap that has been filled: see mmu_maybe_gap() */
 	if (ret == MMU_EMULATE ? f->mmio && !mmu_in_gap(vcpu, gfn) :
 				 mmu_maybe_gap(&vcpu->mmu, gfn))

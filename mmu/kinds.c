@@ -240,6 +240,7 @@ int mmu_vcpu_init(struct vcpu *vcpu)
 		if (r)
 			return r;
 	}
+	mmu_forget_devices(vcpu);
 	vcpu->mmu.need_prepare = true;
 	vcpu->mmu.need_load = true;
 	return vcpu->vm->mmu.kind->vcpu_init(vcpu);

@@ -546,24 +546,14 @@ bool mmu_gpa_is_memory(struct vm *vm, gpa_t gpa, bool write)
 	return slot && !(write && slot->flags & KVM_MEM_READONLY);
 }
 
-bool mmu_in_gap(struct vcpu *vcpu, gfn_t gfn)
+bool memslots_gap(const struct memslots *s, gfn_t gfn, struct mmu_gap *gap)
 {
-	const struct mmu_vcpu *m = &vcpu->mmu;
-
-	return mmu_maybe_gap(m, gfn) &&
-	       m->gap_generation == memslots_get(vcpu->vm)->generation;
-}
-
-void mmu_note_gap(struct vcpu *vcpu, gfn_t gfn)
-{
-	const struct memslots *s = memslots_get(vcpu->vm);
 	gfn_t first = 0, end = ~(gfn_t)0;
 	const struct slot_chunk *c;
 	unsigned int i, pos;
 
-	vcpu->mmu.gap_pages = 0;
 	if (memslot_find(s, gfn))
-		return;
+		return false;
 	if (s->nr_chunks) {
 		i = chunk_of(s, gfn);
 		c = s->dir[i].chunk;
@@ -575,9 +565,9 @@ void mmu_note_gap(struct vcpu *vcpu, gfn_t gfn)
 		else if (i + 1 < s->nr_chunks)
 			end = s->dir[i + 1].first;
 	}
-	vcpu->mmu.gap_first = first;
-	vcpu->mmu.gap_pages = end - first;
-	vcpu->mmu.gap_generation = s->generation;
+	gap->first = first;
+	gap->pages = end - first;
+	return true;
 }
 
 int memslots_init(struct vm *vm)

@@ -125,6 +125,9 @@ static inline struct memslot *memslot_find_vcpu(struct vcpu *vcpu,
 	return slot;
 }
 
+/* The pages around @gfn that no slot has; false where @gfn is in a slot */
+bool memslots_gap(const struct memslots *s, gfn_t gfn, struct mmu_gap *gap);
+
 /* Host address of a page that is in the slot */
 static inline hva_t memslot_hva(const struct memslot *slot, gfn_t gfn)
 {

@@ -273,6 +273,51 @@ struct mmu_vm {
 	u64 manual_protect;			/* [V] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 };
 
+/* A way through the guest's tables in long mode: see mmu/again.c */
+struct mmu_way {
+	gva_t page;			/* [v] where it leads from; or NO_WAY */
+	u64 cr3;			/* [v] */
+	u64 generation;			/* [v] of the slots */
+	u8 levels;			/* [v] of the guest's paging */
+	u8 n;				/* [v] entries used */
+	struct {
+		const u64 __user *at;
+		u64 val;
+	} entry[5];			/* [v] from the top */
+};
+
+#define NO_WAY	(~(gva_t)0)		/* a struct of zeroes is none either */
+
+/* A page of code */
+struct mmu_code {
+	struct mmu_way way;
+	const u8 __user *text;		/* [v] as the owner has it */
+	u64 insn[2];			/* [v] sixteen bytes of it, as last fetched */
+};
+
+/* What mmu_fetch_again() found at an address */
+enum mmu_fetched {
+	MMU_FETCHED_NOT,		/* it is not that simple */
+	MMU_FETCHED_SAME,		/* the bytes that were fetched last */
+	MMU_FETCHED_NEW,		/* others */
+};
+
+/* A page of a device */
+struct mmu_device {
+	struct mmu_way way;
+	gpa_t gpa;			/* [v] */
+	u32 access;			/* [v] MMU_ACC_* that are allowed */
+	bool user;			/* [v] allowed for CPL 3 too: SMAP, keys */
+	u64 efer;			/* [v] when it was noted */
+};
+
+#define MMU_DEVICES	4
+
+struct mmu_gap {
+	gfn_t first;
+	u64 pages;
+};
+
 struct mmu_vcpu {
 	bool need_prepare;		/* [v] or by REQ_MMU_RELOAD: prepare() first */
 	bool need_load;			/* [v] load() before the next entry */
@@ -281,23 +326,9 @@ struct mmu_vcpu {
 	struct mmu_hw_root root;	/* [v] what is in the VMCS */
 	struct memslot *last_slot;	/* [v] lookup cache, see memslot generation */
 	u64 slots_generation;		/* [v] */
-	gfn_t gap_first;		/* [v] pages that no slot had ... */
-	u64 gap_pages;			/* [v] */
-	u64 gap_generation;		/* [v] ... in this generation */
-};
-
-/* The way of a walk to a page of code, see mmu_fetch_again() */
-struct mmu_code {
-	gva_t page;			/* [v] */
-	u64 cr3;			/* [v] */
-	u64 generation;			/* [v] of the slots */
-	const u8 __user *text;		/* [v] the page as the owner has it */
-	u8 levels;			/* [v] of the guest's paging; 0: nothing here */
-	u8 n;				/* [v] entries used */
-	struct {
-		const u64 __user *at;
-		u64 val;
-	} entry[5];			/* [v] */
+	u64 gap_generation;		/* [v] of the slots: */
+	struct mmu_gap gap[2];		/* [v] pages that none of them had */
+	struct mmu_device device[MMU_DEVICES];	/* [v] by their pages */
 };
 
 /* ---- the module's and the VM's life ------------------------------------ */
@@ -370,8 +401,8 @@ int mmu_set_identity_map_addr(struct vm *vm, gpa_t addr);
 bool mmu_gpa_is_memory(struct vm *vm, gpa_t gpa, bool write);
 
 /*
- * Where devices are: the vCPU remembers the gap between two slots that it last
- * made an access to. mmu_note_gap() looks for the gap that @gfn is in, if it is
+ * Where devices are: the vCPU remembers the two gaps between slots that it last
+ * made accesses to. mmu_note_gap() looks for the gap that @gfn is in, if it is
  * in one. mmu_in_gap() is true only where no slot is there now. Both: vm->srcu
  * held. mmu_maybe_gap() is a hint that needs nothing: a slot may have come.
  */
@@ -379,7 +410,8 @@ void mmu_note_gap(struct vcpu *vcpu, gfn_t gfn);
 bool mmu_in_gap(struct vcpu *vcpu, gfn_t gfn);
 static inline bool mmu_maybe_gap(const struct mmu_vcpu *m, gfn_t gfn)
 {
-	return gfn - m->gap_first < m->gap_pages;
+	return gfn - m->gap[0].first < m->gap[0].pages ||
+	       gfn - m->gap[1].first < m->gap[1].pages;
 }
 
 /* ---- guest memory from the host side (mmu/guest_mem.c) ------------------ */
@@ -428,16 +460,38 @@ int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,
  * @vcpu: the vCPU, loaded, in 64-bit mode, at an exit of its own making
  * @c: what is remembered from the last time; any contents that zeroing or this
  *	function left
- * @rip: RIP
- * @insn: sixteen bytes from @rip on
+ * @rip: RIP; on success the bytes from there on are in @c->insn
  *
  * Permissions are not checked, since the CPU has done so.
  *
- * Context: may sleep, vm->srcu held. Return: true, or false where it is not
- * that simple; nothing has changed then.
+ * Context: may sleep, vm->srcu held. Nothing that the guest has is changed.
  */
-bool mmu_fetch_again(struct vcpu *vcpu, struct mmu_code *c, gva_t rip,
-		     u64 insn[2]);
+enum mmu_fetched mmu_fetch_again(struct vcpu *vcpu, struct mmu_code *c,
+				 gva_t rip);
+
+/*
+ * For kinds whose faults tell the linear address alone: the translation of a
+ * device's page, kept until one of the guest's entries is another.
+ *
+ * mmu_note_device() keeps it for the access @f, for which a kind found it.
+ * mmu_device_again() is true where @access, at @gva, still goes to a page that
+ * was kept, and gives the address. Both: vm->srcu held, may sleep.
+ * mmu_maybe_device() is a hint that needs nothing.
+ */
+void mmu_note_device(struct vcpu *vcpu, const struct mmu_fault *f);
+bool mmu_device_again(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa);
+static inline unsigned int mmu_device_index(gva_t gva)
+{
+	return gva >> PAGE_SHIFT & (MMU_DEVICES - 1);
+}
+
+static inline bool mmu_maybe_device(const struct mmu_vcpu *m, gva_t gva)
+{
+	return (gva ^ m->device[mmu_device_index(gva)].way.page) < PAGE_SIZE;
+}
+
+/* At first, and when CPUID changed, which has a say in what is reserved */
+void mmu_forget_devices(struct vcpu *vcpu);
 
 /* As KVM_TRANSLATE wants it: no permission check, no A/D update. 0 or -ENOENT. */
 int mmu_translate_debug(struct vcpu *vcpu, gva_t gva, gpa_t *gpa,

@@ -13,6 +13,18 @@
 #include "vmx/private.h"
 #include "x86/x86.h"
 
+/* VM-exit interruption information of a page fault, without NMIs unblocked */
+#define PAGE_FAULT	(INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK | \
+			 INTR_TYPE_HARD_EXCEPTION | PF_VECTOR)
+
+/* What was tried, by the error code of a page fault */
+static __always_inline u32 pf_access(u32 error)
+{
+	return (error & PFEC_W ? MMU_ACC_WRITE :
+		error & PFEC_I ? MMU_ACC_EXEC : MMU_ACC_READ) |
+	       (error & PFEC_U ? MMU_ACC_USER : 0);
+}
+
 static __always_inline void read_page_fault(struct vcpu *vcpu, u32 error,
 					    struct mmu_fault *f)
 {
@@ -21,28 +33,18 @@ static __always_inline void read_page_fault(struct vcpu *vcpu, u32 error,
 		.error_code = error,
 		.gva_valid = true,
 		.gva = vmx_exit_qual(vcpu),
-		.access = (error & PFEC_W ? MMU_ACC_WRITE :
-			   error & PFEC_I ? MMU_ACC_EXEC : MMU_ACC_READ) |
-			  (error & PFEC_U ? MMU_ACC_USER : 0),
+		.access = pf_access(error),
 	};
 }
 
 /* One that the MMU can mend with what the host has present */
-int vmx_fast_exception(struct vcpu *vcpu)
+static noinline int fast_page_fault(struct vcpu *vcpu)
 {
-	const u32 page_fault = INTR_INFO_VALID_MASK | INTR_INFO_DELIVER_CODE_MASK |
-			       INTR_TYPE_HARD_EXCEPTION | PF_VECTOR;
-	u32 info = vmx_intr_info(vcpu);
 	struct mmu_fault f;
 	bool done;
 	u64 cr2;
 
-	/*
-	 * An event whose delivery faulted, and NMIs that an IRET unblocked
-	 * before it faulted, are for the outer loop.
-	 */
-	if (info != page_fault || trace_kvm_page_fault_enabled() ||
-	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
+	if (vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
 		return FAST_FULL;
 	read_page_fault(vcpu, vmcs_read(VM_EXIT_INTR_ERROR_CODE), &f);
 	cr2 = read_cr2();
@@ -52,6 +54,18 @@ int vmx_fast_exception(struct vcpu *vcpu)
 		return FAST_FULL;
 	vcpu->stats.pf_fixed++;
 	return FAST_RESUME;
+}
+
+/*
+ * Devices, an event whose delivery faulted, and NMIs that an IRET unblocked
+ * before it faulted, are for the outer loop.
+ */
+int vmx_fast_exception(struct vcpu *vcpu)
+{
+	if (vmx_intr_info(vcpu) != PAGE_FAULT || trace_kvm_page_fault_enabled() ||
+	    mmu_maybe_device(&vcpu->mmu, vmx_exit_qual(vcpu)))
+		return FAST_FULL;
+	return fast_page_fault(vcpu);
 }
 
 /*
@@ -70,7 +84,27 @@ static bool untold_fetch(struct vcpu *vcpu, const struct mmu_fault *f)
 	       f->gva - (vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS)) < 15;
 }
 
-static int page_fault(struct vcpu *vcpu, u32 error)
+/* As run_mmio(): does the fault come from an instruction's access to a device? */
+static int device_access(struct vcpu *vcpu)
+{
+	gva_t gva = vmx_exit_qual(vcpu);
+	u32 access;
+	gpa_t gpa;
+	int ret;
+
+	if (!mmu_maybe_device(&vcpu->mmu, gva) || trace_kvm_page_fault_enabled() ||
+	    vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK)
+		return MMIO_OTHER;
+	access = pf_access(vmcs_read(VM_EXIT_INTR_ERROR_CODE));
+	if (!mmu_device_again(vcpu, gva, access, &gpa))
+		return MMIO_OTHER;
+	ret = run_mmio(vcpu, gpa, gva, access);
+	if (likely(ret != MMIO_OTHER))
+		vcpu->stats.pf_mmio++;
+	return ret;
+}
+
+static noinline int page_fault(struct vcpu *vcpu, u32 error)
 {
 	struct mmu_fault f;
 
@@ -119,7 +153,7 @@ static int debug_exception(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
-int vmx_exit_exception(struct vcpu *vcpu)
+static noinline int exception(struct vcpu *vcpu)
 {
 	u32 info = vmx_intr_info(vcpu);
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
@@ -154,6 +188,17 @@ int vmx_exit_exception(struct vcpu *vcpu)
 	else
 		x86_queue_exception(vcpu, vector);
 	return RUN_RESUME;
+}
+
+int vmx_exit_exception(struct vcpu *vcpu)
+{
+	if (vmx_intr_info(vcpu) == PAGE_FAULT) {
+		int ret = device_access(vcpu);
+
+		if (likely(ret != MMIO_OTHER))
+			return ret;
+	}
+	return exception(vcpu);
 }
 
 /*

@@ -99,6 +99,11 @@ static __always_inline void vcpu_clear_rf(struct vcpu *vcpu)
 u64 vmx_read_cr0(struct vcpu *vcpu);
 u64 vmx_read_cr3(struct vcpu *vcpu);
 u64 vmx_read_cr4(struct vcpu *vcpu);
+static __always_inline u64 vcpu_cr3(struct vcpu *vcpu)
+{
+	return vmx_avail(vcpu, VREG_CR3) ? vcpu->arch.cr3 : vmx_read_cr3(vcpu);
+}
+
 /* PAE entries the CPU keeps: EPT with PAE paging reads them back into arch.pdpte */
 void vmx_read_pdptes(struct vcpu *vcpu);
 

@@ -80,6 +80,7 @@ static int set_table(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *e, u32 n)
 	vmx_cpuid_changed(vcpu);
 	vmx_update_cr4(vcpu, x86_cr4(vcpu));
 	mmu_op(vcpu->vm, mode_changed, vcpu);
+	mmu_forget_devices(vcpu);
 	kvfree(old);
 	return 0;
 }
