@@ -195,7 +195,7 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 					  ARRAY_SIZE(data), data);
 	}
 	if (f && f->mmio && f->gva_valid && !f->in_walk) {
-		ret = run_mmio(vcpu, f->gpa, f->gva, f->access);
+		ret = run_mmio(vcpu, f->gpa, f->gva, f->access, true);
 		if (ret != MMIO_OTHER)
 			return ret;
 	}

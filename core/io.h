@@ -17,9 +17,10 @@ enum io_pending {
 	IO_NONE,
 	IO_PIO_IN,	/* IN: the answer goes to RAX, then RIP moves */
 	IO_PIO_OUT,	/* OUT: RIP moves when user space has seen it */
+	IO_MOV_LOAD,	/* a load by a plain move: core/mmio.c */
+	IO_SIMPLE = IO_MOV_LOAD,	/* up to here: no more than RIP and a register */
 	IO_EMUL_PIO,	/* string I/O under way in the emulator */
 	IO_EMUL_MMIO,	/* MMIO of the emulator */
-	IO_MOV_LOAD,	/* a load by a plain move: core/mmio.c */
 };
 
 /* The widest register has 64 bytes, and MMIO exits carry 8 at most */

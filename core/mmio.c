@@ -65,24 +65,25 @@ static __always_inline int exit_mmio(struct vcpu *vcpu, gpa_t gpa,
 }
 
 static int store(struct vcpu *vcpu, gpa_t gpa, u64 rip,
-		 const struct emul_mov *m)
+		 const struct emul_mov *m, bool devices)
 {
 	u64 val = emul_mov_value(m, vcpu->regs);
 	bool done;
 	int ret;
 
 	trace_kvm_mmio(TRACE_MMIO_WRITE, m->size, gpa, &val);
-	done = io_write_device(vcpu, gpa, &val, m->size);
+	done = devices && io_write_device(vcpu, gpa, &val, m->size);
 	ret = finish(vcpu, rip, m);
 	/* user space gets it when the instruction is over: nothing to complete */
 	return done ? ret : exit_mmio(vcpu, gpa, m, val);
 }
 
-static int load(struct vcpu *vcpu, gpa_t gpa, u64 rip, const struct emul_mov *m)
+static int load(struct vcpu *vcpu, gpa_t gpa, u64 rip, const struct emul_mov *m,
+		bool devices)
 {
 	u64 val = 0;
 
-	if (io_read_device(vcpu, gpa, &val, m->size)) {
+	if (devices && io_read_device(vcpu, gpa, &val, m->size)) {
 		trace_kvm_mmio(TRACE_MMIO_READ, m->size, gpa, &val);
 		emul_mov_load(m, vcpu->regs, val);
 		return finish(vcpu, rip, m);
@@ -95,7 +96,7 @@ static int load(struct vcpu *vcpu, gpa_t gpa, u64 rip, const struct emul_mov *m)
 	return exit_mmio(vcpu, gpa, m, 0);
 }
 
-int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access)
+int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
 {
 	const struct emul_mov *m;
 	u64 rip;
@@ -108,7 +109,8 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access)
 		     gva & (m->size - 1) ||
 		     !(access & (m->store ? MMU_ACC_WRITE : MMU_ACC_READ))))
 		return MMIO_OTHER;
-	return m->store ? store(vcpu, gpa, rip, m) : load(vcpu, gpa, rip, m);
+	return m->store ? store(vcpu, gpa, rip, m, devices) :
+			  load(vcpu, gpa, rip, m, devices);
 }
 
 int mmio_mov_complete(struct vcpu *vcpu)

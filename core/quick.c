@@ -18,6 +18,8 @@
 #include <linux/entry-kvm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include "core/coalesced.h"
 #include "core/compat.h"
 #include "core/run.h"
 #include "core/trace.h"
@@ -44,7 +46,7 @@ static __always_inline bool possible(struct vcpu *vcpu)
 		return false;
 	if (!vcpu->lapic && READ_ONCE(run->cr8) != vcpu->arch.cr8)
 		return false;
-	return vcpu->io.pending <= IO_PIO_OUT;
+	return vcpu->io.pending <= IO_SIMPLE;
 }
 
 /* Off to the run loop, which may sleep. Preemption off, and on again. */
@@ -57,6 +59,29 @@ static noinline void open_run(struct vcpu *vcpu)
 	x86_fpu_load(vcpu);
 }
 
+/* Is there a device in the kernel? It may sleep, or want interrupts on. */
+static bool mmio_claimed(struct vcpu *vcpu, gpa_t gpa)
+{
+	return (vcpu->lapic &&
+		!((gpa ^ vcpu->arch.apic_base) >> PAGE_SHIFT)) ||
+	       io_bus_claims(vcpu->vm, &vcpu->vm->mmio_bus, gpa, 1) ||
+	       coalesced_claims(vcpu->vm, false, gpa, 1);
+}
+
+static bool mmio_to_user(struct vcpu *vcpu)
+{
+	int idx, ret;
+
+	if (mmio_claimed(vcpu, vmx_fault_gpa(vcpu)))
+		return false;
+	pagefault_disable();
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	ret = vmx_mmio(vcpu, false);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	pagefault_enable();
+	return ret == RUN_EXIT_USER;
+}
+
 /* Interrupts off. Can user space have the exit as it is? */
 static __always_inline bool to_user(struct vcpu *vcpu)
 {
@@ -64,8 +89,10 @@ static __always_inline bool to_user(struct vcpu *vcpu)
 	bool in;
 	u16 port;
 
-	return vmx_exit_pio(vcpu, &in, &port, &size) &&
-	       pio_to_user(vcpu, in, port, size);
+	if (vmx_exit_pio(vcpu, &in, &port, &size))
+		return pio_to_user(vcpu, in, port, size);
+	return vcpu->vmx.exit_reason == EXIT_REASON_EPT_VIOLATION &&
+	       mmio_to_user(vcpu);
 }
 
 static __always_inline enum quick_result run_quick(struct vcpu *vcpu)
@@ -80,7 +107,6 @@ static __always_inline enum quick_result run_quick(struct vcpu *vcpu)
 		vmx_counts_begin();
 	else
 		vcpu_load_here(vcpu, cpu);
-	/* of these two no more than RIP and RAX change */
 	if (vcpu->io.pending)
 		io_complete(vcpu);
 	if (unlikely(!x86_host.fpu_section))

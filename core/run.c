@@ -356,8 +356,11 @@ static int run_uninitialized(struct vcpu *vcpu)
  */
 static bool was_short(const struct vcpu *vcpu, u64 exits)
 {
-	return vcpu->stats.outer_exits - exits <= 1 && vcpu->io.pending &&
-	       vcpu->io.pending <= IO_PIO_OUT;
+	u32 reason = vcpu->run->exit_reason;
+
+	return vcpu->stats.outer_exits - exits <= 1 &&
+	       vcpu->io.pending <= IO_SIMPLE &&
+	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO);
 }
 
 int run_full(struct vcpu *vcpu, enum quick_result quick)

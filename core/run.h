@@ -40,11 +40,12 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f);
  * @vcpu: the vCPU; no event is under way
  * @gpa: the address, @gva: the same as the CPU translated it
  * @access: MMU_ACC_* of the access
+ * @devices: ask those in the kernel before user space
  *
  * Return: enum run_result or -errno; MMIO_OTHER where it is no such
  * instruction or no device. Nothing has been done then.
  */
-int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access);
+int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices);
 #define MMIO_OTHER	2
 
 /**

@@ -86,19 +86,25 @@ static bool plain_access(struct vcpu *vcpu)
 	       !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK);
 }
 
-int vmx_exit_ept_violation(struct vcpu *vcpu)
+int vmx_mmio(struct vcpu *vcpu, bool devices)
 {
 	int ret;
 
 	if (!maybe_device(vcpu) || !plain_access(vcpu) ||
 	    trace_kvm_page_fault_enabled())
-		return full_violation(vcpu);
+		return MMIO_OTHER;
 	ret = run_mmio(vcpu, vmx_fault_gpa(vcpu), vmcs_read(GUEST_LINEAR_ADDRESS),
-		       vmx_exit_qual(vcpu) & VIOLATION_ACCESS);
-	if (unlikely(ret == MMIO_OTHER))
-		return full_violation(vcpu);
-	vcpu->stats.pf_mmio++;
+		       vmx_exit_qual(vcpu) & VIOLATION_ACCESS, devices);
+	if (likely(ret != MMIO_OTHER))
+		vcpu->stats.pf_mmio++;
 	return ret;
+}
+
+int vmx_exit_ept_violation(struct vcpu *vcpu)
+{
+	int ret = vmx_mmio(vcpu, true);
+
+	return likely(ret != MMIO_OTHER) ? ret : full_violation(vcpu);
 }
 
 int vmx_exit_ept_misconfig(struct vcpu *vcpu)

@@ -132,6 +132,16 @@ void vmx_arm_user_return(void);
 void vmx_msr_load_host(void);
 
 /**
+ * vmx_mmio() - an EPT violation that may be a plain move to or from a device
+ * @vcpu: the vCPU; vm->srcu held
+ * @devices: ask those in the kernel before user space
+ *
+ * Without @devices it sleeps in accesses to user memory only, and where they fail gives up.
+ * Return: as run_mmio(); without @devices RUN_EXIT_USER or MMIO_OTHER.
+ */
+int vmx_mmio(struct vcpu *vcpu, bool devices);
+
+/**
  * vmx_exit_pio() - was the last exit an IN or OUT?
  * @vcpu: the vCPU
  * @in: direction
