@@ -7,7 +7,7 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 #include "mmu/host.h"
-#include "mmu/private.h"
+#include "mmu/walk.h"
 
 /* One page's part of an access: where it is for us; NULL where there is none */
 static void __user *part(struct vm *vm, gpa_t gpa, bool write,

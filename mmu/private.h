@@ -17,13 +17,6 @@ void private_slots_release(struct vm *vm);
 int notifier_init(struct vm *vm);
 void notifier_release(struct vm *vm);
 
-/*
- * guest_cmpxchg() for the walker's A and D bits: the kind is not told. The page
- * is marked dirty. @len is 4 or 8.
- */
-int guest_cmpxchg_quiet(struct vm *vm, gpa_t gpa, void *old, const void *new,
-			unsigned int len);
-
 int mmu_shrink_init(void);
 void mmu_shrink_exit(void);
 void mmu_shrink_add(struct vm *vm);

@@ -19,7 +19,6 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "mmu/host.h"
-#include "mmu/private.h"
 #include "mmu/pt.h"
 #include "mmu/walk.h"
 #include "x86/x86.h"

@@ -46,8 +46,21 @@ static void leave_absent(struct shadow_page *sp, u64 old)
 		sp->nr_np--;
 }
 
-void shadow_entry_make(struct vm *vm, struct shadow_cache *cache, u64 *ep,
-		       u64 gpte, u64 e)
+/* A present leaf ends: off the list. @b is perhaps the block of its page. */
+static __always_inline void leaf_ends(struct vm *vm, struct shadow_cache *cache,
+				      struct shadow_page *sp, unsigned int i,
+				      u64 *ep, struct rmap_block *b, gfn_t b_gfn)
+{
+	unsigned int level = sp->role.level;
+	gfn_t gfn = shadow_entry_gfn(sp, i);
+
+	if (!b || (gfn ^ b_gfn) >= SH_ENTRIES)
+		b = rmap_block(vm, gfn);
+	rmap_del(cache, rmap_of(b, gfn, level), ep);
+}
+
+void shadow_entry_make(struct vm *vm, struct shadow_cache *cache,
+		       struct rmap_block *b, u64 *ep, u64 gpte, u64 e)
 {
 	struct shadow_page *sp = sh_page_of(ep);
 	unsigned int i = sh_index_of(ep), level = sp->role.level;
@@ -61,17 +74,20 @@ void shadow_entry_make(struct vm *vm, struct shadow_cache *cache, u64 *ep,
 			WRITE_ONCE(*ep, e);
 			return;
 		}
-		shadow_entry_drop(vm, ep);
+		leaf_ends(vm, cache, sp, i, ep, b,
+			  gfn & ~(gfn_t)(SH_ENTRIES - 1));
+		if (level > PG_4K)
+			shadow_vm(vm)->link_gen++;
 	} else {
 		leave_absent(sp, old);
+		sp->nr_present++;
+		shadow_vm(vm)->leaves[level]++;
 	}
 	if (sp->gpte)
 		sp->gpte[i] = gpte;
 	WRITE_ONCE(*ep, e);
-	sp->nr_present++;
 	sp->writes = 0;
-	shadow_vm(vm)->leaves[level]++;
-	rmap_add(cache, rmap_of(rmap_block(vm, gfn), gfn, level), ep);
+	rmap_add(cache, rmap_of(b, gfn, level), ep);
 }
 
 void shadow_entry_link(struct vm *vm, struct shadow_cache *cache, u64 *ep,
@@ -94,7 +110,6 @@ bool shadow_entry_drop(struct vm *vm, u64 *ep)
 	struct shadow_page *sp = sh_page_of(ep);
 	unsigned int level = sp->role.level;
 	u64 old = READ_ONCE(*ep);
-	gfn_t gfn;
 
 	if (!sh_present(old)) {
 		leave_absent(sp, old);
@@ -104,12 +119,14 @@ bool shadow_entry_drop(struct vm *vm, u64 *ep)
 	WRITE_ONCE(*ep, shadow_hw.trap);
 	sp->nr_present--;
 	if (sh_leaf(old, level)) {
-		gfn = shadow_entry_gfn(sp, sh_index_of(ep));
-		rmap_del(rmap_of(rmap_block(vm, gfn), gfn, level), ep);
+		leaf_ends(vm, NULL, sp, sh_index_of(ep), ep, NULL, 0);
 		shadow_vm(vm)->leaves[level]--;
 	} else {
-		rmap_del(&sh_child(old)->parents, ep);
+		rmap_del(NULL, &sh_child(old)->parents, ep);
 	}
+	/* INVLPG of one address ends all that came through it (fast.c) */
+	if (level > PG_4K)
+		shadow_vm(vm)->link_gen++;
 	return true;
 }
 

@@ -132,25 +132,35 @@ static unsigned int map_level(const struct sh_fault *ff)
 	return PG_2M;
 }
 
+u64 shadow_leaf_value(const struct shadow_page *sp, u64 gpte,
+		      const struct memslot *slot, const struct rmap_block *b,
+		      gfn_t gfn, u64 page, bool writable, bool write)
+{
+	u64 e = shadow_leaf_bits(sp, gpte) | SH_P | SH_D | page;
+
+	if (!writable || slot->flags & KVM_MEM_READONLY ||
+	    b->tables[gfn & (SH_ENTRIES - 1)])
+		e &= ~SH_W;
+	if (slot->dirty && !write && !test_bit(gfn - slot->base, slot->dirty))
+		e &= ~SH_W;					/* P8 */
+	return e;
+}
+
 static u64 leaf_entry(const struct sh_fault *ff, const struct shadow_page *sp,
-		      u64 gpte)
+		      const struct rmap_block *b, u64 gpte)
 {
 	const struct host_page *host = &ff->host;
-	const struct memslot *slot = ff->slot;
-	u64 e = shadow_leaf_bits(sp, gpte) | SH_P | SH_A | SH_D;
-	kvm_pfn_t pfn = host->pfn;
 	bool write = ff->access & MMU_ACC_WRITE;
+	kvm_pfn_t pfn = host->pfn;
+	u64 e;
 
-	if (sp->role.level > PG_4K) {
+	if (sp->role.level > PG_4K)
 		pfn -= ff->gfn & (pg_pages(PG_2M) - 1);
+	e = shadow_leaf_value(sp, gpte, ff->slot, b, ff->gfn,
+			      (u64)pfn << PAGE_SHIFT, host->writable, write);
+	e |= SH_A;
+	if (sp->role.level > PG_4K)
 		e |= SH_PS;
-	}
-	if (!host->writable || slot->flags & KVM_MEM_READONLY ||
-	    rmap_is_table(ff->vcpu->vm, ff->gfn))
-		e &= ~SH_W;
-	if (slot->dirty && !write &&
-	    !test_bit(ff->gfn - slot->base, slot->dirty))
-		e &= ~SH_W;					/* P8 */
 	/*
 	 * The delivery of an event cannot be emulated: let the supervisor write
 	 * to what is read-only for the user too, and take it from the user.
@@ -161,7 +171,7 @@ static u64 leaf_entry(const struct sh_fault *ff, const struct shadow_page *sp,
 	/* the real PAT is the host's: entry 0 is write-back, 3 uncached */
 	if (host->uncached)
 		e |= SH_PCD | SH_PWT;
-	return e | (u64)pfn << PAGE_SHIFT;
+	return e;
 }
 
 /* ---- building; [m] held --------------------------------------------------------- */
@@ -201,6 +211,7 @@ static enum build_result make_leaf(struct sh_fault *ff, struct shadow_page *sp,
 				   u64 *ep, u64 gpte)
 {
 	struct vm *vm = ff->vcpu->vm;
+	struct rmap_block *b = rmap_block(vm, ff->gfn);
 	u64 old = READ_ONCE(*ep), new;
 
 	if (sp->role.level > PG_4K && sh_present(old) &&
@@ -209,21 +220,14 @@ static enum build_result make_leaf(struct sh_fault *ff, struct shadow_page *sp,
 		shadow_note_stale(vm);
 		old = READ_ONCE(*ep);
 	}
-	new = leaf_entry(ff, sp, gpte);
+	new = leaf_entry(ff, sp, b, gpte);
 	if (ff->access & MMU_ACC_WRITE && new & SH_W)
 		memslot_mark_dirty(ff->slot, ff->gfn);
-	if (sh_present(old)) {
-		if ((old | SH_A) == new)
-			return BUILD_SPURIOUS;
-		if ((old ^ new) & SH_ADDR || old & ~new & (SH_W | SH_U) ||
-		    new & ~old & SH_NX) {
-			shadow_entry_make(vm, &shadow_vcpu(ff->vcpu)->cache, ep,
-					  gpte, new);
-			shadow_note_stale(vm);
-			return BUILD_DONE;
-		}
-	}
-	shadow_entry_make(vm, &shadow_vcpu(ff->vcpu)->cache, ep, gpte, new);
+	if (sh_present(old) && (old | SH_A) == new)
+		return BUILD_SPURIOUS;
+	shadow_entry_make(vm, &shadow_vcpu(ff->vcpu)->cache, b, ep, gpte, new);
+	if (sh_takes_away(old, new))
+		shadow_note_stale(vm);
 	return BUILD_DONE;
 }
 
@@ -454,9 +458,4 @@ int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f)
 		break;
 	}
 	return MMU_RESUME;
-}
-
-bool shadow_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f)
-{
-	return false;
 }

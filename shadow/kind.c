@@ -157,11 +157,6 @@ static void shadow_new_cr3(struct vcpu *vcpu, u64 cr3, bool noflush)
 	flush_later(vcpu);
 }
 
-static bool shadow_new_cr3_fast(struct vcpu *vcpu, u64 cr3, bool noflush)
-{
-	return false;
-}
-
 static void shadow_invlpg(struct vcpu *vcpu, gva_t gva)
 {
 	write_lock(&vcpu->vm->mmu.lock);
@@ -170,11 +165,6 @@ static void shadow_invlpg(struct vcpu *vcpu, gva_t gva)
 	if (!skip_flush(SKIP_FLUSH_ENTRY))
 		vcpu->mmu.need_flush = true;
 	vcpu->mmu.need_load = true;
-}
-
-static bool shadow_invlpg_fast(struct vcpu *vcpu, gva_t gva)
-{
-	return false;
 }
 
 static void shadow_invpcid_addr(struct vcpu *vcpu, u16 pcid, gva_t gva)

@@ -48,7 +48,16 @@ void rmap_add(struct shadow_cache *cache, struct rmap *head, u64 *ep)
 		add_many(cache, head, ep);
 }
 
-static void del_many(struct rmap *head, u64 *ep)
+/* A descriptor that is empty; whoever changes an entry soon needs one again */
+static void desc_free(struct shadow_cache *cache, struct rmap_desc *desc)
+{
+	if (cache && cache->nr_descs < SH_CACHE_DESCS)
+		cache->desc[cache->nr_descs++] = desc;
+	else
+		kfree(desc);
+}
+
+static void del_many(struct shadow_cache *cache, struct rmap *head, u64 *ep)
 {
 	struct rmap_desc *first = rmap_list(head), *desc;
 	unsigned long i;
@@ -68,15 +77,15 @@ found:
 		head->val = (unsigned long)first->ep[0];
 	else
 		head->val = (unsigned long)first->next | RMAP_LIST;
-	kfree(first);
+	desc_free(cache, first);
 }
 
-void rmap_del(struct rmap *head, u64 *ep)
+void rmap_del(struct shadow_cache *cache, struct rmap *head, u64 *ep)
 {
 	if (likely(head->val == (unsigned long)ep))
 		head->val = 0;
 	else if (!WARN_ON_ONCE(!(head->val & RMAP_LIST)))
-		del_many(head, ep);
+		del_many(cache, head, ep);
 }
 
 u64 *rmap_first(const struct rmap *head)

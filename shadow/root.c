@@ -182,6 +182,7 @@ static bool root_build(struct vcpu *vcpu, struct shadow_root *r,
 	r->pae = w->pae;
 	r->generation = w->generation;
 	r->nowhere = false;
+	r->id = ++v->root_ids;
 	memcpy(r->pdpte, w->pdpte, sizeof(r->pdpte));
 	r->valid = true;
 	if (!w->pae) {
@@ -215,6 +216,8 @@ static void root_use(struct vcpu *vcpu, struct shadow_root *r)
 	struct shadow_vcpu *v = shadow_vcpu(vcpu);
 
 	r->used = ++v->clock;
+	if (v->cur != r)
+		v->prev = v->cur;
 	v->cur = r;
 	v->cur_hw = r->hw;
 	vcpu->mmu.need_load = true;
@@ -311,6 +314,7 @@ void shadow_load(struct vcpu *vcpu, struct mmu_hw_root *root)
 
 	if (v->flushed_gen != gen || v->last_cpu != cpu ||
 	    vcpu->mmu.need_flush) {
+		v->link_gen = READ_ONCE(shadow_vm(vcpu->vm)->link_gen);
 		if (v->last_cpu == cpu || !skip_flush(v->last_cpu < 0 ?
 				SKIP_FLUSH_REUSE : SKIP_FLUSH_CPU))
 			flush_vpid(vcpu);

@@ -176,6 +176,8 @@ struct shadow_page {
 	u64 *table;
 	u64 *gpte;			/* NULL if direct */
 	struct rmap parents;
+	hva_t hva;			/* of the guest table ... */
+	u64 hva_generation;		/* ... in this generation of the slots */
 	unsigned int roots;		/* root cache slots that name it */
 	u16 nr_present;			/* present entries */
 	u16 nr_np;			/* GUEST_NP entries that were stored as such */
@@ -205,14 +207,33 @@ struct shadow_root {
 	u64 hw;			/* for GUEST_CR3, without PCID */
 	struct shadow_page *top[4];	/* NULL: not present, or nowhere */
 	u64 used;		/* shadow_vcpu.clock at last use */
+	u64 id;			/* of what the slot holds, never used again */
 };
 
+/*
+ * The level-1 page for 2M of guest-virtual memory, as long as no link was ended
+ * (shadow_vm.link_gen) and the root is the same.
+ */
+struct shadow_hint {
+	u64 tag;		/* gva >> 21 */
+	u64 link_gen;
+	struct shadow_root *root;
+	u64 root_id;		/* shadow_root.id: the slot may have been used anew */
+	struct shadow_page *sp;
+	u64 all, nx;		/* W and U that all links have; NX of any */
+};
+
+#define SH_HINTS	8
 #define SH_ROOTS	24
 struct shadow_vcpu {
 	struct shadow_cache cache;
 	struct shadow_root root[SH_ROOTS];	/* [m], written by the vCPU and zappers */
 	struct shadow_root *cur;	/* [m] NULL: prepare() has to find one */
 	u64 cur_hw;			/* [v] cur->hw, for load() without [m] */
+	struct shadow_hint hint[SH_HINTS];	/* [m] */
+	u64 root_ids;			/* [v] shadow_root.id given out */
+	struct shadow_root *prev;	/* [v] the one before: likely the next */
+	u64 link_gen;			/* [v] shadow_vm.link_gen at the last flush */
 	u64 clock;			/* [v] */
 	bool need_sync;			/* [v] prepare() is to synchronise */
 	u64 (*pdpt)[4];			/* [I] a page below 4 GiB: SH_ROOTS PDPTs */
@@ -278,10 +299,16 @@ static inline kvm_pfn_t sh_pfn(u64 e)
 	return (e & SH_ADDR) >> PAGE_SHIFT;
 }
 
+/* Tables are in the direct map: less to find out than virt_to_page() has */
+static inline struct shadow_page *sh_page_at(unsigned long pfn)
+{
+	return (struct shadow_page *)page_private(pfn_to_page(pfn));
+}
+
 /* The page an entry is in, and which entry of it; any pointer into a table */
 static inline struct shadow_page *sh_page_of(const u64 *ep)
 {
-	return (struct shadow_page *)page_private(virt_to_page(ep));
+	return sh_page_at(((unsigned long)ep - PAGE_OFFSET) >> PAGE_SHIFT);
 }
 
 static inline unsigned int sh_index_of(const u64 *ep)
@@ -292,7 +319,7 @@ static inline unsigned int sh_index_of(const u64 *ep)
 /* The page that a present link points to */
 static inline struct shadow_page *sh_child(u64 e)
 {
-	return sh_page_of(__va(e & SH_ADDR));
+	return sh_page_at(sh_pfn(e));
 }
 
 static inline unsigned int sh_index(gva_t gva, unsigned int level)
@@ -310,6 +337,19 @@ static inline struct shadow_page *shadow_top(const struct shadow_root *r,
 static inline bool sh_direct(const struct shadow_page *sp)
 {
 	return sp->role.format == SHF_DIRECT;
+}
+
+static inline unsigned int sh_gpte_bytes(const struct shadow_page *sp)
+{
+	return sp->role.format == SHF_32 ? 4 : 8;
+}
+
+/* Does a TLB that remembers @old allow what @new does not? */
+static inline bool sh_takes_away(u64 old, u64 new)
+{
+	return sh_present(old) && ((old ^ new) & (SH_ADDR | SH_PKEY) ||
+				   old & ~new & (SH_W | SH_U) ||
+				   new & ~old & SH_NX);
 }
 
 /* P9; [m] held. Call it after the entry has been changed. */
@@ -336,16 +376,17 @@ gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i);
  * shadow_entry_make() - make a leaf present, or replace a present leaf
  * @vm: the VM; [m] held
  * @cache: for the rmap
+ * @b: the block of the guest page; it and @cache may be NULL where the entry is
+ *	present and maps the same guest page
  * @ep: the entry; not a present link
  * @gpte: guest's entry, kept for P3; ignored in direct pages
  * @e: the entry's value
  *
- * The rmap block of the guest page exists. Replacing the same guest page keeps
- * the rmap; takes nothing from TLBs: where host page or permission get less the
+ * Replacing the same guest page keeps the rmap. It takes nothing from TLBs: where host page or permission get less the
  * caller flushes or calls shadow_note_stale().
  */
-void shadow_entry_make(struct vm *vm, struct shadow_cache *cache, u64 *ep,
-		       u64 gpte, u64 e);
+void shadow_entry_make(struct vm *vm, struct shadow_cache *cache,
+		       struct rmap_block *b, u64 *ep, u64 gpte, u64 e);
 
 /* The same for an entry that would be made of @gpte */
 gfn_t shadow_gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte);
@@ -472,13 +513,46 @@ void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 			unsigned int len);
 bool shadow_unprotect(struct vcpu *vcpu, gpa_t gpa);
 int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f);
+
+/* fast.c: P13 */
 bool shadow_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f);
+bool shadow_new_cr3_fast(struct vcpu *vcpu, u64 cr3, bool noflush);
+bool shadow_invlpg_fast(struct vcpu *vcpu, gva_t gva);
 
 /* Where the guest has the entry that entry @i is made from */
 gpa_t shadow_gpte_addr(const struct shadow_page *sp, unsigned int i);
 
 /* Read it without faulting the page in; false where it is not there */
 bool shadow_read_gpte(struct vm *vm, gpa_t at, unsigned int bytes, u64 *val);
+
+/* The guest's entry for a present leaf at level 1 is now @gpte; [m] held */
+void shadow_sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
+		      u64 gpte);
+
+/*
+ * Where the guest's entry for entry @i is for us, and NULL where it is nowhere;
+ * vm->srcu held
+ */
+void __user *shadow_gpte_user(struct vcpu *vcpu, struct shadow_page *sp,
+			      unsigned int i);
+
+/* The lowest page that translates @gva as far as there are pages, or NULL */
+struct shadow_page *shadow_lowest_page(struct vcpu *vcpu, gva_t gva);
+
+/**
+ * shadow_leaf_value() - a leaf, but for A, PS and the memory type
+ * @sp: the page it is for
+ * @gpte: the guest's entry; ignored in direct pages
+ * @slot: of the page
+ * @b: its block
+ * @gfn: the page
+ * @page: host address
+ * @writable: the host permits writing
+ * @write: it is about to be written, and in the log
+ */
+u64 shadow_leaf_value(const struct shadow_page *sp, u64 gpte,
+		      const struct memslot *slot, const struct rmap_block *b,
+		      gfn_t gfn, u64 page, bool writable, bool write);
 
 /* U, W, NX and key of a leaf made from @gpte, as far as the guest decides */
 u64 shadow_leaf_bits(const struct shadow_page *sp, u64 gpte);
@@ -533,7 +607,8 @@ void rmap_blocks_trim(struct vm *vm, gfn_t first, gfn_t last);
 
 /* @cache has a descriptor, or the list is not full; see RMAP_DESC_N */
 void rmap_add(struct shadow_cache *cache, struct rmap *head, u64 *ep);
-void rmap_del(struct rmap *head, u64 *ep);
+/* An empty descriptor goes to @cache where there is one */
+void rmap_del(struct shadow_cache *cache, struct rmap *head, u64 *ep);
 
 static inline bool rmap_empty(const struct rmap *head)
 {

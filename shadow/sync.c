@@ -20,11 +20,6 @@
 #define GPTE_ATTR	(SH_W | SH_U | SH_PWT | SH_PCD | SH_A | SH_D | \
 			 BIT_ULL(8) | GENMASK_ULL(11, 9) | SH_PKEY)
 
-static unsigned int gpte_bytes(const struct shadow_page *sp)
-{
-	return sp->role.format == SHF_32 ? 4 : 8;
-}
-
 gpa_t shadow_gpte_addr(const struct shadow_page *sp, unsigned int i)
 {
 	gpa_t table = sp->gfn << PAGE_SHIFT;
@@ -58,8 +53,25 @@ bool shadow_read_gpte(struct vm *vm, gpa_t at, unsigned int bytes, u64 *val)
 	return !r;
 }
 
+void __user *shadow_gpte_user(struct vcpu *vcpu, struct shadow_page *sp,
+			      unsigned int i)
+{
+	const struct memslots *slots = memslots_get(vcpu->vm);
+	struct memslot *slot;
+
+	if (unlikely(sp->hva_generation != slots->generation)) {
+		slot = memslot_find(slots, sp->gfn);
+		if (!slot)
+			return NULL;
+		sp->hva = memslot_hva(slot, sp->gfn);
+		sp->hva_generation = slots->generation;
+	}
+	return (void __user *)(sp->hva +
+			       offset_in_page(shadow_gpte_addr(sp, i)));
+}
+
 /* The guest's entry for a present leaf at level 1 is now @gpte */
-static void sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
+void shadow_sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
 		      u64 gpte)
 {
 	u64 changed = gpte ^ sp->gpte[i], old = READ_ONCE(sp->table[i]), e;
@@ -72,24 +84,39 @@ static void sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
 	}
 	e = (old & ~(SH_W | SH_U | SH_NX | SH_PKEY)) |
 	    (shadow_leaf_bits(sp, gpte) & (old | ~SH_W));
-	shadow_entry_make(vm, NULL, &sp->table[i], gpte, e);
+	/* the same guest page: no list changes */
+	shadow_entry_make(vm, NULL, NULL, &sp->table[i], gpte, e);
 	if (e != old)
 		shadow_note_stale(vm);
 }
 
-static void sync_page(struct vm *vm, struct shadow_page *sp)
+/* All present entries again. The table's memory is read as it is, or not there. */
+static void sync_page(struct vcpu *vcpu, struct shadow_page *sp)
 {
-	unsigned int i, bytes = gpte_bytes(sp);
+	void __user *from = shadow_gpte_user(vcpu, sp, 0);
+	bool wide = sp->role.format != SHF_32;
+	unsigned int i;
 	u64 gpte;
+	u32 val32;
 
-	for (i = 0; i < SH_ENTRIES; i++) {
+	pagefault_disable();
+	for (i = 0; i < SH_ENTRIES && sp->nr_present; i++) {
 		if (!sh_present(sp->table[i]))
 			continue;
-		if (!shadow_read_gpte(vm, shadow_gpte_addr(sp, i), bytes, &gpte))
+		if (!from) {
 			gpte = 0;
+		} else if (wide) {
+			if (__get_user(gpte, (u64 __user *)from + i))
+				gpte = 0;
+		} else {
+			if (__get_user(val32, (u32 __user *)from + i))
+				val32 = 0;
+			gpte = val32;
+		}
 		if (gpte != sp->gpte[i])
-			sync_leaf(vm, sp, i, gpte);
+			shadow_sync_leaf(vcpu->vm, sp, i, gpte);
 	}
+	pagefault_enable();
 }
 
 bool shadow_unsync_gfn(struct vm *vm, gfn_t gfn)
@@ -120,16 +147,16 @@ static bool begin_sync(struct vm *vm, struct shadow_page *sp)
 	return rmap_protect(vm, sp->gfn);
 }
 
-static void end_sync(struct vm *vm, struct list_head *list)
+static void end_sync(struct vcpu *vcpu, struct list_head *list)
 {
 	struct shadow_page *sp, *next;
 
 	/* pairs with the barrier in shadow_gpa_written() */
 	smp_mb();
 	list_for_each_entry_safe(sp, next, list, unsync_link) {
-		sync_page(vm, sp);
+		sync_page(vcpu, sp);
 		list_del(&sp->unsync_link);
-		shadow_vm(vm)->nr_unsync--;
+		shadow_vm(vcpu->vm)->nr_unsync--;
 	}
 }
 
@@ -150,7 +177,7 @@ void shadow_resync_gfn(struct vcpu *vcpu, gfn_t gfn)
 		return;
 	if (flush || shadow_flush_due(vm))
 		shadow_flush(vcpu);
-	end_sync(vm, &list);
+	end_sync(vcpu, &list);
 }
 
 void shadow_sync_all(struct vcpu *vcpu)
@@ -166,11 +193,11 @@ void shadow_sync_all(struct vcpu *vcpu)
 		flush |= begin_sync(vm, sp);
 	if (flush || shadow_flush_due(vm))
 		shadow_flush(vcpu);
-	end_sync(vm, &sv->unsync);
+	end_sync(vcpu, &sv->unsync);
 }
 
 /* The lowest page that translates @gva as far as there are pages; NULL: none */
-static struct shadow_page *lowest_page(struct vcpu *vcpu, gva_t gva)
+struct shadow_page *shadow_lowest_page(struct vcpu *vcpu, gva_t gva)
 {
 	struct shadow_root *r = shadow_vcpu(vcpu)->cur;
 	struct shadow_page *sp;
@@ -188,15 +215,15 @@ static struct shadow_page *lowest_page(struct vcpu *vcpu, gva_t gva)
 
 void shadow_sync_addr(struct vcpu *vcpu, gva_t gva)
 {
-	struct shadow_page *sp = lowest_page(vcpu, gva);
+	struct shadow_page *sp = shadow_lowest_page(vcpu, gva);
 	unsigned int i = sh_index(gva, 1);
 	u64 gpte;
 
 	if (!sp || !sp->unsync || !sh_present(sp->table[i]))
 		return;
-	if (!shadow_read_gpte(vcpu->vm, shadow_gpte_addr(sp, i), gpte_bytes(sp),
+	if (!shadow_read_gpte(vcpu->vm, shadow_gpte_addr(sp, i), sh_gpte_bytes(sp),
 			      &gpte))
 		gpte = 0;
 	if (gpte != sp->gpte[i])
-		sync_leaf(vcpu->vm, sp, i, gpte);
+		shadow_sync_leaf(vcpu->vm, sp, i, gpte);
 }

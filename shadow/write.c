@@ -37,11 +37,8 @@ static void table_written(struct vm *vm, struct shadow_page *sp,
 
 	entries_of(sp, from, to, &i, &end);
 	for (; i < end; i++) {
-		if (!shadow_entry_drop(vm, &sp->table[i]))
-			continue;
-		shadow_note_stale(vm);
-		if (sp->role.level > 1)
-			shadow_vm(vm)->link_gen++;
+		if (shadow_entry_drop(vm, &sp->table[i]))
+			shadow_note_stale(vm);
 	}
 }
 
