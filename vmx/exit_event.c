@@ -98,7 +98,7 @@ static int device_access(struct vcpu *vcpu)
 	access = pf_access(vmcs_read(VM_EXIT_INTR_ERROR_CODE));
 	if (!mmu_device_again(vcpu, gva, access, &gpa))
 		return MMIO_OTHER;
-	ret = run_mmio(vcpu, gpa, gva, access);
+	ret = run_mmio(vcpu, gpa, gva, access, true);
 	if (likely(ret != MMIO_OTHER))
 		vcpu->stats.pf_mmio++;
 	return ret;
