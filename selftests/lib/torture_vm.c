@@ -315,6 +315,22 @@ static bool check_rec(struct tt_run *r, struct tt_vm *v, unsigned int n,
 		       e->rdx, e->rsi, e->rdi);
 }
 
+/* Flags, and all else that the model does not know */
+static bool compare_kinds(struct tt_run *r, struct tt_vm *v, unsigned int from,
+			  unsigned int to)
+{
+	const struct tt_rec *a = vm_hva(r->vm[0].vm, TT_RECS);
+	const struct tt_rec *b = vm_hva(v->vm, TT_RECS);
+
+	for (unsigned int i = from; i < to; i++, a++, b++)
+		if (!same_memory(a, b, sizeof(*a)))
+			return differs(r, "op %u: flags 0x%lx, rip 0x%lx, %s: flags 0x%lx rip 0x%lx",
+				       i, a->oflags, a->rip,
+				       mmu_kind_name(v->kind), b->oflags,
+				       b->rip);
+	return true;
+}
+
 static bool run_chunk(struct tt_run *r, struct tt_vm *v, unsigned int from,
 		      unsigned int to)
 {
@@ -337,13 +353,7 @@ static bool run_chunk(struct tt_run *r, struct tt_vm *v, unsigned int from,
 	for (unsigned int i = from; i < to; i++)
 		if (!check_rec(r, v, i, &rec[i - from], is64))
 			return false;
-	/* Flags, and all else that the model does not know */
-	if (v != &r->vm[0] &&
-	    !same_memory(rec, vm_hva(r->vm[0].vm, TT_RECS),
-			 (to - from) * sizeof(*rec)))
-		return differs(r, "ops %u to %u: kinds differ in flags or RIP",
-			       from, to - 1);
-	return true;
+	return v == &r->vm[0] || compare_kinds(r, v, from, to);
 }
 
 /* ---- comparing state --------------------------------------------------------------- */
