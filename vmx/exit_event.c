@@ -77,9 +77,10 @@ int vmx_fast_exception(struct vcpu *vcpu)
 static bool untold_fetch(struct vcpu *vcpu, const struct mmu_fault *f)
 {
 	u64 cr4 = vcpu->arch.cr4;
+	bool nx = vcpu->arch.efer & EFER_NX && cr4 & X86_CR4_PAE;
 
 	return cr4 & (X86_CR4_SMAP | X86_CR4_PKE) && !(cr4 & X86_CR4_SMEP) &&
-	       !(vcpu->arch.efer & EFER_NX) && f->access & MMU_ACC_READ &&
+	       !nx && f->access & MMU_ACC_READ &&
 	       f->error_code & PFEC_RSVD &&
 	       f->gva - (vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS)) < 15;
 }

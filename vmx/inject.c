@@ -89,7 +89,7 @@ void vmx_take_back_event(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
 	u32 reason = v->exit_reason;
-	u32 info;
+	u32 info, type;
 
 	v->idt_info = 0;
 	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY)
@@ -106,6 +106,15 @@ void vmx_take_back_event(struct vcpu *vcpu)
 		v->idt_error = vmcs_read(IDT_VECTORING_ERROR_CODE);
 	v->idt_len = vmx_insn_len(vcpu);
 	requeue(vcpu, info, v->idt_error, v->idt_len);
+	/*
+	 * Where a page fault stopped the delivery, RF is as the frame of that
+	 * fault would have it (SDM 3C 28.3.3); INT n does not push that. (With
+	 * EPT it should be right, but the emulator sets it all the same.)
+	 */
+	type = info & VECTORING_INFO_TYPE_MASK;
+	if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
+	    type == INTR_TYPE_PRIV_SW_EXCEPTION)
+		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
 }
 
 void vmx_cancel_injection(struct vcpu *vcpu)
