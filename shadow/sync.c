@@ -18,7 +18,7 @@
 
 /* Bits of a guest entry that do not change which page it maps, nor validity */
 #define GPTE_ATTR	(SH_W | SH_U | SH_PWT | SH_PCD | SH_A | SH_D | \
-			 BIT_ULL(8) | GENMASK_ULL(11, 9) | SH_PKEY)
+			 BIT_ULL(8) | GENMASK_ULL(11, 9))
 
 gpa_t shadow_gpte_addr(const struct shadow_page *sp, unsigned int i)
 {
@@ -75,9 +75,13 @@ void shadow_sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
 		      u64 gpte)
 {
 	u64 changed = gpte ^ sp->gpte[i], old = READ_ONCE(sp->table[i]), e;
+	u64 attr = GPTE_ATTR;
 
-	if (changed & ~(GPTE_ATTR | (sp->role.nxe ? SH_NX : 0)) ||
-	    !(gpte & SH_A)) {
+	if (sp->role.nxe)
+		attr |= SH_NX;
+	if (sp->role.format == SHF_LONG)	/* reserved with PAE */
+		attr |= SH_PKEY;
+	if (changed & ~attr || !(gpte & SH_A)) {
 		shadow_entry_drop(vm, &sp->table[i]);
 		shadow_note_stale(vm);
 		return;
