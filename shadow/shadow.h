@@ -382,7 +382,8 @@ gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i);
  * @gpte: guest's entry, kept for P3; ignored in direct pages
  * @e: the entry's value
  *
- * Replacing the same guest page keeps the rmap. It takes nothing from TLBs: where host page or permission get less the
+ * Replacing the same guest page keeps the rmap. It takes nothing from TLBs:
+ * where host page or permission get less the
  * caller flushes or calls shadow_note_stale().
  */
 void shadow_entry_make(struct vm *vm, struct shadow_cache *cache,
