@@ -238,7 +238,9 @@ static int op_pio_in(struct emul_ctx *ctx, u16 port, unsigned int size,
 		return EMUL_OK;
 	}
 	vcpu->io.pending = IO_EMUL_PIO;
-	io_exit_pio(vcpu, true, port, size, count);
+	/* what the devices gave stays; several items are in the pio page */
+	io_exit_pio(vcpu, true, port, size, count - i);
+	vcpu->run->io.data_offset += i * size;
 	return EMUL_IO;
 }
 
