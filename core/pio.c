@@ -89,20 +89,21 @@ int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 
 bool pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 {
-	u32 value = (u32)vcpu->regs[GPR_RAX] & port_mask(size);
-
-	if (io_bus_claims(vcpu->vm, &vcpu->vm->pio_bus, port, size) ||
-	    (!in && coalesced_claims(vcpu->vm, true, port, size)))
+	if (io_bus_claims(vcpu->vm, &vcpu->vm->pio_bus, port, size))
 		return false;
 	if (!in) {
-		trace_kvm_pio(TRACE_PIO_OUT, port, size, 1, &value);
-		*(u32 *)vcpu->pio_page = value;
+		u32 *value = vcpu->pio_page;
+
+		if (coalesced_claims(vcpu->vm, true, port, size))
+			return false;
+		*value = (u32)vcpu->regs[GPR_RAX] & port_mask(size);
+		trace_kvm_pio(TRACE_PIO_OUT, port, size, 1, value);
 	}
 	ask_user(vcpu, in, port, size);
 	return true;
 }
 
-static int complete_pio(struct vcpu *vcpu, bool in)
+static __always_inline int complete_pio(struct vcpu *vcpu, bool in)
 {
 	/* user space set another RIP: the instruction is none of ours any more */
 	if (vcpu_rip(vcpu) != vcpu->io.rip)

@@ -103,15 +103,17 @@ static void ur_learn(struct user_return *ur)
 	ur->known = true;
 }
 
-static __always_inline void ur_set(struct vcpu *vcpu, struct user_return *ur,
-				   int i, u64 value)
+static __always_inline unsigned int ur_set(struct user_return *ur, int i,
+					   u64 value)
 {
-	if (likely(ur->now[i] == value) || !ur_exists[i])
-		return;
+	if (likely(ur->now[i] == value))
+		return 0;
+	/* CPUs with long mode have the others */
+	if (i == UR_TSC_AUX && !ur_exists[i])
+		return 0;
 	ur->now[i] = value;
-	ur->differs = true;
 	native_wrmsrl(ur_index[i], value);
-	vcpu->stats.msr_switches++;
+	return 1;
 }
 
 /* Interrupts off; see vmx_switch_to_guest() */
@@ -119,17 +121,22 @@ void vmx_msr_load_guest(struct vcpu *vcpu)
 {
 	struct user_return *ur = this_cpu_ptr(&user_return);
 	struct vmx_vcpu *v = &vcpu->vmx;
+	unsigned int n = 0;
 
 	if (unlikely(!ur->known))
 		ur_learn(ur);
 	/* without SCE the guest cannot execute SYSCALL */
 	if (vcpu->arch.efer & EFER_SCE) {
-		ur_set(vcpu, ur, UR_STAR, v->star);
-		ur_set(vcpu, ur, UR_LSTAR, v->lstar);
-		ur_set(vcpu, ur, UR_FMASK, v->fmask);
+		n += ur_set(ur, UR_STAR, v->star);
+		n += ur_set(ur, UR_LSTAR, v->lstar);
+		n += ur_set(ur, UR_FMASK, v->fmask);
 	}
 	if (x86_gcap(vcpu, GCAP_RDTSCP) || x86_gcap(vcpu, GCAP_RDPID))
-		ur_set(vcpu, ur, UR_TSC_AUX, v->tsc_aux);
+		n += ur_set(ur, UR_TSC_AUX, v->tsc_aux);
+	if (n) {
+		ur->differs = true;
+		vcpu->stats.msr_switches += n;
+	}
 }
 
 void vmx_arm_user_return(void)
