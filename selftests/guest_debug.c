@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A debugger in user space: single steps, breakpoints in code and in debug
+ * registers, and what the guest does with its own exceptions meanwhile.
+ */
+#include "kvmtest.h"
+
+GUEST_SUITE(guest_debug)
+
+static void debug(struct vcpu *v, u32 control, u64 dr0, u64 dr7)
+{
+	struct kvm_guest_debug d = {
+		.control = control ? control | KVM_GUESTDBG_ENABLE : 0,
+	};
+
+	d.arch.debugreg[0] = dr0;
+	d.arch.debugreg[7] = dr7;
+	require(!ioctl(v->fd, KVM_SET_GUEST_DEBUG, &d));
+}
+
+static void expect_debug(struct vcpu *v, u32 vector, u64 pc)
+{
+	struct kvm_debug_exit_arch *a = &v->run->debug.arch;
+
+	expect_exit(v, KVM_EXIT_DEBUG);
+	if (a->exception != vector || a->pc != pc)
+		die("debug exit: vector %u at 0x%llx, not %u at 0x%lx",
+		    a->exception, (unsigned long long)a->pc, vector, pc);
+}
+
+/*
+ * Without unrestricted guest the in-tree KVM emulates real mode, and page faults
+ * in part, without the steps.
+ */
+static bool steps_get_lost(void)
+{
+	char c = 'Y';
+	int fd;
+
+	if (on_our_module())
+		return false;
+	fd = open("/sys/module/kvm_intel/parameters/unrestricted_guest",
+		  O_RDONLY);
+	if (fd >= 0 && read(fd, &c, 1) != 1)
+		c = 'N';
+	close(fd);
+	return c == 'N';
+}
+
+/*
+ * Instructions of different ways through KVM: none, an exit, an exit that the
+ * MMU handles, memory never touched before, a device.
+ */
+asm(".pushsection .text\n"
+	".globl step_code, s1, s2, s3, s4, s5, s6, s7, s8, s9\n"
+	"step_code: nop\n"
+	"s1: cpuid\n"
+	"s2: mov %cr3, %rax\n"
+	"s3: mov %rax, %cr3\n"
+	"s4: invlpg 0x900000\n"
+	"s5: mov 0x901000, %rax\n"
+	"s6: movq $1, 0x902000\n"
+	"s7: movabs %al, 0xc0000000\n"
+	"s8: pushfq\n"
+	"	pop %rdi\n"
+	"s9: mov $0x3f8, %dx\n"
+	"	out %al, %dx\n"
+	"1:	jmp 1b\n"
+	".popsection\n");
+extern const u8 step_code[], s1[], s2[], s3[], s4[], s5[], s6[], s7[], s8[],
+	s9[];
+
+TEST_F(guest_debug, single_steps)
+{
+	const u8 *const at[] = { s1, s2, s3, s4, s5, s6, s7 };
+	struct vcpu *v = self->vcpu;
+
+	vcpu_set_entry(v, (void *)step_code);
+	debug(v, KVM_GUESTDBG_SINGLESTEP, 0, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
+		expect_debug(v, VEC_DB, (u64)at[i]);
+	ASSERT_EQ(1, *(u64 *)vm_hva(self->vm, 0x902000));
+	/* the debugger's TF is none of the guest's */
+	ASSERT_EQ(0, vcpu_regs(v).rflags & X86_EFLAGS_TF);
+	/* an access to a device comes out before the step does */
+	expect_exit(v, KVM_EXIT_MMIO);
+	debug(v, 0, 0, 0);
+	expect_pio(v, 0x3f8, true, 1, 1);
+}
+
+/* The guest's own #PF goes to its handler, which is stepped as well */
+static u64 handled;
+
+static void on_page_fault(struct guest_regs *r)
+{
+	handled = r->error;
+	r->rip += 8;			/* movb of the test */
+}
+
+asm(".pushsection .text\n"
+	".globl fault_code, f1, f2\n"
+	"fault_code: nop\n"
+	"f1: movb $1, 0xa00000\n"
+	"f2: nop\n"
+	"	mov $0x3f8, %dx\n"
+	"	out %al, %dx\n"
+	".popsection\n");
+extern const u8 fault_code[], f1[], f2[];
+
+TEST_F(guest_debug, page_fault_of_the_guest)
+{
+	struct vcpu *v = self->vcpu;
+	u64 *g = guest_var(self->vm, handled);
+	unsigned int n;
+
+	if (steps_get_lost())
+		skip_test("the in-tree KVM loses steps");
+	ASSERT_EQ(8, f2 - f1);
+	guest_handlers[VEC_PF] = on_page_fault;
+	sync_to_guest(self->vm, guest_handlers);
+	pt_set(&self->vm->pt, 0xa00000, 1, 0);
+	*g = 0;
+	vcpu_set_entry(v, (void *)fault_code);
+	debug(v, KVM_GUESTDBG_SINGLESTEP, 0, 0);
+	expect_debug(v, VEC_DB, (u64)f1);
+	/* steps through the handler, or over it */
+	for (n = 0; n < 1000; n++) {
+		expect_exit(v, KVM_EXIT_DEBUG);
+		if (v->run->debug.arch.pc >= (u64)f2 &&
+		    v->run->debug.arch.pc < (u64)f2 + 8)
+			break;
+	}
+	ASSERT_GT(1000, n);
+	debug(v, 0, 0, 0);
+	expect_pio(v, 0x3f8, true, 1, 1);
+	ASSERT_EQ(PFEC_W, *g);
+	ASSERT_EQ(0xa00000, vcpu_sregs(v).cr2);
+}
+
+asm(".pushsection .text\n"
+	".globl break_code, b1\n"
+	"break_code: nop\n"
+	"b1: int3\n"
+	"	mov $0x3f8, %dx\n"
+	"	out %al, %dx\n"
+	".popsection\n");
+extern const u8 break_code[], b1[];
+
+static void on_breakpoint(struct guest_regs *r)
+{
+	handled = r->rip;
+}
+
+TEST_F(guest_debug, breakpoint_instruction)
+{
+	struct vcpu *v = self->vcpu;
+	u64 *g = guest_var(self->vm, handled);
+
+	guest_handlers[VEC_BP] = on_breakpoint;
+	sync_to_guest(self->vm, guest_handlers);
+	vcpu_set_entry(v, (void *)break_code);
+	debug(v, KVM_GUESTDBG_USE_SW_BP, 0, 0);
+	expect_debug(v, VEC_BP, (u64)b1);
+	ASSERT_EQ((u64)b1, vcpu_regs(v).rip);
+	/* not the debugger's: given to the guest, which returns behind it */
+	debug(v, KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_INJECT_BP, 0, 0);
+	expect_pio(v, 0x3f8, true, 1, 1);
+	ASSERT_EQ((u64)b1 + 1, *g);
+}
+
+TEST_F(guest_debug, breakpoint_registers)
+{
+	struct vcpu *v = self->vcpu;
+
+	vcpu_set_entry(v, (void *)step_code);
+	/* instruction, then data written: SDM 3B 18.2.4 */
+	debug(v, KVM_GUESTDBG_USE_HW_BP, (u64)s4, 0x402);
+	expect_debug(v, VEC_DB, (u64)s4);
+	ASSERT_EQ(1, v->run->debug.arch.dr6 & 15);
+	debug(v, KVM_GUESTDBG_USE_HW_BP, 0x902000, 0x90402);
+	expect_debug(v, VEC_DB, (u64)s7);
+	ASSERT_EQ(1, v->run->debug.arch.dr6 & 15);
+	debug(v, 0, 0, 0);
+	expect_exit(v, KVM_EXIT_MMIO);
+	expect_pio(v, 0x3f8, true, 1, 1);
+}
+
+/* Real mode, which may be run as another */
+TEST_F(guest_debug, real_mode_steps)
+{
+	static const u8 code[] = {
+		0x90,			/* 0: nop */
+		0xfa,			/* 1: cli */
+		0x0f, 0x20, 0xc0,	/* 2: mov %cr0, %eax */
+		0x8e, 0xd8,		/* 5: mov %ax, %ds */
+		0x9c, 0x5b,		/* 7: pushf; 8: pop %bx */
+		0xe6, 0x80,		/* 9: out %al, $0x80 */
+	};
+	static const u8 at[] = { 1, 2, 5, 7, 8, 9 };
+	struct kvm_regs r = {
+		.rip = G_LOW, .rsp = 0x7000, .rflags = X86_EFLAGS_FIXED,
+	};
+	struct vcpu *v = self->vcpu;
+
+	if (steps_get_lost())
+		skip_test("the in-tree KVM loses steps");
+	memcpy(vm_hva(self->vm, G_LOW), code, sizeof(code));
+	vcpu_set_mode(v, CPU_REAL, NULL);
+	vcpu_set_regs(v, &r);
+	debug(v, KVM_GUESTDBG_SINGLESTEP, 0, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
+		expect_debug(v, VEC_DB, G_LOW + at[i]);
+	debug(v, 0, 0, 0);
+	expect_pio(v, 0x80, true, 1, 1);
+}
+
+TEST_HARNESS_MAIN
