@@ -12,6 +12,7 @@
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
+#include "core/coalesced.h"
 #include "core/emul.h"
 #include "core/run.h"
 #include "core/trace.h"
@@ -96,6 +97,15 @@ static int load(struct vcpu *vcpu, gpa_t gpa, u64 rip, const struct emul_mov *m,
 	return exit_mmio(vcpu, gpa, m, 0);
 }
 
+/* Is there a device in the kernel? It may sleep, or want interrupts on. */
+static bool claimed(struct vcpu *vcpu, gpa_t gpa)
+{
+	return (vcpu->lapic &&
+		!((gpa ^ vcpu->arch.apic_base) >> PAGE_SHIFT)) ||
+	       io_bus_claims(vcpu->vm, &vcpu->vm->mmio_bus, gpa, 1) ||
+	       coalesced_claims(vcpu->vm, false, gpa, 1);
+}
+
 int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
 {
 	const struct emul_mov *m;
@@ -108,6 +118,8 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
 	if (unlikely(!m || emul_mov_address(m, vcpu->regs, rip) != gva ||
 		     gva & (m->size - 1) ||
 		     !(access & (m->store ? MMU_ACC_WRITE : MMU_ACC_READ))))
+		return MMIO_OTHER;
+	if (!devices && unlikely(claimed(vcpu, gpa)))
 		return MMIO_OTHER;
 	return m->store ? store(vcpu, gpa, rip, m, devices) :
 			  load(vcpu, gpa, rip, m, devices);

@@ -19,7 +19,6 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
-#include "core/coalesced.h"
 #include "core/compat.h"
 #include "core/run.h"
 #include "core/trace.h"
@@ -59,21 +58,10 @@ static noinline void open_run(struct vcpu *vcpu)
 	x86_fpu_load(vcpu);
 }
 
-/* Is there a device in the kernel? It may sleep, or want interrupts on. */
-static bool mmio_claimed(struct vcpu *vcpu, gpa_t gpa)
-{
-	return (vcpu->lapic &&
-		!((gpa ^ vcpu->arch.apic_base) >> PAGE_SHIFT)) ||
-	       io_bus_claims(vcpu->vm, &vcpu->vm->mmio_bus, gpa, 1) ||
-	       coalesced_claims(vcpu->vm, false, gpa, 1);
-}
-
 static bool mmio_to_user(struct vcpu *vcpu)
 {
 	int idx, ret;
 
-	if (mmio_claimed(vcpu, vmx_fault_gpa(vcpu)))
-		return false;
 	pagefault_disable();
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	ret = vmx_mmio(vcpu, false);
@@ -91,8 +79,7 @@ static __always_inline bool to_user(struct vcpu *vcpu)
 
 	if (vmx_exit_pio(vcpu, &in, &port, &size))
 		return pio_to_user(vcpu, in, port, size);
-	return vcpu->vmx.exit_reason == EXIT_REASON_EPT_VIOLATION &&
-	       mmio_to_user(vcpu);
+	return vmx_maybe_mmio(vcpu) && mmio_to_user(vcpu);
 }
 
 static __always_inline enum quick_result run_quick(struct vcpu *vcpu)

@@ -40,7 +40,9 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f);
  * @vcpu: the vCPU; no event is under way
  * @gpa: the address, @gva: the same as the CPU translated it
  * @access: MMU_ACC_* of the access
- * @devices: ask those in the kernel before user space
+ * @devices: ask those in the kernel before user space; if not, the access is
+ *	not made where there are any. Then interrupts may be off, and nothing
+ *	sleeps but accesses to user memory.
  *
  * Return: enum run_result or -errno; MMIO_OTHER where it is no such
  * instruction or no device. Nothing has been done then.

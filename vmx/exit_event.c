@@ -85,24 +85,23 @@ static bool untold_fetch(struct vcpu *vcpu, const struct mmu_fault *f)
 	       f->gva - (vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS)) < 15;
 }
 
-/* As run_mmio(): does the fault come from an instruction's access to a device? */
-static int device_access(struct vcpu *vcpu)
+/* An EXCEPTION_NMI exit: vmx_mmio()'s part where the kind sees page faults */
+int vmx_page_fault_mmio(struct vcpu *vcpu, bool devices)
 {
-	gva_t gva = vmx_exit_qual(vcpu);
+	gva_t gva;
 	u32 access;
 	gpa_t gpa;
-	int ret;
 
-	if (!mmu_maybe_device(&vcpu->mmu, gva) || trace_kvm_page_fault_enabled() ||
+	if (vmx_intr_info(vcpu) != PAGE_FAULT)
+		return MMIO_OTHER;
+	gva = vmx_exit_qual(vcpu);
+	if (!mmu_maybe_device(&vcpu->mmu, gva) ||
 	    vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK)
 		return MMIO_OTHER;
 	access = pf_access(vmcs_read(VM_EXIT_INTR_ERROR_CODE));
 	if (!mmu_device_again(vcpu, gva, access, &gpa))
 		return MMIO_OTHER;
-	ret = run_mmio(vcpu, gpa, gva, access, true);
-	if (likely(ret != MMIO_OTHER))
-		vcpu->stats.pf_mmio++;
-	return ret;
+	return run_mmio(vcpu, gpa, gva, access, devices);
 }
 
 static noinline int page_fault(struct vcpu *vcpu, u32 error)
@@ -193,13 +192,9 @@ static noinline int exception(struct vcpu *vcpu)
 
 int vmx_exit_exception(struct vcpu *vcpu)
 {
-	if (vmx_intr_info(vcpu) == PAGE_FAULT) {
-		int ret = device_access(vcpu);
+	int ret = vmx_mmio(vcpu, true);
 
-		if (likely(ret != MMIO_OTHER))
-			return ret;
-	}
-	return exception(vcpu);
+	return likely(ret != MMIO_OTHER) ? ret : exception(vcpu);
 }
 
 /*

@@ -86,15 +86,24 @@ static bool plain_access(struct vcpu *vcpu)
 	       !(vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK);
 }
 
+static __always_inline int violation_mmio(struct vcpu *vcpu, bool devices)
+{
+	if (!maybe_device(vcpu) || !plain_access(vcpu))
+		return MMIO_OTHER;
+	return run_mmio(vcpu, vmx_fault_gpa(vcpu), vmcs_read(GUEST_LINEAR_ADDRESS),
+			vmx_exit_qual(vcpu) & VIOLATION_ACCESS, devices);
+}
+
 int vmx_mmio(struct vcpu *vcpu, bool devices)
 {
 	int ret;
 
-	if (!maybe_device(vcpu) || !plain_access(vcpu) ||
-	    trace_kvm_page_fault_enabled())
+	if (trace_kvm_page_fault_enabled())
 		return MMIO_OTHER;
-	ret = run_mmio(vcpu, vmx_fault_gpa(vcpu), vmcs_read(GUEST_LINEAR_ADDRESS),
-		       vmx_exit_qual(vcpu) & VIOLATION_ACCESS, devices);
+	if (vcpu->vmx.exit_reason == EXIT_REASON_EPT_VIOLATION)
+		ret = violation_mmio(vcpu, devices);
+	else
+		ret = vmx_page_fault_mmio(vcpu, devices);
 	if (likely(ret != MMIO_OTHER))
 		vcpu->stats.pf_mmio++;
 	return ret;

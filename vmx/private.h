@@ -221,6 +221,7 @@ int vmx_exit_dr(struct vcpu *vcpu);
 int vmx_exit_io(struct vcpu *vcpu);
 int vmx_fast_ept_violation(struct vcpu *vcpu);
 int vmx_exit_ept_violation(struct vcpu *vcpu);
+int vmx_page_fault_mmio(struct vcpu *vcpu, bool devices);
 int vmx_exit_ept_misconfig(struct vcpu *vcpu);
 int vmx_exit_pml_full(struct vcpu *vcpu);
 

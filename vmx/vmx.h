@@ -132,14 +132,20 @@ void vmx_arm_user_return(void);
 void vmx_msr_load_host(void);
 
 /**
- * vmx_mmio() - an EPT violation that may be a plain move to or from a device
+ * vmx_mmio() - run_mmio() for the last exit, if it is one
  * @vcpu: the vCPU; vm->srcu held
- * @devices: ask those in the kernel before user space
+ * @devices: as run_mmio()
  *
- * Without @devices it sleeps in accesses to user memory only, and where they fail gives up.
  * Return: as run_mmio(); without @devices RUN_EXIT_USER or MMIO_OTHER.
  */
 int vmx_mmio(struct vcpu *vcpu, bool devices);
+
+/* Is it worth calling vmx_mmio()? */
+static __always_inline bool vmx_maybe_mmio(const struct vcpu *vcpu)
+{
+	return vcpu->vmx.exit_reason == EXIT_REASON_EPT_VIOLATION ||
+	       vcpu->vmx.exit_reason == EXIT_REASON_EXCEPTION_NMI;
+}
 
 /**
  * vmx_exit_pio() - was the last exit an IN or OUT?
