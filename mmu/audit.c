@@ -47,6 +47,8 @@ static int mmu_show(struct seq_file *out, void *unused)
 		   s.table_pages, s.faults_fixed);
 	seq_printf(out, "faults_spurious %llu\nflushes %llu\n",
 		   s.faults_spurious, s.flushes);
+	seq_printf(out, "unsync %llu\nrecycled %llu\nflooded %llu\n",
+		   s.unsync, s.recycled, s.flooded);
 	return 0;
 }
 

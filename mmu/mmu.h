@@ -136,6 +136,8 @@ struct mmu_range {
 struct mmu_stats {
 	u64 pages_4k, pages_2m, pages_1g;	/* live mappings */
 	u64 table_pages;			/* page-table pages in use */
+	u64 unsync;				/* of them: guest may write to theirs */
+	u64 recycled, flooded;			/* taken away: limit, many writes */
 	u64 faults_fixed, faults_spurious;
 	u64 flushes;
 };

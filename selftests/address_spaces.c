@@ -284,8 +284,10 @@ TEST_F(address_spaces, few_tables)
 		kvm_param("shadow_pages", old, NULL);
 	visit(vm, SPACES, 1, 2, 0);
 	run2(vm, guest_edit, 0, 0);
-	if (set && variant->kind == KVM_MMU_KIND_SHADOW)
+	if (set && variant->kind == KVM_MMU_KIND_SHADOW) {
 		EXPECT_GE(limit, mmu_stat("table_pages"));
+		EXPECT_LT(SPACES, stat_read(vm->fd, "mmu_recycled"));
+	}
 	visit(vm, 40, 3, 3, 2);
 	vm_free(vm);
 	vm = NULL;

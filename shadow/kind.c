@@ -208,6 +208,9 @@ static void shadow_stats(struct vm *vm, struct mmu_stats *out)
 	out->pages_4k = READ_ONCE(sv->leaves[PG_4K]);
 	out->pages_2m = READ_ONCE(sv->leaves[PG_2M]);
 	out->table_pages = READ_ONCE(sv->nr_pages);
+	out->unsync = READ_ONCE(sv->nr_unsync);
+	out->recycled = READ_ONCE(sv->recycled);
+	out->flooded = READ_ONCE(sv->flooded);
 	out->faults_fixed = atomic64_read(&sv->fixed);
 	out->faults_spurious = atomic64_read(&sv->spurious);
 	out->flushes = atomic64_read(&vm->mmu.flush_gen) - 1;

@@ -258,7 +258,7 @@ struct shadow_vm {
 	u64 *nowhere;			/* [I] a table of nothing but TRAP */
 	unsigned long leaves[PG_1G + 1];	/* present leaves by level */
 	atomic64_t fixed, spurious;	/* of vCPUs that are gone */
-	u64 recycled, flooded;		/* pages zapped for the quota, by floods */
+	u64 recycled, flooded;		/* pages given back; zapped by floods */
 };
 
 struct shadow_hw {

@@ -111,6 +111,7 @@ unsigned long shadow_reclaim(struct vm *vm, unsigned long nr)
 		}
 	}
 	shadow_reap(vm);
+	sv->recycled += before - sv->nr_pages;
 	return before - sv->nr_pages;
 }
 
