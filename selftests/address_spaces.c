@@ -368,7 +368,7 @@ TEST_F_TIMEOUT(address_spaces, reclaimed_all_the_time, 120)
 TEST_F_TIMEOUT(address_spaces, paged_out_all_the_time, 120)
 {
 	swap_on();
-	storm(variant->kind, true, 100, storm_rounds(variant->kind));
+	storm(variant->kind, true, 100, 5 * storm_rounds(variant->kind));
 }
 
 /* Memory of tables shows in the host's books while it is in use */
