@@ -397,18 +397,32 @@ static void op_set_msr(struct emul_ctx *ctx, u32 msr, u64 val)
 	x86_set_msr(to_vcpu(ctx), msr, val, true);
 }
 
+static int msr_refused(struct emul_ctx *ctx, bool write, u32 msr, u64 val,
+		       int why)
+{
+	struct vcpu *vcpu = to_vcpu(ctx);
+
+	if (!msr_ask_user(vcpu, write, msr, val, why))
+		return emul_set_fault(ctx, GP_VECTOR, true, 0);
+	vcpu->io.pending = IO_EMUL_MSR;
+	vcpu->io.in = !write;
+	return EMUL_IO;
+}
+
 static int op_rdmsr(struct emul_ctx *ctx, u32 msr, u64 *val)
 {
-	if (x86_get_msr(to_vcpu(ctx), msr, val, false))
-		return emul_set_fault(ctx, GP_VECTOR, true, 0);
-	return EMUL_OK;
+	struct vcpu *vcpu = to_vcpu(ctx);
+	int why = msr_read(vcpu, msr, val);
+
+	return why ? msr_refused(ctx, false, msr, 0, why) : EMUL_OK;
 }
 
 static int op_wrmsr(struct emul_ctx *ctx, u32 msr, u64 val)
 {
-	if (x86_set_msr(to_vcpu(ctx), msr, val, false))
-		return emul_set_fault(ctx, GP_VECTOR, true, 0);
-	return EMUL_OK;
+	struct vcpu *vcpu = to_vcpu(ctx);
+	int why = msr_write(vcpu, msr, val);
+
+	return why ? msr_refused(ctx, true, msr, val, why) : EMUL_OK;
 }
 
 static u64 op_get_xcr(struct emul_ctx *ctx, u32 xcr)

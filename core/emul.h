@@ -9,6 +9,7 @@ void emul_glue_init(struct vcpu *vcpu);
 
 /* User space has answered: go on with the instruction. As run_emulate(). */
 int emul_resume(struct vcpu *vcpu);
+int emul_resume_msr(struct vcpu *vcpu, u64 value, bool error);
 
 /* User space has answered what run_mmio() asked. Return: enum run_result. */
 int mmio_mov_complete(struct vcpu *vcpu);

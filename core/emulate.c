@@ -170,7 +170,7 @@ static int act_on(struct vcpu *vcpu, int result)
 		io->cur = 0;
 		return io_exit_mmio(vcpu);
 	}
-	if (io->pending == IO_EMUL_PIO)
+	if (io->pending == IO_EMUL_PIO || io->pending == IO_EMUL_MSR)
 		return RUN_EXIT_USER;
 	return ret;
 }
@@ -235,6 +235,20 @@ int emul_resume(struct vcpu *vcpu)
 		       min_t(unsigned int, ctx->io_len, io->size * io->count));
 	io->nr = 0;
 	io->reading = false;
+	return act_on(vcpu, emul_continue(ctx));
+}
+
+/* User space has answered to RDMSR or WRMSR */
+int emul_resume_msr(struct vcpu *vcpu, u64 value, bool error)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+
+	if (!vcpu->io.emul_continue)
+		return RUN_RESUME;
+	if (error)
+		return act_on(vcpu, emul_set_fault(ctx, GP_VECTOR, true, 0));
+	if (vcpu->io.in)
+		memcpy(ctx->io_data, &value, sizeof(value));
 	return act_on(vcpu, emul_continue(ctx));
 }
 

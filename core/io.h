@@ -21,6 +21,9 @@ enum io_pending {
 	IO_SIMPLE = IO_MOV_LOAD,	/* up to here: no more than RIP and a register */
 	IO_EMUL_PIO,	/* string I/O under way in the emulator */
 	IO_EMUL_MMIO,	/* MMIO of the emulator */
+	IO_RDMSR,	/* the answer goes to EDX:EAX, or #GP, then RIP moves */
+	IO_WRMSR,
+	IO_EMUL_MSR,	/* RDMSR or WRMSR of the emulator */
 };
 
 /* The widest register has 64 bytes, and MMIO exits carry 8 at most */
@@ -38,7 +41,7 @@ struct vcpu_io {
 	u16 port;		/* [v] */
 	u32 count;		/* [v] items */
 	bool in;		/* [v] */
-	u64 rip;		/* [v] of IN, OUT or a plain move */
+	u64 rip;		/* [v] of IN, OUT, RDMSR, WRMSR or a plain move */
 	const struct emul_mov *mov;	/* [v] with IO_MOV_LOAD: in vcpu->mmio_insn */
 
 	bool emul_continue;	/* [v] the emulator waits for the answer */
@@ -66,6 +69,9 @@ struct vcpu;
  * next request, or -errno.
  */
 int io_complete(struct vcpu *vcpu);
+
+/* User space's answer to KVM_EXIT_X86_RDMSR and KVM_EXIT_X86_WRMSR: core/msr.c */
+int msr_complete(struct vcpu *vcpu, enum io_pending what);
 
 /* Hand the first queued fragment to user space. Return: RUN_EXIT_USER. */
 int io_exit_mmio(struct vcpu *vcpu);

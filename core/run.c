@@ -53,6 +53,8 @@ static int handle_requests(struct vcpu *vcpu)
 		x86_update_steal(vcpu);
 	if (vcpu_take_request(vcpu, REQ_TIMER))
 		lapic_timer_fired(vcpu);
+	if (vcpu_take_request(vcpu, REQ_MSR_FILTER))
+		vmx_msr_update_intercepts(vcpu);
 	vcpu_take_request(vcpu, REQ_UNBLOCK);
 	vcpu_take_request(vcpu, REQ_OUTSIDE);
 	return RUN_RESUME;

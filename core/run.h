@@ -74,6 +74,25 @@ int run_halt(struct vcpu *vcpu);
 int run_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n,
 		       const u64 *data);
 
+/**
+ * msr_read(), msr_write() - by the guest: filter, then the MSR itself
+ *
+ * Return: 0 or enum x86_msr_result.
+ */
+int msr_read(struct vcpu *vcpu, u32 index, u64 *value);
+int msr_write(struct vcpu *vcpu, u32 index, u64 value);
+
+/**
+ * msr_ask_user() - KVM_EXIT_X86_RDMSR or KVM_EXIT_X86_WRMSR instead of #GP
+ * @vcpu: the vCPU
+ * @write: WRMSR
+ * @index: the MSR, @value: what is written
+ * @why: what msr_read() or msr_write() answered
+ *
+ * Return: false where user space does not want to be asked.
+ */
+bool msr_ask_user(struct vcpu *vcpu, bool write, u32 index, u64 value, int why);
+
 /* RDMSR and WRMSR with all their ways out; RIP still at the instruction */
 int run_rdmsr(struct vcpu *vcpu);
 int run_wrmsr(struct vcpu *vcpu);

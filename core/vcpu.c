@@ -150,7 +150,8 @@ struct vcpu *vcpu_create(struct vm *vm, u32 id)
 		return ERR_PTR(-EINVAL);
 	mutex_lock(&vm->lock);
 	err = -EINVAL;
-	if (vm->nr_vcpus >= VM_MAX_VCPUS)
+	if (vm->nr_vcpus >= VM_MAX_VCPUS ||
+	    (vm->max_vcpu_id && id >= vm->max_vcpu_id))
 		goto out;
 	err = -EEXIST;
 	if (vm_vcpu_by_id(vm, id))

@@ -35,6 +35,7 @@ struct vm {
 	struct srcu_struct srcu;		/* memslots, buses, routing */
 	struct xarray vcpus;			/* [r][V] by index, dense */
 	unsigned int nr_vcpus;			/* [V], read with READ_ONCE elsewhere */
+	u32 max_vcpu_id;			/* [V] ids are below it; 0: VM_MAX_VCPU_ID */
 	struct list_head link;			/* vm_list_lock in core/vm.c */
 	bool dead;				/* [a] bugged: every ioctl answers -EIO */
 

@@ -453,4 +453,40 @@ TEST_F(vmfile, dirty_log)
 	EXPECT_ERR(EINVAL, self->bare, KVM_CLEAR_DIRTY_LOG, &clear);
 }
 
+static int limit_ids(int vm, u64 max)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MAX_VCPU_ID, .args = { max },
+	};
+
+	return ioctl(vm, KVM_ENABLE_CAP, &cap) ? errno : 0;
+}
+
+TEST(vcpu_ids_limited)
+{
+	int dev = kvm_open(), vm = ioctl(dev, KVM_CREATE_VM, 0ul);
+	u64 most = ioctl(dev, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPU_ID);
+
+	require(vm >= 0);
+	EXPECT_EQ(EINVAL, limit_ids(vm, most + 1));
+	EXPECT_EQ(EINVAL, limit_ids(vm, ~0ull));
+	EXPECT_EQ(0, limit_ids(vm, 8));
+	EXPECT_EQ(0, limit_ids(vm, 8));
+	EXPECT_EQ(EINVAL, limit_ids(vm, 9));
+	EXPECT_EQ(EINVAL, limit_ids(vm, 7));
+	EXPECT_ERR(EINVAL, vm, KVM_SET_BOOT_CPU_ID, 8);
+	EXPECT_ERR(0, vm, KVM_SET_BOOT_CPU_ID, 7);
+	EXPECT_ERR(EINVAL, vm, KVM_CREATE_VCPU, 8);
+	EXPECT_LE(0, ioctl(vm, KVM_CREATE_VCPU, 7ul));
+	close(vm);
+
+	/* not any more, once there is one */
+	vm = ioctl(dev, KVM_CREATE_VM, 0ul);
+	EXPECT_LE(0, ioctl(vm, KVM_CREATE_VCPU, 0ul));
+	EXPECT_EQ(EINVAL, limit_ids(vm, 8));
+	EXPECT_LE(0, ioctl(vm, KVM_CREATE_VCPU, most - 1));
+	close(vm);
+	close(dev);
+}
+
 TEST_HARNESS_MAIN

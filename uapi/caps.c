@@ -14,6 +14,10 @@
 #include "uapi/kvm_ext.h"
 #include "x86/x86.h"
 
+#define MSR_REASONS	(KVM_MSR_EXIT_REASON_INVAL |		\
+			 KVM_MSR_EXIT_REASON_UNKNOWN |		\
+			 KVM_MSR_EXIT_REASON_FILTER)
+
 /* Quirks that the module has and that can be turned off */
 #define QUIRKS	(KVM_X86_QUIRK_LINT0_REENABLED |		\
 		 KVM_X86_QUIRK_LAPIC_MMIO_HOLE |		\
@@ -113,6 +117,8 @@ static const struct cap caps[] = {
 	{ KVM_CAP_EXT_CPUID, 1 },
 	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_X86_USER_SPACE_MSR, 1 },
+	{ KVM_CAP_X86_MSR_FILTER, 1 },
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_XSAVE2, .fn = xsave_size },
 	{ KVM_CAP_XCRS, .fn = has_xcrs },
@@ -241,6 +247,27 @@ static long enable_triple_fault(struct vm *vm, const u64 *args)
 	return 0;
 }
 
+static long enable_user_msr(struct vm *vm, const u64 *args)
+{
+	if (args[0] & ~(u64)MSR_REASONS)
+		return -EINVAL;
+	WRITE_ONCE(vm->arch.user_msr_mask, args[0]);
+	return 0;
+}
+
+/* Once, and before there are vCPUs */
+static long enable_max_vcpu_id(struct vm *vm, const u64 *args)
+{
+	if (args[0] > VM_MAX_VCPU_ID)
+		return -EINVAL;
+	if (vm->max_vcpu_id == args[0])
+		return 0;
+	if (vm->max_vcpu_id || vm->nr_vcpus || vm->arch.bsp_vcpu_id >= args[0])
+		return -EINVAL;
+	vm->max_vcpu_id = args[0];
+	return 0;
+}
+
 static long enable_emulation_exit(struct vm *vm, const u64 *args)
 {
 	if (args[0] & ~1ull)
@@ -274,6 +301,8 @@ static const struct enable {
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, enable_triple_fault },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, enable_manual_protect },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, enable_emulation_exit },
+	{ KVM_CAP_X86_USER_SPACE_MSR, enable_user_msr },
+	{ KVM_CAP_MAX_VCPU_ID, enable_max_vcpu_id },
 };
 
 long caps_enable_vm(struct vm *vm, const struct kvm_enable_cap *cap)

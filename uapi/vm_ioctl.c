@@ -256,12 +256,19 @@ static long set_boot_cpu_id(struct vm *vm, void *data, unsigned long id)
 	if (id >= VM_MAX_VCPU_ID)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	if (!vm->nr_vcpus) {
+	if (vm->max_vcpu_id && id >= vm->max_vcpu_id) {
+		ret = -EINVAL;
+	} else if (!vm->nr_vcpus) {
 		vm->arch.bsp_vcpu_id = id;
 		ret = 0;
 	}
 	mutex_unlock(&vm->lock);
 	return ret;
+}
+
+static long set_msr_filter(struct vm *vm, void *data, unsigned long arg)
+{
+	return x86_set_msr_filter(vm, data);
 }
 
 static long get_stats_fd(struct vm *vm, void *data, unsigned long arg)
@@ -313,6 +320,7 @@ static const struct ioctl_def vm_ioctls[] = {
 	VM_IOCTL(KVM_GET_CLOCK, ARG_OUT, get_clock),
 	VM_IOCTL(KVM_SET_CLOCK, ARG_IN, set_clock),
 	VM_IOCTL(KVM_SET_TSC_KHZ, 0, set_tsc_khz),
+	VM_IOCTL(KVM_X86_SET_MSR_FILTER, ARG_IN, set_msr_filter),
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

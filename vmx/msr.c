@@ -189,39 +189,40 @@ static void set_passthrough(struct vcpu *vcpu, u32 msr, int how, bool on)
 	else
 		return;
 	if (how & MSR_BITMAP_READ)
-		__assign_bit(bit, bitmap, !on);
+		__assign_bit(bit, bitmap,
+			     !on || x86_msr_filtered(vcpu, msr, false));
 	if (how & MSR_BITMAP_WRITE)
-		__assign_bit(0x4000 + bit, bitmap, !on);
+		__assign_bit(0x4000 + bit, bitmap,
+			     !on || x86_msr_filtered(vcpu, msr, true));
 }
 
 #define RW (MSR_BITMAP_READ | MSR_BITMAP_WRITE)
 
 int vmx_msr_vcpu_init(struct vcpu *vcpu)
 {
-	static const u32 always[] = {
-		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
-		MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
-		MSR_IA32_SYSENTER_EIP,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(always); i++)
-		set_passthrough(vcpu, always[i], RW, true);
-	/* honours TSC offsetting and scaling (SDM 3C 26.3) */
-	set_passthrough(vcpu, MSR_IA32_TSC, MSR_BITMAP_READ, true);
+	vmx_msr_update_intercepts(vcpu);
 	return 0;
 }
 
 /**
- * vmx_msr_update_intercepts() - CPUID or EFER changed
+ * vmx_msr_update_intercepts() - CPUID, EFER or the MSR filter changed
  * @vcpu: the vCPU
  *
  * Without long mode in CPUID the 64-bit MSRs do not exist for the guest.
  */
 void vmx_msr_update_intercepts(struct vcpu *vcpu)
 {
+	static const u32 always[] = {
+		MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
+		MSR_IA32_SYSENTER_EIP,
+	};
 	bool lm = x86_gcap(vcpu, GCAP_LM);
+	unsigned int i;
 
+	for (i = 0; i < ARRAY_SIZE(always); i++)
+		set_passthrough(vcpu, always[i], RW, true);
+	/* honours TSC offsetting and scaling (SDM 3C 26.3) */
+	set_passthrough(vcpu, MSR_IA32_TSC, MSR_BITMAP_READ, true);
 	set_passthrough(vcpu, MSR_FS_BASE, RW, lm);
 	set_passthrough(vcpu, MSR_GS_BASE, RW, lm);
 	set_passthrough(vcpu, MSR_KERNEL_GS_BASE, RW, lm);

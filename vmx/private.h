@@ -83,7 +83,6 @@ void vmx_load_drs(struct vcpu *vcpu);
 
 /* msr.c */
 int vmx_msr_vcpu_init(struct vcpu *vcpu);
-void vmx_msr_update_intercepts(struct vcpu *vcpu);
 void vmx_msr_load_guest(struct vcpu *vcpu);
 void vmx_msr_reload(struct vcpu *vcpu);
 void vmx_msr_cpu_off(void);

@@ -46,6 +46,9 @@ int vmx_vcpu_init(struct vcpu *vcpu);
 void vmx_vcpu_destroy(struct vcpu *vcpu);
 void vmx_vcpu_reset(struct vcpu *vcpu, bool init);
 
+/* CPUID, EFER or the MSR filter changed: which MSR accesses exit */
+void vmx_msr_update_intercepts(struct vcpu *vcpu);
+
 void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vcpu *vcpu);
 

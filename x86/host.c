@@ -104,6 +104,7 @@ int x86_vm_init(struct vm *vm)
 void x86_vm_destroy(struct vm *vm)
 {
 	pvclock_vm_destroy(vm);
+	msr_filter_destroy(vm);
 }
 
 int x86_vcpu_init(struct vcpu *vcpu)

@@ -68,7 +68,7 @@ static bool present(struct vcpu *vcpu, const struct msr_desc *d, bool host)
 static int unknown_msr(struct vcpu *vcpu, u32 index, bool host, bool write)
 {
 	if (host || !ignore_msrs)
-		return 1;
+		return X86_MSR_UNKNOWN;
 	if (report_ignored_msrs)
 		pr_info_ratelimited("vCPU %u: %s of MSR %#x ignored\n", vcpu->id,
 				    write ? "write" : "read", index);
@@ -86,7 +86,8 @@ int x86_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 	d = msr_find(index);
 	if (!d || !present(vcpu, d, host)) {
 		*value = 0;
-		return unknown_msr(vcpu, index, host, false);
+		return !unknown_msr(vcpu, index, host, false) ? 0 :
+		       d ? X86_MSR_INVALID : X86_MSR_UNKNOWN;
 	}
 	if (d->get)
 		return d->get(vcpu, index, value, host);
@@ -106,7 +107,8 @@ int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	u64 old;
 
 	if (!d || !present(vcpu, d, host))
-		return unknown_msr(vcpu, index, host, true);
+		return !unknown_msr(vcpu, index, host, true) ? 0 :
+		       d ? X86_MSR_INVALID : X86_MSR_UNKNOWN;
 	if (!host && d->flags & MSR_F_RO)
 		return 1;
 	if (d->flags & MSR_F_RO_HOST) {
@@ -130,13 +132,23 @@ int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 
 #define X2APIC(reg)	(APIC_BASE_MSR + ((reg) >> 4))
 
+/* Then the full handlers decide. x2APIC registers are never filtered. */
+static __always_inline bool filter_in_force(struct vcpu *vcpu)
+{
+	return rcu_access_pointer(vcpu->vm->arch.msr_filter);
+}
+
 bool x86_fast_rdmsr(struct vcpu *vcpu, u32 index, u64 *value)
 {
 	switch (index) {
 	case MSR_IA32_APICBASE:
+		if (unlikely(filter_in_force(vcpu)))
+			return false;
 		*value = vcpu->arch.apic_base;
 		return true;
 	case MSR_IA32_TSC_DEADLINE:
+		if (unlikely(filter_in_force(vcpu)))
+			return false;
 		if (!vcpu->lapic || !x86_gcap(vcpu, GCAP_TSC_DEADLINE))
 			return false;
 		*value = lapic_get_tsc_deadline(vcpu);
@@ -151,7 +163,8 @@ bool x86_fast_wrmsr(struct vcpu *vcpu, u32 index, u64 value)
 		return false;
 	switch (index) {
 	case MSR_IA32_TSC_DEADLINE:
-		if (!x86_gcap(vcpu, GCAP_TSC_DEADLINE))
+		if (unlikely(filter_in_force(vcpu)) ||
+		    !x86_gcap(vcpu, GCAP_TSC_DEADLINE))
 			return false;
 		lapic_set_tsc_deadline(vcpu, value);
 		return true;

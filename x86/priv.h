@@ -81,6 +81,7 @@ extern const unsigned int x86_nr_msr_descs;
 
 const struct msr_desc *msr_find(u32 index);
 int msr_setup(void);
+void msr_filter_destroy(struct vm *vm);
 
 /* x86/mtrr.c */
 int mtrr_get(struct vcpu *vcpu, u32 index, u64 *value, bool host);

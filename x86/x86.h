@@ -138,6 +138,12 @@ void x86_cpuid_runtime(struct vcpu *vcpu);
 
 /* ---- MSRs (x86/msr.c) ---------------------------------------------------- */
 
+enum x86_msr_result {
+	X86_MSR_INVALID = 1,	/* the guest does not have it, or the value is bad */
+	X86_MSR_UNKNOWN,	/* nobody knows it */
+	X86_MSR_FILTERED,	/* KVM_X86_SET_MSR_FILTER forbids it */
+};
+
 /**
  * x86_get_msr(), x86_set_msr() - an MSR of the guest
  * @vcpu: the vCPU
@@ -146,10 +152,16 @@ void x86_cpuid_runtime(struct vcpu *vcpu);
  * @host: user space asks (KVM_GET_MSRS, KVM_SET_MSRS): read-only MSRs that
  *	describe the machine may be written, guest CPUID does not restrict
  *
- * Return: 0, or 1 where a guest gets #GP(0) and KVM_*_MSRS stops.
+ * Return: 0, or enum x86_msr_result where a guest gets #GP(0) and KVM_*_MSRS
+ * stops.
  */
 int x86_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host);
 int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
+
+/* Does the VM's filter forbid the guest to read or write the MSR? Any context. */
+bool x86_msr_filtered(struct vcpu *vcpu, u32 index, bool write);
+/* KVM_X86_SET_MSR_FILTER. 0, -EINVAL, -EFAULT, -ENOMEM; may sleep */
+int x86_set_msr_filter(struct vm *vm, const struct kvm_msr_filter *user);
 
 /*
  * The same for the MSRs whose access is worth being quick; interrupts off.

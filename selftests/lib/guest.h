@@ -105,7 +105,8 @@ static inline struct guest_cpu *guest_cpu(void)
 
 static inline u64 caught(void)
 {
-	return guest_cpu()->vector;
+	/* TRY() does not tell the compiler that it changes */
+	return *(volatile u64 *)&guest_cpu()->vector;
 }
 
 struct guest_regs {

@@ -44,8 +44,6 @@ SAID = re.compile(r"\] testhost: (start|command|exit|done) ?(.*)$")
 # What Bochs says that is no complaint.
 CHATTER = re.compile(r"^\d{11}[ide]\[|^=+$|^ +(Bochs x86 Emulator|Built from|"
                      r"Timestamp:)|^Bochs is exiting|^\(\d+\)\.\[|^\s*$")
-# How long a kernel may go on that has complained, in seconds.
-GRACE = 10
 ESCAPE = 0x1D  # Ctrl-]
 
 
@@ -213,7 +211,7 @@ class Server:
                 self.say("booted in %.1f s" % (con.started - begin))
             if self.stop:
                 return False
-            if con.dead or (con.crash and now > con.crash_time + GRACE):
+            if con.dead or (con.crash and now > con.crash_time + self.args.grace):
                 time.sleep(1)
                 con.poll()
                 return False
@@ -322,6 +320,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", required=True)
     parser.add_argument("--timeout", type=float, default=0)
+    parser.add_argument("--grace", type=float, default=10)
     parser.add_argument("--label", default="")
     parser.add_argument("--interactive", action="store_true")
     parser.add_argument("--quiet", action="store_true")

@@ -234,7 +234,7 @@ cmd_run()
 	local cpus=${HOST_CPUS:-1} mem=${HOST_MEM:-2048}
 	local tlb=${TLB:-plain}
 	local limit=${TESTHOST_TIMEOUT:-600} name='' append='' interactive=''
-	local keep_going='' scan_leaks='' quiet='' peer='' file line which kdir
+	local grace=10 keep_going='' scan_leaks='' quiet='' peer='' file line which kdir
 	local dir tree com2 cmdline
 	local files=() trees=() modules=() commands=() CMD=()
 
@@ -251,6 +251,7 @@ cmd_run()
 		--mem)		mem=$2; shift ;;
 		--tlb)		tlb=$2; shift ;;
 		--timeout)	limit=$2; shift ;;
+		--grace)	grace=$2; shift ;;
 		--name)		name=$2; shift ;;
 		--append)	append=$2; shift ;;
 		--file)		files+=("$2"); shift ;;
@@ -340,7 +341,7 @@ cmd_run()
 	fi
 	backend_command "$dir" "$which"
 	exec python3 "$HERE/serve.py" --dir "$dir" --timeout "$limit" \
-		--label "$which, $host, $cpu_model, $cpus CPU$(
+		--grace "$grace" --label "$which, $host, $cpu_model, $cpus CPU$(
 			[ "$tlb" != strict ] || echo ", strict TLB")" \
 		${interactive:+--interactive} $quiet -- "${CMD[@]}"
 }
