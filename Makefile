@@ -27,7 +27,6 @@ endif
 # The guest of "make run" and "make shell". Selftests run under all kinds of MMU
 # that the CPU has, or under MMU alone.
 export MMU
-MMU ?= auto
 CPUS ?= 1
 MEM ?= 256M
 
@@ -107,7 +106,7 @@ vmrun: | packages-build ## build vmrun and the initramfs of its guest
 # ---- running it ------------------------------------------------------------
 
 vmrun_command = ./vmrun --kernel guest/vmlinuz --initrd guest/initramfs \
-	--mem $(MEM) --cpus $(CPUS) --mmu $(MMU) $(vmrun_args)
+	--mem $(MEM) --cpus $(CPUS) --mmu $(or $(MMU),auto) $(vmrun_args)
 
 .PHONY: run
 run: vmrun_args = --expect "guest: OK" \
