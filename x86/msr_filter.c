@@ -74,7 +74,7 @@ bool x86_msr_filtered(struct vcpu *vcpu, u32 index, bool write)
 }
 
 static int filter_add(struct msr_filter *f,
-		     const struct kvm_msr_filter_range *user)
+		      const struct kvm_msr_filter_range *user)
 {
 	struct msr_range *r = &f->ranges[f->nr];
 	size_t bytes = DIV_ROUND_UP((u64)user->nmsrs, BITS_PER_BYTE);
