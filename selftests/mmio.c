@@ -266,6 +266,71 @@ TEST_F(mmio, device_becomes_memory)
 	}
 }
 
+static u64 pte_of_device;
+
+static void set_device(u64 entry)
+{
+	*(volatile u64 *)pte_of_device = entry;
+	invlpg(WINDOW);
+}
+
+static void guest_device_remap(void)
+{
+	const u64 flags = PTE_P | PTE_W | PTE_U;
+	int i;
+
+	*(u64 *)CODE = CODE_STORE32;
+	for (i = 0; i < 3; i++) {
+		set_device(HOLE | flags);
+		call(CODE, WINDOW, 1);
+		call(CODE, WINDOW, 2);
+		set_device((HOLE + 0x5000) | flags);
+		call(CODE, WINDOW, 3);
+		/* read-only, then not there at all: the guest's own fault */
+		set_device(HOLE | PTE_P | PTE_U);
+		GUEST_ASSERT_EQ(read32(WINDOW), 0x77);
+		asm volatile(TRY("movl %1, (%0)")
+			     : : "r"(WINDOW), "r"(4) : "memory");
+		GUEST_ASSERT_EQ(caught(), VEC_PF);
+		GUEST_ASSERT_EQ(guest_cpu()->error, 3);
+		set_device(0);
+		asm volatile(TRY("movl %1, (%0)")
+			     : : "r"(WINDOW), "r"(5) : "memory");
+		GUEST_ASSERT_EQ(caught(), VEC_PF);
+		GUEST_ASSERT_EQ(guest_cpu()->error, 2);
+		/* memory for a while */
+		set_device(OTHER | flags);
+		*(u32 *)OTHER = 0;
+		call(CODE, WINDOW, 6);
+		GUEST_ASSERT_EQ(*(volatile u32 *)OTHER, 6);
+	}
+	GUEST_DONE();
+}
+
+/* The guest maps one address to a device, to another, to memory, to nothing */
+TEST_F(mmio, device_remapped)
+{
+	struct pt *pt = &self->vm->pt;
+	struct vcpu *v = self->vcpu;
+	struct kvm_sregs sregs;
+	int i;
+
+	pt_map(pt, WINDOW, HOLE, 0x1000, PTE_W | PTE_U);
+	pte_of_device = pt_entry_gpa(pt, WINDOW, 1);
+	sync_to_guest(self->vm, pte_of_device);
+	sregs = vcpu_sregs(v);
+	sregs.cr0 |= 1u << 16;		/* WP */
+	vcpu_set_sregs(v, &sregs);
+	vcpu_set_entry(v, guest_device_remap);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(1, wrote(v, HOLE, 4));
+		ASSERT_EQ(2, wrote(v, HOLE, 4));
+		ASSERT_EQ(3, wrote(v, HOLE + 0x5000, 4));
+		answer(v, HOLE, 4, 0x77);
+	}
+	expect_done(v);
+}
+
 /* ---- what comes with an instruction ----------------------------------------- */
 
 #define TF	0x100ull
