@@ -573,6 +573,59 @@ TEST_F(realmode, vector_table_elsewhere)
 		expect_exit(v, KVM_EXIT_SHUTDOWN);
 }
 
+/*
+ * The guest overwrites the maps of the TSS that it may be run with: its own
+ * loss, if any. Ports and INT n come out as exits and are emulated.
+ */
+REAL(rm_spoil,
+	"cli\n"
+	"movw $" AT(rm_spoil, spoil_h) ", 0x21 * 4\n"
+	"movw $0, 0x21 * 4 + 2\n"
+	"lgdtl " AT(rm_spoil, spoil_gdtr) "\n"
+	"mov %cr0, %eax\n"
+	"or $1, %al\n"
+	"mov %eax, %cr0\n"
+	"mov $0x10, %bx\n"
+	"mov %bx, %es\n"
+	"and $0xfe, %al\n"
+	"mov %eax, %cr0\n"
+	"xor %ax, %ax\n"
+	"mov %ax, %es\n"
+	"mov $0xfeffd068, %edi\n"	/* KVM_SET_TSS_ADDR of vm_new() */
+	"mov $0x2020, %ecx\n"
+	"mov $0xff, %al\n"
+	"cld\n"
+	"addr32 rep stosb\n"
+	"mov $0x31, %al\n"
+	"out %al, $0x80\n"
+	"int $0x21\n"
+	"out %al, $0x80\n"
+	"hlt\n"
+	"spoil_h: inc %al\n"
+	"iret\n"
+	".balign 8\n"
+	"spoil_gdtr: .word 0x7f\n"
+	".long 0x100400\n");
+
+TEST_F(realmode, spoiled_tss)
+{
+	struct vcpu *v = self->vcpu;
+	u8 al;
+
+	if (!on_our_module())
+		skip_test("only ours promises that it works");
+	START(v, rm_spoil);
+	/* where the CPU needs no TSS there is no memory at that address */
+	do {
+		vcpu_run(v);
+	} while (v->run->exit_reason == KVM_EXIT_MMIO);
+	ASSERT_EQ(KVM_EXIT_IO, v->run->exit_reason);
+	al = *((u8 *)v->run + v->run->io.data_offset);
+	ASSERT_EQ(0x31, al);
+	ASSERT_EQ(0x32, OUT8(v));
+	expect_exit(v, KVM_EXIT_HLT);
+}
+
 /* ---- system instructions ------------------------------------------------- */
 
 REAL(rm_system,
