@@ -196,8 +196,8 @@ static void xstate_rounds(unsigned int kind, bool shared, bool signals)
 		struct sigaction sa = { .sa_handler = spoil };
 
 		require(!sigaction(SIGALRM, &sa, NULL));
-		it.it_interval.tv_usec = 500;
-		it.it_value.tv_usec = 500;
+		it.it_interval.tv_usec = 4000;
+		it.it_value.tv_usec = 4000;
 		require(!setitimer(ITIMER_REAL, &it, NULL));
 	}
 	for (int i = 0; ; i++) {
