@@ -169,6 +169,11 @@ selftest: packages-check ## selftests in the test host alone (T=, MMU=, HOST=lea
 check-matrix: packages-check ## selftests, guest boot on several generations of CPUs
 	$(Q)tools/checks/check matrix $(T)
 
+.PHONY: check-testhost
+check-testhost: module-for-host vmrun | packages-check ## the test host's own tests (minutes; HOST=lean is quick)
+	$(Q)tools/testhost/tests/run && \
+	{ [ "$(host)" = lean ] || tools/testhost/tests/run next; }
+
 .PHONY: clean
 clean: ## remove build/
 	rm -rf $(O)
