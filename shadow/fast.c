@@ -17,8 +17,12 @@
 #include "vmx/insn.h"
 #include "x86/x86.h"
 
-/* Entries of a table that one fault looks at */
+/*
+ * Entries of a table that one fault looks at. A process leaves many of its
+ * entries unused; the kernel's map of all memory is direct where it is large.
+ */
 #define AROUND		16
+#define AROUND_GUEST	8
 
 /* Bits that must be 0 in a guest's level-1 entry */
 static u64 leaf_reserved(struct vcpu *vcpu, const struct shadow_page *sp)
@@ -58,6 +62,39 @@ static bool read_one(const struct shadow_page *sp, void __user *from,
 	return true;
 }
 
+/* rmap_block(), remembered */
+static struct rmap_block *block_of(struct vcpu *vcpu, gfn_t gfn)
+{
+	struct shadow_vcpu *v = shadow_vcpu(vcpu);
+	u64 gen = shadow_vm(vcpu->vm)->block_gen;
+
+	if (v->block && v->block_index == gfn >> 9 && v->block_gen == gen)
+		return v->block;
+	v->block = rmap_block(vcpu->vm, gfn);
+	v->block_index = gfn >> 9;
+	v->block_gen = gen;
+	return v->block;
+}
+
+/* Neighbours of a page that is part of a large one of the host's */
+static void look_inside(struct fast *ff, unsigned int window)
+{
+	struct host_page *p = &ff->host;
+	gfn_t first = ff->gfn & ~(gfn_t)(window - 1), end = first + window;
+	hva_t hva = memslot_hva(ff->slot, ff->gfn) >> PAGE_SHIFT;
+	unsigned int in = hva & (pg_pages(PG_2M) - 1), k;
+	u64 e = HOST_PAGE_VALID | (p->writable ? HOST_PAGE_WRITE : 0);
+
+	first = max3(first, ff->slot->base, ff->gfn >= in ? ff->gfn - in : 0);
+	end = min3(end, ff->slot->base + ff->slot->npages,
+		   ff->gfn + pg_pages(PG_2M) - in);
+	e += (u64)(p->pfn - (ff->gfn - first)) << PAGE_SHIFT;
+	for (k = 0; k < end - first; k++, e += PAGE_SIZE)
+		p->around[k] = e;
+	p->first = first;
+	p->nr = k;
+}
+
 /* The page behind ff->gfn, as the host has it now; nothing is faulted in */
 static bool look(struct fast *ff, bool write, unsigned int window)
 {
@@ -67,7 +104,7 @@ static bool look(struct fast *ff, bool write, unsigned int window)
 	ff->slot = memslot_find_vcpu(ff->vcpu, memslots_get(vm), ff->gfn);
 	if (!ff->slot || (write && ff->slot->flags & KVM_MEM_READONLY))
 		return false;
-	ff->b = rmap_block(vm, ff->gfn);
+	ff->b = block_of(ff->vcpu, ff->gfn);
 	if (!ff->b || shadow_vcpu(ff->vcpu)->cache.nr_descs < window)
 		return false;
 	p->write = write;
@@ -85,6 +122,8 @@ static bool look(struct fast *ff, bool write, unsigned int window)
 		    hva + AROUND * PAGE_SIZE > vm->mmu.inv_start)
 			return false;
 	}
+	if (p->level > PG_4K && window > 1)
+		look_inside(ff, window);
 	return true;
 }
 
@@ -145,18 +184,19 @@ static struct shadow_hint *find_page(struct vcpu *vcpu, gva_t gva)
 static void make_around(struct fast *ff, void __user *from)
 {
 	struct shadow_cache *cache = &shadow_vcpu(ff->vcpu)->cache;
-	unsigned int first = ff->i & ~(AROUND - 1), k;
+	unsigned int n_around = sh_direct(ff->sp) ? AROUND : AROUND_GUEST;
+	unsigned int first = ff->i & ~(n_around - 1), k;
 	const struct host_page *p = &ff->host;
 	struct shadow_page *sp = ff->sp;
 	u64 gpte[AROUND], rsvd = 0;
 
 	if (!sh_direct(sp)) {
 		rsvd = leaf_reserved(ff->vcpu, sp);
-		for (k = 0; k < AROUND; k++)
+		for (k = 0; k < n_around; k++)
 			if (!read_one(sp, from, first + k, &gpte[k]))
 				return;
 	}
-	for (k = 0; k < AROUND; k++) {
+	for (k = 0; k < n_around; k++) {
 		u64 *ep = &sp->table[first + k], e, h;
 		gfn_t gfn, n;
 

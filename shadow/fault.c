@@ -339,9 +339,20 @@ static int make_blocks(struct sh_fault *ff)
 /* The guest's fault: let the next one of an entry that is not present not exit */
 static void note_not_present(struct sh_fault *ff)
 {
+	struct shadow_vcpu *v = shadow_vcpu(ff->vcpu);
 	struct vm *vm = ff->vcpu->vm;
+	gva_t page = ff->gva | ~PAGE_MASK;
+	gva_t *seen = &v->np_seen[(ff->gva >> PAGE_SHIFT) % SH_NP_SEEN];
 
-	if (!shadow_hw.trap || !ff->path.level || make_blocks(ff))
+	/*
+	 * Most entries are made present by what handles the fault. It pays for
+	 * those alone that fault again.
+	 */
+	if (*seen != page) {
+		*seen = page;
+		return;
+	}
+	if (!shadow_hw.trap || make_blocks(ff))
 		return;
 	write_lock(&vm->mmu.lock);
 	build(ff);

@@ -209,6 +209,7 @@ void rmap_blocks_trim(struct vm *vm, gfn_t first, gfn_t last)
 		if (!block_empty(b))
 			continue;
 		xa_erase(blocks, i);
+		shadow_vm(vm)->block_gen++;
 		kvfree_rcu(b, rcu);
 	}
 }

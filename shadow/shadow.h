@@ -224,6 +224,7 @@ struct shadow_hint {
 };
 
 #define SH_HINTS	8
+#define SH_NP_SEEN	16
 #define SH_ROOTS	24
 struct shadow_vcpu {
 	struct shadow_cache cache;
@@ -231,6 +232,10 @@ struct shadow_vcpu {
 	struct shadow_root *cur;	/* [m] NULL: prepare() has to find one */
 	u64 cur_hw;			/* [v] cur->hw, for load() without [m] */
 	struct shadow_hint hint[SH_HINTS];	/* [m] */
+	struct rmap_block *block;	/* [m] the one used last ... */
+	unsigned long block_index;	/* ... of these 512 pages ... */
+	u64 block_gen;			/* ... while none was freed */
+	gva_t np_seen[SH_NP_SEEN];	/* [v] faults the guest had lately */
 	u64 root_ids;			/* [v] shadow_root.id given out */
 	struct shadow_root *prev;	/* [v] the one before: likely the next */
 	u64 link_gen;			/* [v] shadow_vm.link_gen at the last flush */
@@ -251,7 +256,8 @@ struct shadow_vm {
 	struct list_head unsync;
 	unsigned long nr_pages;		/* on pages and dead */
 	unsigned long nr_dead, nr_unsync;
-	u64 link_gen;			/* links that guest writes have ended */
+	u64 link_gen;			/* links and large leaves that ended */
+	u64 block_gen;			/* blocks that were freed */
 	unsigned long quota;		/* limit of nr_pages */
 	struct xarray blocks;		/* rmap_block by gfn >> 9; changed with [m] */
 	u64 stale_gen;			/* P9 */
