@@ -87,6 +87,9 @@
  * P13. Fast handlers (interrupts off) take [m] by trying, and never free pages nor
  *      wait for other vCPUs; what needs that is left to the full handler, with
  *      nothing changed.
+ * P14. shadow_vm.link_gen goes up with every present entry above level 1 that
+ *      ends. Whoever remembers what links lead to (shadow_hint), or has flushed a
+ *      single address where a TLB may know more of it, compares.
  */
 #ifndef SHADOW_SHADOW_H
 #define SHADOW_SHADOW_H
