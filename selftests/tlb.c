@@ -11,6 +11,7 @@
  * testhost: --cpus 2
  */
 #include "kvmtest.h"
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include "core/skip_flush.h"
 
@@ -23,7 +24,7 @@
 static bool can_skip;			/* the module has the parameter */
 static bool skipping;
 
-GUEST_SUITE(tlb)
+KIND_SUITE(tlb)
 
 /* ---- leaving out ---------------------------------------------------------- */
 
@@ -54,7 +55,7 @@ static bool has_vpids(void)
 	bool stale_;							\
 									\
 	leave_out(0);							\
-	ASSERT_FALSE(scenario_(self->vm, self->vcpu));			\
+	ASSERT_FALSE(run_anew(variant->kind, scenario_));		\
 	if (!can_skip)							\
 		skip_test("the module cannot leave out invalidations");	\
 	if (!has_vpids())						\
@@ -70,6 +71,10 @@ static bool has_vpids(void)
 
 typedef bool (*scenario)(struct vm *vm, struct vcpu *v);
 
+/*
+ * There is no other VM meanwhile: making this one turns VMX on, which flushes
+ * all that the CPUs remember of earlier ones, whose memory is gone.
+ */
 static bool run_anew(unsigned int kind, scenario fn)
 {
 	struct vm *vm = vm_new(kind);
@@ -279,7 +284,7 @@ TEST_F(tlb, guest_entry_changed)
 {
 	/* under EPT the CPU does what INVLPG says */
 	if (variant->kind == KVM_MMU_KIND_EPT) {
-		ASSERT_FALSE(guest_entry_changed(self->vm, self->vcpu));
+		ASSERT_FALSE(run_anew(variant->kind, guest_entry_changed));
 		return;
 	}
 	check_flush(SKIP_FLUSH_ENTRY, guest_entry_changed);
@@ -318,7 +323,7 @@ TEST_F(tlb, root_changed)
 {
 	/* under EPT the CPU does what MOV to CR3 says */
 	if (variant->kind == KVM_MMU_KIND_EPT) {
-		ASSERT_FALSE(root_changed(self->vm, self->vcpu));
+		ASSERT_FALSE(run_anew(variant->kind, root_changed));
 		return;
 	}
 	check_flush(SKIP_FLUSH_ROOT, root_changed);
@@ -349,6 +354,64 @@ TEST_F(tlb, moved_to_another_cpu_and_back)
 	if (nr_cpus() < 2)
 		skip_test("the host has one CPU");
 	check_flush(SKIP_FLUSH_CPU, moved_and_back);
+}
+
+/* Entries edited and exceptions taken for a while; both pages in turn */
+static void guest_busy(u64 pte, u64 old, u64 new, u64 rounds)
+{
+	volatile u64 *entry = (u64 *)pte;
+	u64 flags = *entry & 0xfff;
+
+	for (u64 i = 0; i < rounds; i++) {
+		*entry = (i & 1 ? new : old) | flags;
+		invlpg(GVA);
+		GUEST_ASSERT_EQ(*(volatile u64 *)GVA, i & 1 ? NEW : OLD);
+		*entry = 0;
+		invlpg(GVA);
+		asm volatile(TRY("movq (%0), %%rax")
+			     : : "r"(GVA) : "rax", "memory");
+		GUEST_ASSERT_EQ(caught(), VEC_PF);
+	}
+	GUEST_DONE();
+}
+
+static atomic_bool moving;
+
+static void *move_all_the_time(void *tid)
+{
+	cpu_set_t set;
+
+	for (unsigned int i = 0; moving; i++) {
+		CPU_ZERO(&set);
+		CPU_SET(i & 1, &set);
+		require(!sched_setaffinity((pid_t)(long)tid, sizeof(set),
+					   &set));
+		usleep(1000 + i % 7 * 300);
+	}
+	return NULL;
+}
+
+static bool moved_all_the_time(struct vm *vm, struct vcpu *v)
+{
+	struct guest_pages g = guest_pages(vm);
+	pthread_t mover;
+
+	moving = true;
+	require(!pthread_create(&mover, NULL, move_all_the_time,
+				(void *)syscall(SYS_gettid)));
+	vcpu_set_entry(v, guest_busy);
+	vcpu_args(v, 4, g.pte, g.old, g.new, 20000ull);
+	expect_done(v);
+	moving = false;
+	pthread_join(mover, NULL);
+	return false;
+}
+
+TEST_F(tlb, moved_all_the_time)
+{
+	if (nr_cpus() < 2)
+		skip_test("the host has one CPU");
+	ASSERT_FALSE(run_anew(variant->kind, moved_all_the_time));
 }
 
 /*
