@@ -326,7 +326,7 @@ static bool map_fast(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 	p.write = access & MMU_ACC_WRITE;
 	p.window = READ_ONCE(mmu_fault_around);
 	if (!host_look(vm, slot, gfn, &p) ||
-	    host_page_stale(vm, slot, gfn, &p, vm->mmu.inv_seq))
+	    host_page_stale(vm, slot, gfn, &p, mmu_inv_begin(vm)))
 		return false;
 	if (level == PG_4K && p.level == PG_4K) {
 		if (!ept_make(vm, ep, PG_4K, READ_ONCE(*ep),
