@@ -165,6 +165,17 @@ fuzz-emulate: packages ## compare the emulator with the host CPU (ARGS='--second
 selftest: packages-check ## selftests in the test host alone (T=, MMU=, HOST=lean is quick)
 	$(Q)tools/checks/check selftest $(T)
 
+# SEED= ROUNDS= OPS= TIME= (seconds of the host's clock) MODES= KIND=ept|shadow|both
+.PHONY: torture
+torture: $(if $(PEER),,module-for-host) | packages-run ## long page-table torture (SEED= ROUNDS= TIME= KIND=)
+	$(Q)$(MAKE) $(jobs) -C selftests
+	$(Q)$(TESTHOST_CMD) run --timeout 0 $(kvm_options) \
+		--file $(O)/selftests/torture \
+		-c './torture --seed $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom)) \
+		--rounds $(or $(ROUNDS),10) --ops $(or $(OPS),2000) \
+		--time $(or $(TIME),0) --kind $(or $(KIND),both) \
+		$(if $(MODES),--modes $(MODES)) --shrink'
+
 .PHONY: check-matrix
 check-matrix: packages-check ## selftests, guest boot on several generations of CPUs
 	$(Q)tools/checks/check matrix $(T)

@@ -59,6 +59,22 @@ TEST_F(torture, all_modes)
 	ASSERT_TRUE(some_rounds(variant->kind, MODES_ALL, false, 3, 1500));
 }
 
+/* Both kinds at once, each step on one after the other; flags compared too */
+TEST_F(torture, lockstep)
+{
+	struct tt_options o = {
+		.seed = 7, .rounds = 3, .ops = 1500, .modes = MODES_ALL,
+		.host_ops = true, .nr_kinds = 2,
+		.kinds = { KVM_MMU_KIND_EPT, KVM_MMU_KIND_SHADOW },
+	};
+
+	if (variant->kind != KVM_MMU_KIND_SHADOW)
+		skip_test("done in the run for shadow tables");
+	if (!on_our_module() || !mmu_kind_available(KVM_MMU_KIND_EPT))
+		skip_test("not both kinds of MMU here");
+	ASSERT_TRUE(tt_rounds(&o));
+}
+
 /* No flushes where they are needed: nothing is compared */
 TEST_F(torture, stale_translations)
 {
@@ -85,7 +101,7 @@ static bool pick_kinds(struct tt_options *o, const char *name)
 
 	o->nr_kinds = 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
-		if (mmu_kind_wanted(all[i]) &&
+		if (mmu_kind_available(all[i]) &&
 		    (!strcmp(name, "both") ||
 		     !strcmp(name, mmu_kind_name(all[i]))))
 			o->kinds[o->nr_kinds++] = all[i];

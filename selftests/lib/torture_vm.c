@@ -261,7 +261,7 @@ static bool run_vm(struct tt_run *r, struct tt_vm *v)
 	int err;
 
 	sigaction(SIGALRM, &sa, NULL);
-	alarm(r->m->wild ? 2 : 20);
+	alarm(r->m->wild ? 1 : 5);
 	for (;;) {
 		err = vcpu_run_raw(v->vcpu);
 		if (err) {
