@@ -323,12 +323,12 @@ static void access_page(unsigned int page)
 		GUEST_ASSERT_EQ(v, p->word[page]);
 	} else if (p->ro[page]) {
 		GUEST_ASSERT_EQ(v, VEC_PF);
-		return;
 	} else {
 		GUEST_ASSERT_EQ(v, GUEST_NO_EXCEPTION);
 		p->word[page] = to_write;
 	}
-	check_bits(p, page, write);
+	if (!write || !p->ro[page])
+		check_bits(p, page, write);
 	stats[5]++;
 }
 

@@ -267,9 +267,11 @@ static bool run_vm(struct tt_run *r, struct tt_vm *v)
 		if (err) {
 			v->dead = r->m->wild;
 			return v->dead ||
-			       differs(r, "%s: KVM_RUN: %s, rip 0x%llx",
+			       differs(r, "%s: KVM_RUN: %s, rip 0x%llx, op %lu",
 				       mmu_kind_name(v->kind), strerror(err),
-				       vcpu_regs(v->vcpu).rip);
+				       vcpu_regs(v->vcpu).rip, r->done +
+				       (*guest_var(v->vm, tt_cur) - TT_RECS) /
+				       sizeof(struct tt_rec));
 		}
 		if (run->exit_reason == KVM_EXIT_MMIO) {
 			if (!mmio(r, v))
@@ -324,7 +326,8 @@ static bool compare_kinds(struct tt_run *r, struct tt_vm *v, unsigned int from,
 
 	for (unsigned int i = from; i < to; i++, a++, b++)
 		if (!same_memory(a, b, sizeof(*a)))
-			return differs(r, "op %u: flags 0x%lx, rip 0x%lx, %s: flags 0x%lx rip 0x%lx",
+			return differs(r,
+				       "op %u: flags 0x%lx, rip 0x%lx, %s: flags 0x%lx rip 0x%lx",
 				       i, a->oflags, a->rip,
 				       mmu_kind_name(v->kind), b->oflags,
 				       b->rip);
