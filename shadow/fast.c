@@ -283,7 +283,9 @@ static bool fault_locked(struct vcpu *vcpu, const struct mmu_fault *f)
 		if (!from || !read_one(sp, from, ff.i, &ff.gpte) ||
 		    !(ff.gpte & SH_P) || ff.gpte & leaf_reserved(vcpu, sp))
 			return false;
-		if (write && !(ff.gpte & hint->all & SH_W))
+		/* with CR0.WP = 0 what the tables above deny is in the role */
+		if (write && (!(ff.gpte & hint->all & SH_W) ||
+			      !(sp->role.access & SH_ACC_W)))
 			return false;
 		ff.gfn = (ff.gpte & SH_ADDR) >> PAGE_SHIFT;
 		if (unlikely(!(ff.gpte & SH_A) || (write && !(ff.gpte & SH_D))) &&
