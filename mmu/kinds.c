@@ -16,7 +16,7 @@
 static struct {
 	u32 id;
 	const char *name;
-	const struct mmu_kind *kind;	/* NULL: not part of this module */
+	const struct mmu_kind *kind;
 	const char *why_not;		/* [I] after mmu_setup(); NULL: can run */
 } kinds[] = {
 	{ KVM_MMU_KIND_EPT, "ept", &ept_kind },
@@ -111,10 +111,6 @@ int mmu_setup(const struct mmu_hw_caps *caps)
 
 	hw = *caps;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!kinds[i].kind) {
-			kinds[i].why_not = "not supported yet";
-			continue;
-		}
 		kinds[i].why_not = NULL;
 		r = kinds[i].kind->hw_setup(caps, &kinds[i].why_not);
 		if (r && !kinds[i].why_not)

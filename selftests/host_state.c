@@ -257,10 +257,10 @@ TEST_F(host_state, vectors_signals)
 /* ---- registers of which there is one ------------------------------------------- */
 
 asm(".pushsection .text.host_state_syscall, \"ax\", @progbits\n"
-    ".globl sys_one, sys_two\n"
-    "sys_one: pushf; pop %rdx; add $1, %rbx; push %r11; popf; jmp *%rcx\n"
-    "sys_two: pushf; pop %rdx; add $2, %rbx; push %r11; popf; jmp *%rcx\n"
-    ".popsection");
+	".globl sys_one, sys_two\n"
+	"sys_one: pushf; pop %rdx; add $1, %rbx; push %r11; popf; jmp *%rcx\n"
+	"sys_two: pushf; pop %rdx; add $2, %rbx; push %r11; popf; jmp *%rcx\n"
+	".popsection");
 extern const char sys_one[], sys_two[];
 
 #define FLAG_DF	(1ull << 10)

@@ -92,7 +92,9 @@ static int filter_add(struct msr_filter *f,
 	r->flags = user->flags;
 	r->base = user->base;
 	r->nmsrs = user->nmsrs;
-	return copy_from_user(r->bitmap, user->bitmap, bytes) ? -EFAULT : 0;
+	if (copy_from_user(r->bitmap, (__force const void __user *)user->bitmap, bytes))
+		return -EFAULT;
+	return 0;
 }
 
 /* NULL: no filter */
