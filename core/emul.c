@@ -173,7 +173,8 @@ static int op_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 
 	if (ret)
 		return ret;
-	if (!known_mmio(vcpu, gpa)) {
+	/* one that is not aligned is a plain write, as to a device */
+	if (!known_mmio(vcpu, gpa) && !(gpa & (len - 1))) {
 		ret = guest_cmpxchg(vcpu->vm, vcpu, gpa, old, new, len);
 		if (ret >= 0)
 			return ret ? EMUL_RETRY : EMUL_OK;

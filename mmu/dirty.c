@@ -70,6 +70,14 @@ static void read_words(struct vm *vm, struct memslot *slot, unsigned long first,
 	write_unlock(&vm->mmu.lock);
 }
 
+/* With the lock: until all have left the guest nobody is to take it for flushed */
+static void flush_locked(struct vm *vm)
+{
+	write_lock(&vm->mmu.lock);
+	mmu_flush_all(vm);
+	write_unlock(&vm->mmu.lock);
+}
+
 int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 {
 	unsigned long words, first, n, i, *buf;
@@ -100,7 +108,7 @@ int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 				       &slot->dirty[first + i]);
 	}
 	if (flush && !skip_flush(SKIP_FLUSH_DIRTY))
-		mmu_flush_all(vm);
+		flush_locked(vm);
 out:
 	mutex_unlock(&vm->mmu.slots_lock);
 	free_page((unsigned long)buf);
@@ -147,7 +155,7 @@ int mmu_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
 		write_unlock(&vm->mmu.lock);
 	}
 	if (flush && !skip_flush(SKIP_FLUSH_DIRTY))
-		mmu_flush_all(vm);
+		flush_locked(vm);
 out:
 	mutex_unlock(&vm->mmu.slots_lock);
 	free_page((unsigned long)buf);

@@ -59,6 +59,20 @@ static __always_inline void leaf_ends(struct vm *vm, struct shadow_cache *cache,
 	rmap_del(cache, rmap_of(b, gfn, level), ep);
 }
 
+/*
+ * The list is about to grow. One that is long ends: whatever was on it is made
+ * again when it is used. The oldest entry is found last, and a drop must not take
+ * long.
+ */
+static __always_inline void rmap_bound(struct vm *vm, const struct rmap *head)
+{
+	if (likely(rmap_len(head) < SH_RMAP_MAX))
+		return;
+	while (!rmap_empty(head))
+		shadow_entry_drop(vm, rmap_first(head));
+	shadow_note_stale(vm);
+}
+
 void shadow_entry_make(struct vm *vm, struct shadow_cache *cache,
 		       struct rmap_block *b, u64 *ep, u64 gpte, u64 e)
 {
@@ -74,11 +88,13 @@ void shadow_entry_make(struct vm *vm, struct shadow_cache *cache,
 			WRITE_ONCE(*ep, e);
 			return;
 		}
+		rmap_bound(vm, rmap_of(b, gfn, level));
 		leaf_ends(vm, cache, sp, i, ep, b,
 			  gfn & ~(gfn_t)(SH_ENTRIES - 1));
 		if (level > PG_4K)
 			shadow_vm(vm)->link_gen++;
 	} else {
+		rmap_bound(vm, rmap_of(b, gfn, level));
 		leave_absent(sp, old);
 		sp->nr_present++;
 		shadow_vm(vm)->leaves[level]++;
@@ -95,6 +111,7 @@ void shadow_entry_link(struct vm *vm, struct shadow_cache *cache, u64 *ep,
 {
 	struct shadow_page *sp = sh_page_of(ep);
 
+	rmap_bound(vm, &child->parents);
 	leave_absent(sp, READ_ONCE(*ep));
 	if (sp->gpte)
 		sp->gpte[sh_index_of(ep)] = gpte;

@@ -118,7 +118,8 @@ static bool look(struct fast *ff, bool write, unsigned int window)
 	if (unlikely(vm->mmu.inv_count)) {
 		hva_t hva = memslot_hva(ff->slot, ff->gfn);
 
-		if (hva - AROUND * PAGE_SIZE < vm->mmu.inv_end &&
+		if (hva - min_t(hva_t, hva, AROUND * PAGE_SIZE) <
+		    vm->mmu.inv_end &&
 		    hva + AROUND * PAGE_SIZE > vm->mmu.inv_start)
 			return false;
 	}
@@ -378,6 +379,12 @@ bool shadow_invlpg_fast(struct vcpu *vcpu, gva_t gva)
 			srcu_read_unlock(&vm->srcu, idx);
 			return false;
 		}
+		/* a root that was zapped meanwhile leads to no entry */
+		if (!v->cur) {
+			write_unlock(&vm->mmu.lock);
+			srcu_read_unlock(&vm->srcu, idx);
+			return false;
+		}
 		pagefault_disable();
 		sync_addr(vcpu, gva);
 		pagefault_enable();
@@ -439,8 +446,12 @@ static bool cr3_locked(struct vcpu *vcpu, u64 cr3, bool noflush)
 	if (!r || r->nowhere)
 		return false;
 	if (!noflush && !list_empty(&sv->unsync)) {
-		/* protecting them again takes a flush of all vCPUs */
-		if (READ_ONCE(vcpu->vm->nr_vcpus) > 1)
+		/*
+		 * Protecting them again takes a flush of all vCPUs; and many
+		 * take long with interrupts off.
+		 */
+		if (READ_ONCE(vcpu->vm->nr_vcpus) > 1 ||
+		    sv->nr_unsync > SH_UNSYNC_FAST)
 			return false;
 		idx = srcu_read_lock(&vcpu->vm->srcu);
 		shadow_sync_all(vcpu);

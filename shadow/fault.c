@@ -178,7 +178,8 @@ static u64 leaf_entry(const struct sh_fault *ff, const struct shadow_page *sp,
 
 /*
  * Is the guest's entry still what the walk found? A and D may have been added by
- * another CPU meanwhile; that makes nothing wrong.
+ * another CPU meanwhile; that makes nothing wrong. Where they were taken away the
+ * walk has to set them again (P7).
  */
 static bool verify(struct sh_fault *ff, const struct shadow_page *sp,
 		   unsigned int pi, u64 *gpte)
@@ -190,8 +191,8 @@ static bool verify(struct sh_fault *ff, const struct shadow_page *sp,
 	    !shadow_read_gpte(ff->vcpu->vm, at,
 			      sp->role.format == SHF_32 ? 4 : 8, &now))
 		return false;
-	*gpte = found;
-	return now == found || (now & ~(SH_A | SH_D)) == (found & ~(SH_A | SH_D));
+	*gpte = now;
+	return !((now ^ found) & ~(SH_A | SH_D)) && !(found & ~now);
 }
 
 /* The page for a link, protected and flushed; NULL: out of pages */
@@ -214,6 +215,9 @@ static enum build_result make_leaf(struct sh_fault *ff, struct shadow_page *sp,
 	struct rmap_block *b = rmap_block(vm, ff->gfn);
 	u64 old = READ_ONCE(*ep), new;
 
+	/* tables may have been made on the way here: map_level() sees them now */
+	if (sp->role.level > PG_4K && b->nr_tables)
+		return BUILD_AGAIN;
 	if (sp->role.level > PG_4K && sh_present(old) &&
 	    !sh_leaf(old, sp->role.level)) {
 		shadow_entry_drop(vm, ep);

@@ -43,7 +43,11 @@ static int shadow_hw_setup(const struct mmu_hw_caps *caps, const char **why)
 	shadow_hw.invvpid_caps = caps->ept_vpid_cap >> 32;
 	/* executable large pages are what the erratum is about */
 	shadow_hw.large = !boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT);
-	if (shadow_hw.phys_bits < 52) {
+	/*
+	 * What is reserved is the CPU's MAXPHYADDR to say: the kernel's figure
+	 * is lower where memory encryption takes address bits for keys.
+	 */
+	if ((cpuid_eax(0x80000008) & 0xff) < 52) {
 		/*
 		 * All address bits, so that a CPU that goes on with the address
 		 * although a reserved bit is set (L1TF) finds no memory there.
@@ -160,7 +164,10 @@ static void shadow_new_cr3(struct vcpu *vcpu, u64 cr3, bool noflush)
 static void shadow_invlpg(struct vcpu *vcpu, gva_t gva)
 {
 	write_lock(&vcpu->vm->mmu.lock);
-	shadow_sync_addr(vcpu, gva);
+	if (shadow_vcpu(vcpu)->cur)
+		shadow_sync_addr(vcpu, gva);
+	else
+		flush_later(vcpu);	/* zapped meanwhile: nothing leads to the entry */
 	write_unlock(&vcpu->vm->mmu.lock);
 	if (!skip_flush(SKIP_FLUSH_ENTRY))
 		vcpu->mmu.need_flush = true;
@@ -187,8 +194,12 @@ void shadow_flush(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
-	/* alone: outside the guest now, and flushed before it enters again */
-	if (READ_ONCE(vm->nr_vcpus) == 1) {
+	/*
+	 * Alone: outside the guest now, and flushed before it enters again. A
+	 * fast handler (interrupts off) has seen that; a vCPU made since then
+	 * has no root yet, for which it needs [m].
+	 */
+	if (READ_ONCE(vm->nr_vcpus) == 1 || irqs_disabled()) {
 		atomic64_inc(&vm->mmu.flush_gen);
 		vcpu->mmu.need_load = true;
 		return;

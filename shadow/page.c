@@ -179,7 +179,8 @@ void shadow_make_room(struct vm *vm)
 	if (unlikely(sv->nr_dead > SH_DEAD_MAX))
 		shadow_reap(vm);
 	if (unlikely(sv->nr_pages + SH_CACHE_PAGES > sv->quota))
-		shadow_reclaim(vm, max(sv->quota / 8, 2ul * SH_CACHE_PAGES));
+		shadow_reclaim(vm, clamp(sv->quota / 8, 2ul * SH_CACHE_PAGES,
+					 SH_RECLAIM_MAX));
 }
 
 /* VM teardown: no vCPU is left */

@@ -55,15 +55,12 @@ again:
 /* Of guest tables in the range that are not synchronised; nothing counts these */
 static void zap_unsync(struct vm *vm, gfn_t start, gfn_t end)
 {
-	struct shadow_page *sp;
+	struct shadow_page *sp, *next;
 
-again:
-	list_for_each_entry(sp, &shadow_vm(vm)->unsync, unsync_link) {
-		if (sp->gfn - start >= end - start)
-			continue;
-		shadow_page_zap(vm, sp);
-		goto again;
-	}
+	/* zapping one takes no other off this list */
+	list_for_each_entry_safe(sp, next, &shadow_vm(vm)->unsync, unsync_link)
+		if (sp->gfn - start < end - start)
+			shadow_page_zap(vm, sp);
 }
 
 /*
@@ -104,6 +101,11 @@ bool shadow_slot_removed(struct vm *vm, struct memslot *slot)
 	gfn_t end = slot->base + slot->npages;
 	bool flush = zap_range(vm, slot->base, end);
 
+	/* a block that another slot has a part of may hold these and look empty */
+	zap_unsync(vm, round_down(slot->base, SH_ENTRIES),
+		   round_up(end, SH_ENTRIES));
+	if (shadow_vm(vm)->nr_dead)
+		shadow_reap(vm);
 	rmap_blocks_trim(vm, slot->base, end - 1);
 	return flush;
 }
@@ -143,6 +145,9 @@ bool shadow_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 
 	for (; mask; mask &= mask - 1)
 		any |= rmap_protect(vm, first + __ffs(mask));
+	/* the caller lets go of the lock before it flushes */
+	if (any)
+		shadow_note_stale(vm);
 	return any || shadow_flush_due(vm);
 }
 

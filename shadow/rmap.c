@@ -32,12 +32,14 @@ static void add_many(struct shadow_cache *cache, struct rmap *head, u64 *ep)
 		first = cache->desc[--cache->nr_descs];
 		first->next = desc;
 		first->n = 0;
+		first->total = desc ? desc->total : 1;
 		if (!desc)
 			first->ep[first->n++] = (u64 *)head->val;
 		desc = first;
 		head->val = (unsigned long)desc | RMAP_LIST;
 	}
 	desc->ep[desc->n++] = ep;
+	desc->total++;
 }
 
 void rmap_add(struct shadow_cache *cache, struct rmap *head, u64 *ep)
@@ -71,12 +73,15 @@ static void del_many(struct shadow_cache *cache, struct rmap *head, u64 *ep)
 
 found:
 	desc->ep[i] = first->ep[--first->n];
+	first->total--;
 	if (first->n > 1 || (first->n && first->next))
 		return;
-	if (first->n)
+	if (first->n) {
 		head->val = (unsigned long)first->ep[0];
-	else
+	} else {
+		first->next->total = first->total;
 		head->val = (unsigned long)first->next | RMAP_LIST;
+	}
 	desc_free(cache, first);
 }
 
@@ -93,6 +98,13 @@ u64 *rmap_first(const struct rmap *head)
 	if (!(head->val & RMAP_LIST))
 		return (u64 *)head->val;
 	return rmap_list(head)->ep[rmap_list(head)->n - 1];
+}
+
+unsigned int rmap_len(const struct rmap *head)
+{
+	if (!(head->val & RMAP_LIST))
+		return !!head->val;
+	return rmap_list(head)->total;
 }
 
 bool rmap_for_each(struct vm *vm, const struct rmap *head,

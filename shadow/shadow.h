@@ -152,9 +152,21 @@ struct rmap {
 };
 
 #define RMAP_DESC_N	6
+
+/*
+ * What a guest can make long is bounded, since it is gone through under [m]: the
+ * list of one page, tables that are not synchronised (and those that a fast
+ * handler synchronises), pages that are recycled at once.
+ */
+#define SH_RMAP_MAX	1024
+#define SH_UNSYNC_MAX	1024
+#define SH_UNSYNC_FAST	32
+#define SH_RECLAIM_MAX	256ul
+
 struct rmap_desc {		/* a cache line */
 	struct rmap_desc *next;
-	unsigned long n;
+	u32 n;
+	u32 total;		/* entries of the whole list; in its first alone */
 	u64 *ep[RMAP_DESC_N];
 };
 
@@ -627,6 +639,8 @@ static inline bool rmap_empty(const struct rmap *head)
 
 /* Any entry of a list, for "while not empty: drop it"; NULL if empty */
 u64 *rmap_first(const struct rmap *head);
+/* Number of entries */
+unsigned int rmap_len(const struct rmap *head);
 
 /* Call @fn for each; it must not change the list. Returns the OR of its answers. */
 bool rmap_for_each(struct vm *vm, const struct rmap *head,

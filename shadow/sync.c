@@ -134,6 +134,8 @@ bool shadow_unsync_gfn(struct vm *vm, gfn_t gfn)
 	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp)) {
 		if (sp->unsync)
 			continue;
+		if (sv->nr_unsync >= SH_UNSYNC_MAX)
+			return false;
 		shadow_entry_np_to_trap(sp);
 		sp->unsync = true;
 		list_add_tail(&sp->unsync_link, &sv->unsync);

@@ -10,6 +10,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/overflow.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -53,7 +54,8 @@ static bool allows(const struct msr_filter *f, u32 index, u32 access)
 
 		if (r->flags & access && index >= r->base &&
 		    index - r->base < r->nmsrs)
-			return test_bit(index - r->base, r->bitmap);
+			return test_bit(array_index_nospec(index - r->base,
+							   r->nmsrs), r->bitmap);
 	}
 	return !f->deny;
 }
