@@ -10,18 +10,6 @@
 
 static int nth_fd = -1;
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 /* Sleeping allocations fail too, any order, no message */
 static bool can_inject(void)
 {
@@ -29,12 +17,12 @@ static bool can_inject(void)
 		return true;
 	if (access("/sys/kernel/debug/failslab", F_OK))
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
-	if (!write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
-	    !write_file("/sys/kernel/debug/failslab/verbose", "0"))
+	if (!host_write("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
+	    !host_write("/sys/kernel/debug/failslab/verbose", "0"))
 		return false;
-	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
-	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
-	write_file("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+	host_write("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	host_write("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	host_write("/sys/kernel/debug/fail_page_alloc/verbose", "0");
 	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
 	return nth_fd >= 0;
 }

@@ -14,17 +14,10 @@ KIND_SUITE(hotplug)
 static bool set_online(int cpu, bool on)
 {
 	char path[64];
-	bool ok;
-	int fd;
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online",
 		 cpu);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return false;
-	ok = write(fd, on ? "1" : "0", 1) == 1;
-	close(fd);
-	return ok;
+	return host_write(path, on ? "1" : "0");
 }
 
 #define need_hotplug() do {						\

@@ -12,18 +12,6 @@ KIND_SUITE(suspend)
 
 #define VCPUS	2
 
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 static bool offers(const char *path, const char *word)
 {
 	char text[200] = "";
@@ -51,7 +39,7 @@ static bool can_suspend(void)
 	return offers("/sys/power/state", "mem") &&
 	       offers("/sys/power/mem_sleep", "deep") &&
 	       offers("/sys/power/pm_test", "core") &&
-	       put("/sys/power/mem_sleep", "deep");
+	       host_write("/sys/power/mem_sleep", "deep");
 }
 
 #define need_suspend() do {						\
@@ -61,11 +49,11 @@ static bool can_suspend(void)
 
 static void suspend(const char *level)
 {
-	put("/sys/module/suspend/parameters/pm_test_delay", "1");
-	require(put("/sys/power/pm_test", level));
-	if (!put("/sys/power/state", "mem"))
+	host_write("/sys/module/suspend/parameters/pm_test_delay", "1");
+	require(host_write("/sys/power/pm_test", level));
+	if (!host_write("/sys/power/state", "mem"))
 		die("suspend (%s): %s", level, strerror(errno));
-	require(put("/sys/power/pm_test", "none"));
+	require(host_write("/sys/power/pm_test", "none"));
 }
 
 /* To RAM, until the clock wakes it */
@@ -73,10 +61,10 @@ static bool suspend_to_ram(void)
 {
 	static const char alarm[] = "/sys/class/rtc/rtc0/wakealarm";
 
-	put(alarm, "0");
-	if (!put(alarm, "+2"))
+	host_write(alarm, "0");
+	if (!host_write(alarm, "+2"))
 		return false;
-	if (!put("/sys/power/state", "mem"))
+	if (!host_write("/sys/power/state", "mem"))
 		die("suspend to RAM: %s", strerror(errno));
 	return true;
 }

@@ -68,8 +68,7 @@ static __always_inline void rmap_bound(struct vm *vm, const struct rmap *head)
 {
 	if (likely(rmap_len(head) < SH_RMAP_MAX))
 		return;
-	while (!rmap_empty(head))
-		shadow_entry_drop(vm, rmap_first(head));
+	shadow_entry_drop_list(vm, head);
 	shadow_note_stale(vm);
 }
 
@@ -145,6 +144,16 @@ bool shadow_entry_drop(struct vm *vm, u64 *ep)
 	if (level > PG_4K)
 		shadow_vm(vm)->link_gen++;
 	return true;
+}
+
+bool shadow_entry_drop_list(struct vm *vm, const struct rmap *head)
+{
+	bool any = !rmap_empty(head);
+	u64 *ep;
+
+	while ((ep = rmap_first(head)))
+		shadow_entry_drop(vm, ep);
+	return any;
 }
 
 void shadow_entry_set_np(struct shadow_page *sp, unsigned int i)

@@ -128,12 +128,10 @@ void shadow_page_zap(struct vm *vm, struct shadow_page *sp)
 {
 	struct shadow_vm *sv = shadow_vm(vm);
 	unsigned int i;
-	u64 *ep;
 
 	for (i = 0; (sp->nr_present || sp->nr_np) && i < SH_ENTRIES; i++)
 		shadow_entry_drop(vm, &sp->table[i]);
-	while ((ep = rmap_first(&sp->parents)))
-		shadow_entry_drop(vm, ep);
+	shadow_entry_drop_list(vm, &sp->parents);
 	if (sp->unsync) {
 		list_del(&sp->unsync_link);
 		sp->unsync = false;

@@ -30,16 +30,6 @@ static void block_part(unsigned long i, gfn_t start, gfn_t end, gfn_t *from,
 
 /* ---- entries away -------------------------------------------------------------- */
 
-static bool drop_list(struct vm *vm, const struct rmap *head)
-{
-	bool any = !rmap_empty(head);
-	u64 *ep;
-
-	while ((ep = rmap_first(head)))
-		shadow_entry_drop(vm, ep);
-	return any;
-}
-
 /* All shadows of one guest table. Each zap changes the chain: start anew. */
 static void zap_table(struct vm *vm, gfn_t gfn)
 {
@@ -75,10 +65,10 @@ static bool zap_range(struct vm *vm, gfn_t start, gfn_t end)
 	unsigned long i;
 
 	for_each_block(vm, i, b, start, end) {
-		any |= drop_list(vm, &b->large);
+		any |= shadow_entry_drop_list(vm, &b->large);
 		block_part(i, start, end, &from, &to);
 		for (gfn = from; gfn < to; gfn++)
-			any |= drop_list(vm, rmap_of(b, gfn, PG_4K));
+			any |= shadow_entry_drop_list(vm, rmap_of(b, gfn, PG_4K));
 		for (gfn = from; b->nr_tables && gfn < to; gfn++)
 			if (b->tables[gfn & (SH_ENTRIES - 1)])
 				zap_table(vm, gfn);

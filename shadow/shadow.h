@@ -426,6 +426,9 @@ void shadow_entry_link(struct vm *vm, struct shadow_cache *cache, u64 *ep,
  */
 bool shadow_entry_drop(struct vm *vm, u64 *ep);
 
+/* The same for all that are on a list; true if there were any */
+bool shadow_entry_drop_list(struct vm *vm, const struct rmap *head);
+
 /* TRAP becomes GUEST_NP and back; the entry is not present */
 void shadow_entry_set_np(struct shadow_page *sp, unsigned int i);
 void shadow_entry_np_to_trap(struct shadow_page *sp);	/* all of a page */
