@@ -98,6 +98,8 @@ static int far_code(struct emul_ctx *ctx, u16 sel, struct emul_desc *desc,
 	if (!is_call)
 		return enter(ctx, NULL, false, &cs, off);
 	emul_frame_current(ctx, &f, ctx->d.opsize);
+	/* CPUs push as the mode that is gone to does */
+	f.width = is_lma(ctx) && ar & AR_L ? 8 : f.ss.ar & AR_DB ? 4 : 2;
 	return enter(ctx, &f, false, &cs, off);
 }
 

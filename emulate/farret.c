@@ -50,12 +50,16 @@ static int return_ss(struct emul_ctx *ctx, u16 sel, const struct emul_seg *cs,
 	return emul_check_ss(ctx, sel, cpl, VEC_GP, 0, ss);
 }
 
-/* Segments too privileged for the outer level become null (SDM 3A 5.8.6) */
+/*
+ * Segments too privileged for the outer level become null (SDM 3A 5.8.6). What
+ * 64-bit mode has of them, the bases of FS and GS, stays.
+ */
 static void drop_segments(struct emul_ctx *ctx)
 {
 	static const u8 segs[] = { EMUL_ES, EMUL_DS, EMUL_FS, EMUL_GS };
 	struct emul_seg s;
 	unsigned int i;
+	u64 base;
 
 	for (i = 0; i < ARRAY_SIZE(segs); i++) {
 		ctx->ops->get_seg(ctx, segs[i], &s);
@@ -63,7 +67,9 @@ static void drop_segments(struct emul_ctx *ctx)
 		    (s.ar & (AR_CODE | AR_EXPDOWN)) == (AR_CODE | AR_EXPDOWN) ||
 		    AR_DPL(s.ar) >= ctx->cpl)
 			continue;
+		base = s.base;
 		emul_null_seg(0, &s);
+		s.base = base;
 		ctx->ops->set_seg(ctx, segs[i], &s);
 	}
 }

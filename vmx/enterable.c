@@ -7,9 +7,18 @@
  * where it can (realmode.c). Anything else runs in the emulator, instruction by
  * instruction, until the state is one that can be entered.
  */
+#include <linux/moduleparam.h>
 #include "core/run.h"
 #include "vmx/private.h"
 #include "x86/x86.h"
+
+/*
+ * For tests of the emulator: what it makes of code that the CPU could run
+ * itself. Guests that use what is not emulated end with an internal error.
+ */
+static bool force_emulation;
+module_param(force_emulation, bool, 0644);
+MODULE_PARM_DESC(force_emulation, "debug: VMs created from now on run in the emulator alone");
 
 static bool usable(const struct vmx_seg *s)
 {
@@ -145,12 +154,19 @@ void vmx_check_emulation(struct vcpu *vcpu)
 		vcpu->vmx.state_changed = true;
 }
 
+bool vmx_emulation_forced(void)
+{
+	return READ_ONCE(force_emulation);
+}
+
 /* The guest's state is what it will be at the next entry: how is it run? */
 static void settle(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
 
-	if (x86_protected(vcpu)) {
+	if (unlikely(vcpu->vm->vmx.force_emulation)) {
+		v->emulation_required = true;
+	} else if (x86_protected(vcpu)) {
 		v->emulation_required = !vmx_guest_state_enterable(vcpu);
 	} else if (vmx_v86_possible(vcpu)) {
 		vmx_v86_enter(vcpu);

@@ -202,6 +202,7 @@ int vmx_vm_init(struct vm *vm)
 	static atomic64_t last_id;
 
 	vm->vmx.id = atomic64_inc_return(&last_id);
+	vm->vmx.force_emulation = vmx_emulation_forced();
 	return vmx_enable();
 }
 
@@ -219,6 +220,7 @@ int vmx_vcpu_init(struct vcpu *vcpu)
 	vcpu->vm->vmx.unrestricted = vmx_policy(vcpu)->unrestricted_guest &&
 				     vmx_caps.unrestricted;
 
+	v->emulation_required = vcpu->vm->vmx.force_emulation;
 	v->vmcs.cpu = -1;
 	INIT_LIST_HEAD(&v->vmcs.link);
 	region = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
