@@ -57,6 +57,8 @@ static int handle_requests(struct vcpu *vcpu)
 		vmx_msr_update_intercepts(vcpu);
 	vcpu_take_request(vcpu, REQ_UNBLOCK);
 	vcpu_take_request(vcpu, REQ_OUTSIDE);
+	if (vcpu_take_request(vcpu, REQ_IOAPIC_EOI))
+		return irqchip_eoi_exit(vcpu);
 	return RUN_RESUME;
 }
 
@@ -209,7 +211,8 @@ static int step(struct vcpu *vcpu)
 /* Without an in-kernel irqchip: does user space wait for the chance to inject? */
 static bool irq_window_wanted(struct vcpu *vcpu)
 {
-	return !vcpu->lapic && READ_ONCE(vcpu->run->request_interrupt_window) &&
+	return READ_ONCE(vcpu->run->request_interrupt_window) &&
+	       irqchip_user_irqs(vcpu) &&
 	       vcpu->arch.ev.user_irq < 0 && !vcpu->arch.ev.irq.injected &&
 	       vmx_irq_allowed(vcpu);
 }
@@ -225,6 +228,9 @@ static bool irq_window_wanted(struct vcpu *vcpu)
  */
 static int handle_thread_work(struct vcpu *vcpu)
 {
+	/* user space may save the VM now, where the request would be lost */
+	if (unlikely(vcpu_take_request(vcpu, REQ_IOAPIC_EOI)))
+		return irqchip_eoi_exit(vcpu);
 	if (signal_pending(current)) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		vcpu->stats.signal_exits++;

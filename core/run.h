@@ -164,13 +164,13 @@ static __always_inline void run_fill(struct vcpu *vcpu)
 	run->if_flag = enabled;
 	run->apic_base = vcpu->arch.apic_base;
 	run->flags = 0;
-	if (vcpu->lapic) {
+	if (likely(vcpu->lapic && !vcpu->vm->irq.split)) {
 		run->cr8 = lapic_get_tpr(vcpu);
 		run->ready_for_interrupt_injection = 1;
 		return;
 	}
-	run->cr8 = vcpu->arch.cr8;
-	run->ready_for_interrupt_injection = enabled &&
+	run->cr8 = vcpu->lapic ? lapic_get_tpr(vcpu) : vcpu->arch.cr8;
+	run->ready_for_interrupt_injection = enabled && irqchip_user_irqs(vcpu) &&
 		vcpu->arch.ev.user_irq < 0 && !vcpu->arch.ev.irq.injected &&
 		!vcpu->arch.ev.exception.pending && vmx_irq_allowed(vcpu);
 }

@@ -84,8 +84,10 @@ struct ioapic {
 struct irqchip {
 	struct vm *vm;				/* [I] */
 	refcount_t refs;			/* [a] the VM's, one per LAPIC and bus device */
+	/* unused where they are in user space (vm->irq.split) */
 	struct pic pic;
 	struct ioapic ioapic;
+	u32 nr_user_pins;			/* [I] routes of user space's IOAPIC */
 	struct pit *pit;			/* [V], published with release */
 	struct mutex lock;
 	struct routes __rcu *routes;		/* [r] lock */
@@ -174,6 +176,9 @@ void routes_free(struct irqchip *chip);
 /* The GSI that leads to a pin, or -1. RCU read lock held. */
 int routes_pin_to_gsi(struct irqchip *chip, enum chip_kind kind,
 		      unsigned int pin);
+
+/* Split irqchip: is there a level route of a pin with this vector? */
+bool routes_user_pin_has(struct irqchip *chip, u8 vector);
 
 /* ---- timers -------------------------------------------------------------- */
 

@@ -66,7 +66,8 @@ void irqchip_stop(struct irqchip *chip)
 {
 	if (chip->pit)
 		pit_stop(chip->pit);
-	ioapic_stop(chip);
+	if (!chip->vm->irq.split)
+		ioapic_stop(chip);
 	lapic_forget_all(chip);
 }
 
@@ -98,7 +99,7 @@ int irqchip_get(struct vm *vm, struct kvm_irqchip *state)
 {
 	struct irqchip *chip = vm->irqchip;
 
-	if (!chip)
+	if (!chip || vm->irq.split)
 		return -ENXIO;
 	switch (state->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
@@ -116,7 +117,7 @@ int irqchip_set(struct vm *vm, const struct kvm_irqchip *state)
 {
 	struct irqchip *chip = vm->irqchip;
 
-	if (!chip)
+	if (!chip || vm->irq.split)
 		return -ENXIO;
 	switch (state->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
@@ -171,6 +172,8 @@ void irqchip_update_watched(struct irqchip *chip)
 	u32 pins = 0;
 
 	lockdep_assert_held(&chip->lock);
+	if (chip->vm->irq.split)
+		return;
 	if (chip->pit && pit_wants_eoi(chip->pit)) {
 		rcu_read_lock();
 		for (pin = 0; pin < IOAPIC_PINS; pin++) {

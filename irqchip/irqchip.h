@@ -44,6 +44,12 @@ int irqchip_set_x2apic_api(struct vm *vm, u64 flags);
 
 /* KVM_CREATE_IRQCHIP; vm->lock held. 0, -EEXIST, -EINVAL (vCPUs exist), -ENOMEM */
 int irqchip_create(struct vm *vm);
+/*
+ * KVM_CAP_SPLIT_IRQCHIP: LAPICs and routing, the first @nr_pins routes being
+ * those of user space's IOAPIC. vm->lock held. 0, -EINVAL, -EEXIST (an irqchip
+ * or vCPUs), -ENOMEM
+ */
+int irqchip_create_split(struct vm *vm, u64 nr_pins);
 void irqchip_destroy(struct vm *vm);		/* VM teardown; NULL is fine */
 /* KVM_CREATE_PIT2; vm->lock held. 0, -EEXIST, -ENOENT (no irqchip), -EINVAL, -ENOMEM */
 int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg);
@@ -123,6 +129,22 @@ int irqchip_ack(struct vcpu *vcpu);
 bool lapic_init_sipi_pending(struct vcpu *vcpu);
 /* Act on latched INIT/SIPI: x86_vcpu_reset(), mp_state, CS from the vector */
 void lapic_accept_init_sipi(struct vcpu *vcpu);
+
+/*
+ * Split irqchip. An interrupt of user space's PIC (KVM_INTERRUPT): 0, or -EEXIST
+ * where one waits; would one be taken by this vCPU; REQ_IOAPIC_EOI:
+ * KVM_EXIT_IOAPIC_EOI.
+ */
+int irqchip_user_extint(struct vcpu *vcpu, u8 vector);
+bool irqchip_wants_extint(struct vcpu *vcpu);
+int irqchip_eoi_exit(struct vcpu *vcpu);
+
+/* Do external interrupts of this vCPU come from user space by KVM_INTERRUPT? */
+static inline bool irqchip_user_irqs(struct vcpu *vcpu)
+{
+	return !vcpu->lapic ||
+	       (unlikely(vcpu->vm->irq.split) && irqchip_wants_extint(vcpu));
+}
 
 u64 lapic_get_tpr(struct vcpu *vcpu);		/* CR8 view: bits 3:0 */
 void lapic_set_tpr(struct vcpu *vcpu, u64 cr8);

@@ -10,6 +10,7 @@ struct vm_eventfds;
 struct irqchip_vm {
 	struct vm_eventfds *eventfds;	/* [V] irqfds and ioeventfds, once used */
 	bool x2apic_format;		/* [V] KVM_X2APIC_API_USE_32BIT_IDS */
+	bool split;			/* [V] before vCPUs: LAPICs alone are here */
 	bool no_broadcast_quirk;	/* [V] KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK */
 };
 

@@ -304,6 +304,9 @@ int irqfd_assign(struct vm *vm, const struct kvm_irqfd *args)
 		return irqfd_deassign(vm, args);
 	if (!irqchip_in_kernel(vm))
 		return -EINVAL;
+	/* the line is in user space, too */
+	if (args->flags & KVM_IRQFD_FLAG_RESAMPLE && vm->irq.split)
+		return -EINVAL;
 
 	irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
 	if (!irqfd)

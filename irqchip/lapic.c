@@ -125,7 +125,8 @@ static int pending_vector(struct lapic *l)
 
 static int pic_vector(struct lapic *l)
 {
-	int vector = READ_ONCE(l->chip->pic.offer);
+	int vector = l->chip->vm->irq.split ? l->vcpu->arch.ev.user_irq :
+					      READ_ONCE(l->chip->pic.offer);
 
 	if (vector < 0)
 		return -1;
@@ -158,7 +159,11 @@ int irqchip_ack(struct vcpu *vcpu)
 	WRITE_ONCE(l->head.changed, true);
 	if (pic_vector(l) >= 0) {
 		WRITE_ONCE(l->extint, false);
-		return pic_ack(l->chip);
+		if (!l->chip->vm->irq.split)
+			return pic_ack(l->chip);
+		vector = vcpu->arch.ev.user_irq;
+		vcpu->arch.ev.user_irq = -1;
+		return vector;
 	}
 	vector = pending_vector(l);
 	if (vector < 0)
@@ -181,8 +186,12 @@ void lapic_eoi(struct lapic *l)
 	__clear_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
 	l->isrv = lapic_highest(l, APIC_ISR);
 	level = lapic_test_vec(l, APIC_TMR, vector);
-	if (level || ioapic_wants_eoi(l->chip, vector))
+	if (unlikely(l->chip->vm->irq.split)) {
+		if (level)
+			lapic_eoi_to_user(l, vector);
+	} else if (level || ioapic_wants_eoi(l->chip, vector)) {
 		ioapic_eoi(l->chip, vector);
+	}
 	lapic_reeval(l);
 }
 

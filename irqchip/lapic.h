@@ -42,6 +42,7 @@ struct lapic {
 	unsigned long events;		/* [a] BIT(enum lapic_event) */
 	u8 sipi_vector;			/* [a] */
 	u8 extint;			/* [a] an ExtINT message is waiting */
+	u8 eoi_vector;			/* [v] of REQ_IOAPIC_EOI */
 	atomic_t esr;			/* [a] errors since the last write of ESR */
 	u32 served;			/* [a] lowest-priority arbitration */
 	struct list_head link;		/* [r] chip->lapics, written under chip->lock */
@@ -126,6 +127,11 @@ int lapic_local_deliver(struct lapic *l, unsigned int lvt);
 void lapic_eoi(struct lapic *l);
 void lapic_error(struct lapic *l, u32 bit);
 void lapic_set_x2apic_ids(struct lapic *l);
+
+/* ---- split.c ---- */
+
+/* The EOI of a level interrupt, where the IOAPIC is in user space */
+void lapic_eoi_to_user(struct lapic *l, u8 vector);
 
 /* ---- lapic_reg.c ---- */
 

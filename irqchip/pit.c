@@ -477,7 +477,7 @@ int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg)
 	int err;
 
 	lockdep_assert_held(&vm->lock);
-	if (!chip)
+	if (!chip || vm->irq.split)
 		return -ENOENT;
 	if (chip->pit)
 		return -EEXIST;

@@ -10,6 +10,8 @@
 #include "core/trace.h"
 #include "internal.h"
 
+#define MSI_LEVEL	BIT(15)		/* of the data: SDM 3A 11.11.2 */
+
 #define MAX_PER_GSI	2	/* a pin of the PIC and one of the IOAPIC, or an MSI */
 
 enum route_type {
@@ -29,6 +31,7 @@ struct routes {
 	struct rcu_head rcu;
 	s16 gsi_of_pic[PIC_PINS];
 	s16 gsi_of_ioapic[IOAPIC_PINS];
+	DECLARE_BITMAP(level_vectors, 256);	/* of user space's pins */
 	u32 nr;
 	struct route entry[][MAX_PER_GSI];
 };
@@ -42,7 +45,7 @@ static int deliver_msi(struct irqchip *chip, u32 lo, u32 hi, u32 data)
 		.vector = data & 0xff,
 		.mode = data >> 8 & 7,
 		.logical = lo & BIT(2),
-		.level = data & BIT(15),
+		.level = data & MSI_LEVEL,
 		.assert = data & BIT(14),
 	};
 
@@ -117,6 +120,18 @@ int routes_pin_to_gsi(struct irqchip *chip, enum chip_kind kind,
 	return kind == CHIP_PIC ? t->gsi_of_pic[pin] : t->gsi_of_ioapic[pin];
 }
 
+bool routes_user_pin_has(struct irqchip *chip, u8 vector)
+{
+	const struct routes *t;
+	bool has;
+
+	rcu_read_lock();
+	t = rcu_dereference(chip->routes);
+	has = t && test_bit(vector, t->level_vectors);
+	rcu_read_unlock();
+	return has;
+}
+
 /* ---- building a table ------------------------------------------------------ */
 
 static int fill_irqchip(struct routes *t, struct route *r, u32 gsi,
@@ -162,7 +177,7 @@ static int fill(struct vm *vm, struct routes *t,
 
 	switch (e->type) {
 	case KVM_IRQ_ROUTING_IRQCHIP:
-		if (e->flags)
+		if (e->flags || vm->irq.split)
 			return -EINVAL;
 		err = fill_irqchip(t, &r, gsi, &e->u.irqchip);
 		if (err)
@@ -178,6 +193,8 @@ static int fill(struct vm *vm, struct routes *t,
 		r.address_lo = e->u.msi.address_lo;
 		r.address_hi = e->u.msi.address_hi;
 		r.data = e->u.msi.data;
+		if (gsi < vm->irqchip->nr_user_pins && r.data & MSI_LEVEL)
+			__set_bit(r.data & 0xff, t->level_vectors);
 		break;
 	default:
 		return -EINVAL;

@@ -163,6 +163,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
 	{ KVM_CAP_X2APIC_API, X2APIC_API },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
 
 	/* time */
 	{ KVM_CAP_CLOCKSOURCE, 1 },
@@ -222,6 +223,11 @@ static long enable_disable_exits(struct vm *vm, const u64 *args)
 		return -EINVAL;
 	vm->arch.disabled_exits |= args[0];
 	return 0;
+}
+
+static long enable_split_irqchip(struct vm *vm, const u64 *args)
+{
+	return irqchip_create_split(vm, args[0]);
 }
 
 static long enable_x2apic_api(struct vm *vm, const u64 *args)
@@ -296,6 +302,7 @@ static const struct enable {
 	{ KVM_CAP_DISABLE_QUIRKS2, enable_quirks },
 	{ KVM_CAP_X86_DISABLE_EXITS, enable_disable_exits },
 	{ KVM_CAP_X2APIC_API, enable_x2apic_api },
+	{ KVM_CAP_SPLIT_IRQCHIP, enable_split_irqchip },
 	{ KVM_CAP_EXCEPTION_PAYLOAD, enable_exception_payload },
 	{ KVM_CAP_MSR_PLATFORM_INFO, enable_platform_info },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, enable_triple_fault },

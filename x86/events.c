@@ -251,7 +251,8 @@ static bool take_irq(struct vcpu *vcpu)
 /* User space waits for KVM_EXIT_IRQ_WINDOW_OPEN */
 static bool user_wants_window(struct vcpu *vcpu)
 {
-	return !vcpu->lapic && READ_ONCE(vcpu->run->request_interrupt_window);
+	return READ_ONCE(vcpu->run->request_interrupt_window) &&
+	       irqchip_user_irqs(vcpu);
 }
 
 static bool irqs_held_back(struct vcpu *vcpu)
@@ -348,7 +349,8 @@ int x86_user_interrupt(struct vcpu *vcpu, u32 irq)
 	if (irq > 255)
 		return -EINVAL;
 	if (vcpu->lapic)
-		return -ENXIO;
+		return vcpu->vm->irq.split ? irqchip_user_extint(vcpu, irq) :
+					     -ENXIO;
 	if (vcpu->arch.ev.user_irq >= 0)
 		return -EEXIST;
 	vcpu->arch.ev.user_irq = irq;
@@ -417,7 +419,7 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 	if (ev->irq.injected && !ev->irq.soft) {
 		e->interrupt.injected = 1;
 		e->interrupt.nr = ev->irq.vector;
-	} else if (!vcpu->lapic && ev->user_irq >= 0) {
+	} else if (ev->user_irq >= 0) {
 		e->interrupt.injected = 1;
 		e->interrupt.nr = ev->user_irq;
 	}

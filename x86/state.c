@@ -107,7 +107,7 @@ void x86_get_sregs(struct vcpu *vcpu, struct kvm_sregs *s)
 	/* an interrupt on its way in */
 	if (ev->irq.injected && !ev->irq.soft)
 		__set_bit(ev->irq.vector, (unsigned long *)s->interrupt_bitmap);
-	else if (!vcpu->lapic && ev->user_irq >= 0)
+	else if (ev->user_irq >= 0)
 		__set_bit(ev->user_irq, (unsigned long *)s->interrupt_bitmap);
 }
 

@@ -33,7 +33,7 @@ struct x86_events {
 	atomic_t nmi_queued;		/* [a] from other threads, see REQ_NMI */
 	u32 reinject_len;		/* instruction length of a software event, else 0 */
 	bool triple_fault;
-	int user_irq;			/* KVM_INTERRUPT without irqchip, or -1 */
+	int user_irq;			/* KVM_INTERRUPT, not given yet, or -1 */
 };
 
 #define X86_NR_VAR_MTRRS	8	/* MTRRcap.VCNT */
