@@ -145,8 +145,11 @@ class Run:
             argv += ["--file", "%s/%s:/root/selftests/" % (built, name)]
         for extra in self.extra:
             argv += ["--file", extra + ":/root/selftests/"]
-        for module in ("zram", "zsmalloc", "lzo-rle"):
+        for module in ("zram", "zsmalloc"):
             argv += ["--host-module", module]
+        # A page of 1G is there for those who reserve it at boot only.
+        argv += ["--mem", os.environ.get("HOST_MEM") or "3072",
+                 "--append", "hugepagesz=1G hugepages=1"]
         argv += ["-c", "./run-in-host"]
         log = os.path.join(self.out, run + ".log")
         stream = Stream(self, log)

@@ -119,8 +119,10 @@ cmd_show()
 
 write_bochsrc()
 {
-	local dir=$1 com2=$2 bios vga='' strict=
+	local dir=$1 com2=$2 bios vga='' strict='' resident=$mem
 
+	# Bochs keeps no more in its own memory, the rest in a temporary file.
+	[ "$mem" -le 2048 ] || resident=2048
 	[ "$tlb" != strict ] || strict=", strict_tlb=1"
 	bios=/usr/share/bochs/BIOS-bochs-latest
 	for vga in /usr/share/vgabios/vgabios.bin \
@@ -129,7 +131,7 @@ write_bochsrc()
 	done
 	{
 		cat <<-EOF
-		memory: guest=$mem, host=$mem
+		memory: guest=$mem, host=$resident
 		romimage: file=$bios
 		vgaromimage: file=$vga
 		cpu: model=$cpu_model, count=$cpus, ips=100000000, reset_on_triple_fault=0$strict
