@@ -165,11 +165,11 @@ int vmx_enter(struct vcpu *vcpu)
 		/* a full exit, unless a fast handler did it all */
 		if (!entry || !entry->fast || entry->fast(vcpu) != FAST_RESUME)
 			break;
-		vcpu->stats.fast_exits++;
 		if (unlikely(must_leave(vcpu))) {
 			v->exit_reason = VMX_REASON_NONE;
 			break;
 		}
+		vcpu->stats.fast_exits++;
 		vmx_mitigate_entry();
 	}
 

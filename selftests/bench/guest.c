@@ -7,6 +7,9 @@
  *
  * and waits for a line from the host, who counts exits meanwhile. TICKS is by
  * the time-stamp counter, which for the boot began with the vCPU.
+ *
+ * With the argument "idle" nothing is done but to sleep for some seconds, which
+ * are counted then.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +24,7 @@
 #define TURNS	2000
 #define SIZE	(64ul << 20)
 #define PAGE	4096ul
+#define IDLE	10	/* seconds */
 
 static void require(int ok, const char *what)
 {
@@ -104,6 +108,11 @@ static void measure(const char *name, unsigned long times, void (*fn)(void))
 	tell(name, times, __builtin_ia32_rdtsc() - begin);
 }
 
+static void idle(void)
+{
+	sleep(IDLE);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long long boot = __builtin_ia32_rdtsc();
@@ -114,6 +123,14 @@ int main(int argc, char **argv)
 	require(!tcgetattr(0, &t), "tcgetattr");
 	t.c_lflag &= ~ECHO;
 	tcsetattr(0, TCSANOW, &t);
+	if (argc > 1 && !strcmp(argv[1], "idle")) {
+		/* let the kernel come to rest */
+		sleep(2);
+		tell("idle_boot", 1, boot);
+		measure("idle_smp", IDLE, idle);
+		reboot(RB_POWER_OFF);
+		return 1;
+	}
 	tell("guest_boot", 1, boot);
 	measure("guest_fork", FORKS, forks);
 	measure("guest_pipe", TURNS, turns);

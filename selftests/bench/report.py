@@ -19,9 +19,15 @@ LIMITS = {
     "pf_reflect": (None, .0064), "pte_write": (None, .353),
     "pte_write_many": (None, .357), "switch": (None, .344),
     "unmap_storm": (None, .341),
+    # Interrupts, timers and eventfds
+    "eoi": (.5, .5), "timer": (.5, .5), "hlt_timer": (.5, .5),
+    "hlt_wake": (.5, .5), "ioeventfd": (.5, .5), "ioeventfd_pio": (.5, .5),
+    "ipi": (.5, .5), "irqfd": (.5, .5),
     # Linux guests as a whole: less than the host kernel's own
     "guest_boot": (1, 1), "guest_fork": (1, 1), "guest_pipe": (1, 1),
     "guest_mmap": (1, 1),
+    # Exits per second
+    "idle_smp": (1, 1),
 }
 KINDS = ("ept", "shadow")
 
@@ -66,11 +72,24 @@ def read_log(path):
     return results
 
 
+def idle_row(results, kind):
+    """Exits per second of a guest that does nothing: not ticks."""
+    ours, kvm = (results.get(who + " exits", {}).get((kind, "idle_smp"))
+                 for who in ("ours", "kvm"))
+    if not ours or not kvm:
+        return []
+    a, b = (r["exits"]["all"] / r["times"] for r in (ours, kvm))
+    return [{"op": "idle_smp", "kind": kind, "ours": a, "kvm": b,
+             "ratio": round(a / b, 3) if b else None, "counters": {},
+             "exits": {"ours": ours["exits"], "kvm": kvm["exits"]}}]
+
+
 def rows_of(results):
     ours, kvm = results.get("ours", {}), results.get("kvm", {})
     count = results.get("count", {})
     rows = []
     for kind in KINDS:
+        rows += idle_row(results, kind)
         for op in LIMITS:
             if (kind, op) not in ours or (kind, op) not in kvm:
                 continue
@@ -103,7 +122,8 @@ def whole_table(rows, out):
             exits = sorted(row["exits"][who].items(), key=lambda e: -e[1])
             print(form.format(
                 row["op"], row["kind"], {"kvm": "KVM"}.get(who, who),
-                "%.1f" % (row[who] * row["times"] / 1e6),
+                "%.1f" % (row[who] * row["times"] / 1e6)
+                if "times" in row else "-",
                 row["exits"][who].get("all", "-"),
                 ", ".join("%s %d" % e for e in exits if e[0] != "all")),
                 file=out)
@@ -160,7 +180,7 @@ def figure(rows, svg):
     """Operations by their cost each, whole guests by their cost in all."""
     # An operation that costs a few instructions has no exit: not shown
     shown = {r["op"] for r in rows if r["kvm"] > 20}
-    single = [r for r in rows if r["op"] in shown and "times" not in r]
+    single = [r for r in rows if r["op"] in shown and "exits" not in r]
     whole = [r for r in rows if "times" in r]
     with tempfile.NamedTemporaryFile("w", suffix=".dat") as one, \
             tempfile.NamedTemporaryFile("w", suffix=".dat") as two:
@@ -190,7 +210,7 @@ def main():
         sys.exit("bench: %s holds no results" % args.log)
     print("TSC ticks per operation; host kernel: %s\n" % args.host)
     table(rows, sys.stdout)
-    whole = [r for r in rows if "times" in r]
+    whole = [r for r in rows if "exits" in r]
     if whole:
         whole_table(whole, sys.stdout)
     if args.json:

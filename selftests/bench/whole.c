@@ -7,7 +7,8 @@
  *	{"op": "guest_fork", "kind": "ept", "times": 200, "ticks": 67890123}
  *
  * With -c "exits" instead of ticks, by reason, counted by the trace event
- * kvm_exit, which both KVMs have.
+ * kvm_exit, which both KVMs have; and then those of a guest of four CPUs that
+ * does nothing for some seconds.
  */
 #define SELFTEST_LIB
 #include "kvmtest.h"
@@ -105,12 +106,15 @@ static void print_exits(void)
  */
 #define APPEND	"console=ttyS0 panic=-1 quiet clearcpuid=erms,rep_good"
 
-static void __attribute__((noreturn)) vmrun(const char *mmu, int in, int out)
+static void __attribute__((noreturn))
+vmrun(const char *mmu, bool idle, int in, int out)
 {
 	const char *const argv[] = {
 		"./vmrun", "--kernel=guest/vmlinuz",
 		"--initrd=guest/initramfs", "--mem=192M", "--timeout=120",
-		"--append=" APPEND, mmu, NULL };
+		idle ? "--cpus=4" : "--cpus=1",
+		idle ? "--append=" APPEND " -- idle" : "--append=" APPEND,
+		mmu, NULL };
 
 	dup2(in, 0);
 	dup2(out, 1);
@@ -118,7 +122,7 @@ static void __attribute__((noreturn)) vmrun(const char *mmu, int in, int out)
 	die("%s: %s", argv[0], strerror(errno));
 }
 
-static void measure(const char *kind, bool count)
+static void measure(const char *kind, bool count, bool idle)
 {
 	int in[2], out[2], status, seen = 0;
 	unsigned long times, ticks;
@@ -134,7 +138,7 @@ static void measure(const char *kind, bool count)
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
-		vmrun(mmu, in[0], out[1]);
+		vmrun(mmu, idle, in[0], out[1]);
 	require(pid > 0);
 	close(in[0]);
 	close(out[1]);
@@ -174,7 +178,10 @@ int main(int argc, char **argv)
 	if (count)
 		count_exits();
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (mmu_kind_available(kinds[i]))
-			measure(mmu_kind_name(kinds[i]), count);
+		if (mmu_kind_available(kinds[i])) {
+			measure(mmu_kind_name(kinds[i]), count, false);
+			if (count)
+				measure(mmu_kind_name(kinds[i]), true, true);
+		}
 	return 0;
 }
