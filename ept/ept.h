@@ -216,7 +216,7 @@ void ept_root_free(struct vm *vm, u64 *root);
 /* ---- fault.c, range.c, audit.c ---------------------------------------------- */
 
 int ept_fault(struct vcpu *vcpu, struct mmu_fault *f);
-bool ept_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f);
+enum mmu_fast ept_fault_fast(struct vcpu *vcpu, struct mmu_fault *f);
 
 bool ept_unmap(struct vm *vm, const struct mmu_range *range);
 bool ept_write_protect(struct vm *vm, const struct mmu_range *range);

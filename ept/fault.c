@@ -345,7 +345,7 @@ static bool map_fast(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 	return true;
 }
 
-bool ept_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f)
+enum mmu_fast ept_fault_fast(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	gfn_t gfn = f->gpa >> PAGE_SHIFT;
 	struct vm *vm = vcpu->vm;
@@ -370,5 +370,5 @@ bool ept_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f)
 	read_unlock(&vm->mmu.lock);
 out:
 	srcu_read_unlock(&vm->srcu, idx);
-	return done;
+	return done ? MMU_FAST_DONE : MMU_FAST_NOT;
 }

@@ -56,6 +56,13 @@ enum mmu_result {
 	MMU_INJECT,		/* the guest's own fault: f->exception */
 };
 
+/* What fault_fast() answers */
+enum mmu_fast {
+	MMU_FAST_NOT,		/* ask fault(); nothing was changed */
+	MMU_FAST_DONE,		/* entry made */
+	MMU_FAST_INJECT,	/* the guest's own fault: f->exception */
+};
+
 struct mmu_fault {
 	enum mmu_fault_kind kind;
 	u32 access;		/* MMU_ACC_* of the access that faulted */
@@ -175,8 +182,7 @@ struct mmu_stats {
  *		   there; -EINTR; -ENOMEM). vm->srcu held, interrupts on.
  *
  * fault_fast()    the same for the simple case: interrupts off, vm->srcu not
- *		   held, must neither sleep nor wait. True where the entry is
- *		   there now; false, with nothing changed, means ask fault().
+ *		   held, must neither sleep nor wait.
  * new_cr3_fast()  new_cr3() and invlpg() on the same terms: true is done, false
  * invlpg_fast()   with nothing changed asks for the slow one. Not called in PAE
  *		   paging (CR3). Where load() has to run they set need_load. The
@@ -229,7 +235,7 @@ struct mmu_kind {
 	void (*load)(struct vcpu *vcpu, struct mmu_hw_root *root);
 
 	int (*fault)(struct vcpu *vcpu, struct mmu_fault *f);
-	bool (*fault_fast)(struct vcpu *vcpu, const struct mmu_fault *f);
+	enum mmu_fast (*fault_fast)(struct vcpu *vcpu, struct mmu_fault *f);
 	bool (*new_cr3_fast)(struct vcpu *vcpu, u64 cr3, bool noflush);
 	bool (*invlpg_fast)(struct vcpu *vcpu, gva_t gva);
 

@@ -17,12 +17,8 @@
 #include "vmx/insn.h"
 #include "x86/x86.h"
 
-/*
- * Entries of a table that one fault looks at. A process leaves many of its
- * entries unused; the kernel's map of all memory is direct where it is large.
- */
+/* Entries of a table that one fault looks at */
 #define AROUND		16
-#define AROUND_GUEST	8
 
 /* Bits that must be 0 in a guest's level-1 entry */
 static u64 leaf_reserved(struct vcpu *vcpu, const struct shadow_page *sp)
@@ -48,33 +44,6 @@ struct fast {
 	struct rmap_block *b;
 	struct host_page host;
 };
-
-static bool read_one(const struct shadow_page *sp, void __user *from,
-		     unsigned int i, u64 *gpte)
-{
-	u32 val32;
-
-	if (sp->role.format != SHF_32)
-		return !__get_user(*gpte, (u64 __user *)from + i);
-	if (__get_user(val32, (u32 __user *)from + i))
-		return false;
-	*gpte = val32;
-	return true;
-}
-
-/* rmap_block(), remembered */
-static struct rmap_block *block_of(struct vcpu *vcpu, gfn_t gfn)
-{
-	struct shadow_vcpu *v = shadow_vcpu(vcpu);
-	u64 gen = shadow_vm(vcpu->vm)->block_gen;
-
-	if (v->block && v->block_index == gfn >> 9 && v->block_gen == gen)
-		return v->block;
-	v->block = rmap_block(vcpu->vm, gfn);
-	v->block_index = gfn >> 9;
-	v->block_gen = gen;
-	return v->block;
-}
 
 /* Neighbours of a page that is part of a large one of the host's */
 static void look_inside(struct fast *ff, unsigned int window)
@@ -104,7 +73,7 @@ static bool look(struct fast *ff, bool write, unsigned int window)
 	ff->slot = memslot_find_vcpu(ff->vcpu, memslots_get(vm), ff->gfn);
 	if (!ff->slot || (write && ff->slot->flags & KVM_MEM_READONLY))
 		return false;
-	ff->b = block_of(ff->vcpu, ff->gfn);
+	ff->b = rmap_block(vm, ff->gfn);
 	if (!ff->b || shadow_vcpu(ff->vcpu)->cache.nr_descs < window)
 		return false;
 	p->write = write;
@@ -181,23 +150,44 @@ static struct shadow_hint *find_page(struct vcpu *vcpu, gva_t gva)
 
 /* ---- faults ------------------------------------------------------------------------ */
 
+/* The entries from @first on, in one section of access to user space */
+static bool read_around(const struct shadow_page *sp, void __user *from,
+			unsigned int first, u64 *gpte)
+{
+	bool wide = sp->role.format != SHF_32;
+	unsigned int k;
+	u32 val32;
+
+	if (!user_read_access_begin(from, SH_ENTRIES * (wide ? 8 : 4)))
+		return false;
+	for (k = 0; wide && k < AROUND; k++)
+		unsafe_get_user(gpte[k], (u64 __user *)from + first + k, fault);
+	for (k = 0; !wide && k < AROUND; k++) {
+		unsafe_get_user(val32, (u32 __user *)from + first + k, fault);
+		gpte[k] = val32;
+	}
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
 /* Neighbours that the guest has accessed before and the host has present */
 static void make_around(struct fast *ff, void __user *from)
 {
 	struct shadow_cache *cache = &shadow_vcpu(ff->vcpu)->cache;
-	unsigned int n_around = sh_direct(ff->sp) ? AROUND : AROUND_GUEST;
-	unsigned int first = ff->i & ~(n_around - 1), k;
+	unsigned int first = ff->i & ~(AROUND - 1), k;
 	const struct host_page *p = &ff->host;
 	struct shadow_page *sp = ff->sp;
 	u64 gpte[AROUND], rsvd = 0;
 
 	if (!sh_direct(sp)) {
 		rsvd = leaf_reserved(ff->vcpu, sp);
-		for (k = 0; k < n_around; k++)
-			if (!read_one(sp, from, first + k, &gpte[k]))
-				return;
+		if (!read_around(sp, from, first, gpte))
+			return;
 	}
-	for (k = 0; k < n_around; k++) {
+	for (k = 0; k < AROUND; k++) {
 		u64 *ep = &sp->table[first + k], e, h;
 		gfn_t gfn, n;
 
@@ -260,7 +250,51 @@ static bool set_ad(struct fast *ff, const struct mmu_fault *f, u64 all, u64 nx)
 	return true;
 }
 
-static bool fault_locked(struct vcpu *vcpu, const struct mmu_fault *f)
+/*
+ * The guest's own fault: its entries above are as the links are (P4), and this
+ * one was read just now.
+ */
+static enum mmu_fast reflect(struct fast *ff, struct mmu_fault *f, u32 error)
+{
+	const union shadow_role role = ff->sp->role;
+
+	if (f->access & MMU_ACC_WRITE)
+		error |= PFEC_W;
+	if (f->access & MMU_ACC_USER)
+		error |= PFEC_U;
+	/* SDM 3A 4.7: I/D is reported only where fetches can be denied */
+	if (f->access & MMU_ACC_EXEC &&
+	    ((role.nxe && role.format != SHF_32) ||
+	     ff->vcpu->arch.cr4 & X86_CR4_SMEP))
+		error |= PFEC_I;
+	f->exception = (struct x86_exception) {
+		.vector = PF_VECTOR, .has_error = true, .error = error,
+		.address = f->gva,
+	};
+	return MMU_FAST_INJECT;
+}
+
+static enum mmu_fast not_present(struct fast *ff, struct mmu_fault *f)
+{
+	/* next time without an exit, unless the guest may change it unseen */
+	if (shadow_np_again(ff->vcpu, f->gva) && !ff->sp->unsync &&
+	    shadow_np_allowed(ff->sp) && !sh_present(ff->sp->table[ff->i]))
+		shadow_entry_set_np(ff->sp, ff->i);
+	return reflect(ff, f, 0);
+}
+
+/* Do the entries deny it? Keys, SMEP, SMAP and NX are for the full handler. */
+static bool denied(const struct fast *ff, const struct mmu_fault *f, u64 all)
+{
+	/* with CR0.WP = 0 links and leaves do not say what the guest's do */
+	if (ff->sp->role.wp0)
+		return false;
+	all &= ff->gpte;
+	return (f->access & MMU_ACC_WRITE && !(all & SH_W)) ||
+	       (f->access & MMU_ACC_USER && !(all & SH_U));
+}
+
+static enum mmu_fast fault_locked(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	struct shadow_vcpu *v = shadow_vcpu(vcpu);
 	struct fast ff = { .vcpu = vcpu, .vm = vcpu->vm };
@@ -271,49 +305,54 @@ static bool fault_locked(struct vcpu *vcpu, const struct mmu_fault *f)
 	u64 old;
 
 	if (!hint)
-		return false;
+		return MMU_FAST_NOT;
 	sp = hint->sp;
 	ff.sp = sp;
 	ff.i = sh_index(f->gva, 1);
 	if (sh_direct(sp)) {
 		ff.gfn = sp->gfn + ff.i;
 		if (write && !(sp->role.access & SH_ACC_W))
-			return false;
+			return MMU_FAST_NOT;
 	} else {
 		from = shadow_gpte_user(vcpu, sp, 0);
-		if (!from || !read_one(sp, from, ff.i, &ff.gpte) ||
-		    !(ff.gpte & SH_P) || ff.gpte & leaf_reserved(vcpu, sp))
-			return false;
+		if (!from || !shadow_read_nth(sp, from, ff.i, &ff.gpte))
+			return MMU_FAST_NOT;
+		if (!(ff.gpte & SH_P))
+			return not_present(&ff, f);
+		if (ff.gpte & leaf_reserved(vcpu, sp))
+			return MMU_FAST_NOT;
+		if (denied(&ff, f, hint->all))
+			return reflect(&ff, f, PFEC_P);
 		/* with CR0.WP = 0 what the tables above deny is in the role */
 		if (write && (!(ff.gpte & hint->all & SH_W) ||
 			      !(sp->role.access & SH_ACC_W)))
-			return false;
+			return MMU_FAST_NOT;
 		ff.gfn = (ff.gpte & SH_ADDR) >> PAGE_SHIFT;
 		if (unlikely(!(ff.gpte & SH_A) || (write && !(ff.gpte & SH_D))) &&
 		    !set_ad(&ff, f, hint->all, hint->nx))
-			return false;
+			return MMU_FAST_NOT;
 	}
 	if (!look(&ff, write, AROUND))
-		return false;
+		return MMU_FAST_NOT;
 	if (write && ff.b->tables[ff.gfn & (SH_ENTRIES - 1)] &&
 	    !shadow_unsync_gfn(ff.vm, ff.gfn))
-		return false;
+		return MMU_FAST_NOT;
 	/* there already: the CPU objects to something else */
 	old = READ_ONCE(sp->table[ff.i]);
 	if (sh_present(old) && (!write || old & SH_W) &&
 	    sh_pfn(old) == ff.host.pfn)
-		return false;
+		return MMU_FAST_NOT;
 	make(&ff, write);
 	if (ff.host.nr > 1)
 		make_around(&ff, from);
 	v->fixed++;
-	return true;
+	return MMU_FAST_DONE;
 }
 
-bool shadow_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f)
+enum mmu_fast shadow_fault_fast(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	struct vm *vm = vcpu->vm;
-	bool done = false;
+	enum mmu_fast done = MMU_FAST_NOT;
 	int idx;
 
 	idx = srcu_read_lock(&vm->srcu);
@@ -345,7 +384,7 @@ static void sync_addr(struct vcpu *vcpu, gva_t gva)
 	ff.i = sh_index(gva, 1);
 	ep = &sp->table[ff.i];
 	from = shadow_gpte_user(vcpu, sp, 0);
-	if (!from || !read_one(sp, from, ff.i, &ff.gpte))
+	if (!from || !shadow_read_nth(sp, from, ff.i, &ff.gpte))
 		ff.gpte = 0;
 	if (sh_present(*ep)) {
 		if (ff.gpte == sp->gpte[ff.i])

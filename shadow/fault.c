@@ -67,57 +67,6 @@ u64 shadow_leaf_bits(const struct shadow_page *sp, u64 gpte)
 	return bits;
 }
 
-/* The same of a link to an indirect page */
-static u64 link_bits(const struct shadow_page *sp, u64 gpte)
-{
-	u64 bits = sp->role.format == SHF_32 ? 0 : gpte & SH_NX;
-
-	if (sp->role.wp0)
-		return bits | SH_W | SH_U;
-	return bits | (gpte & (SH_W | SH_U));
-}
-
-/* Role of the page below entry @i of @sp; @direct: below a large guest page */
-static union shadow_role child_role(const struct shadow_page *sp, unsigned int i,
-				    u64 gpte, bool direct)
-{
-	union shadow_role role = sp->role;
-	u64 bits;
-
-	if (sh_direct(sp)) {
-		role.level--;
-		return role;
-	}
-	if (direct) {
-		bits = shadow_leaf_bits(sp, gpte);
-		role.word = 0;
-		role.level = sp->role.level - 1;
-		role.access = (bits & SH_W ? SH_ACC_W : 0) |
-			      (bits & SH_U ? SH_ACC_U : 0) |
-			      (bits & SH_NX ? 0 : SH_ACC_X);
-		role.pkey = bits >> 59 & 15;
-		return role;
-	}
-	role.level--;
-	role.quadrant = 0;
-	if (role.format == SHF_32)
-		role.quadrant = i & 1;
-	if (role.wp0) {
-		if (!(gpte & SH_W))
-			role.access &= ~SH_ACC_W;
-		if (!(gpte & SH_U))
-			role.access &= ~SH_ACC_U;
-	}
-	return role;
-}
-
-static gfn_t table_gfn(const struct shadow_page *sp, u64 gpte)
-{
-	if (sp->role.format == SHF_32)
-		return (u32)gpte >> PAGE_SHIFT;
-	return (gpte & SH_ADDR) >> PAGE_SHIFT;
-}
-
 /* Largest page that slot, host, guest and log allow */
 static unsigned int map_level(const struct sh_fault *ff)
 {
@@ -256,7 +205,8 @@ static enum build_result build(struct sh_fault *ff)
 		if (!rmap_block(vm, ff->gfn))
 			return BUILD_AGAIN;
 		if (ff->access & MMU_ACC_WRITE && rmap_is_table(vm, ff->gfn) &&
-		    !shadow_unsync_gfn(vm, ff->gfn)) {
+		    !shadow_unsync_gfn(vm, ff->gfn) &&
+		    !shadow_retire_gfn(vm, ff->gfn)) {
 			if (!ff->delivery)
 				return BUILD_EMULATE;
 			shadow_unprotect_locked(vm, ff->gfn);
@@ -277,7 +227,7 @@ static enum build_result build(struct sh_fault *ff)
 		if (!sh_direct(sp) && !verify(ff, sp, pi, &gpte))
 			return BUILD_AGAIN;
 		if (ff->np && level == ff->path.level) {
-			if (!sp->unsync && !sh_present(e))
+			if (!sp->unsync && !sh_present(e) && shadow_np_allowed(sp))
 				shadow_entry_set_np(sp, i);
 			return BUILD_DONE;
 		}
@@ -288,10 +238,10 @@ static enum build_result build(struct sh_fault *ff)
 		if (level == PG_4K || (level == leaf && direct))
 			return make_leaf(ff, sp, ep, gpte);
 
-		role = child_role(sp, i, gpte, direct);
-		bits = direct ? SH_W | SH_U : link_bits(sp, gpte);
+		role = shadow_child_role(sp, i, gpte, direct);
+		bits = direct ? SH_W | SH_U : shadow_link_bits(sp, gpte);
 		gfn = direct ? ff->gfn & ~(pg_pages(level) - 1) :
-			       table_gfn(sp, gpte);
+			       shadow_table_gfn(sp, gpte);
 		if (sh_present(e)) {
 			if (!sh_leaf(e, level) && sh_child(e)->gfn == gfn &&
 			    sh_child(e)->role.word == role.word &&
@@ -318,7 +268,7 @@ int shadow_block_make(struct vcpu *vcpu, gfn_t gfn)
 	if (!memslot_find_vcpu(vcpu, memslots_get(vcpu->vm), gfn))
 		return 0;
 	rcu_read_lock();
-	if (rmap_block(vcpu->vm, gfn)) {
+	if (rmap_block_rcu(vcpu->vm, gfn)) {
 		rcu_read_unlock();
 		return 0;
 	}
@@ -340,25 +290,31 @@ static int make_blocks(struct sh_fault *ff)
 	return ff->np ? 0 : shadow_block_make(ff->vcpu, ff->gfn);
 }
 
+/*
+ * Has the page faulted before, and not long ago? Most entries are made present by
+ * what handles the fault: it pays for those alone that fault again.
+ */
+bool shadow_np_again(struct vcpu *vcpu, gva_t gva)
+{
+	gva_t *seen = &shadow_vcpu(vcpu)->np_seen[(gva >> PAGE_SHIFT) %
+						  SH_NP_SEEN];
+	gva_t page = gva | ~PAGE_MASK;
+
+	if (*seen == page)
+		return shadow_hw.trap;
+	*seen = page;
+	return false;
+}
+
 /* The guest's fault: let the next one of an entry that is not present not exit */
 static void note_not_present(struct sh_fault *ff)
 {
-	struct shadow_vcpu *v = shadow_vcpu(ff->vcpu);
 	struct vm *vm = ff->vcpu->vm;
-	gva_t page = ff->gva | ~PAGE_MASK;
-	gva_t *seen = &v->np_seen[(ff->gva >> PAGE_SHIFT) % SH_NP_SEEN];
 
-	/*
-	 * Most entries are made present by what handles the fault. It pays for
-	 * those alone that fault again.
-	 */
-	if (*seen != page) {
-		*seen = page;
-		return;
-	}
-	if (!shadow_hw.trap || make_blocks(ff))
+	if (!shadow_np_again(ff->vcpu, ff->gva) || make_blocks(ff))
 		return;
 	write_lock(&vm->mmu.lock);
+	shadow_make_room(vm);
 	build(ff);
 	write_unlock(&vm->mmu.lock);
 }

@@ -176,6 +176,17 @@ bool rmap_protect(struct vm *vm, gfn_t gfn)
 
 /* ---- blocks ------------------------------------------------------------------ */
 
+/* [m] held */
+struct rmap_block *rmap_block_find(struct vm *vm, gfn_t gfn)
+{
+	unsigned long i = gfn >> RMAP_BLOCK_SHIFT;
+	struct rmap_block *b = rmap_block_rcu(vm, gfn);
+
+	if (b)
+		shadow_vm(vm)->near[i % SH_NEAR] = (struct near_block) { i, b };
+	return b;
+}
+
 /*
  * Storing needs no [m]: those who look find nothing or an empty block. What is
  * stored goes with [m] only, when it is empty (rmap_blocks_trim()).
@@ -221,7 +232,8 @@ void rmap_blocks_trim(struct vm *vm, gfn_t first, gfn_t last)
 		if (!block_empty(b))
 			continue;
 		xa_erase(blocks, i);
-		shadow_vm(vm)->block_gen++;
+		if (shadow_vm(vm)->near[i % SH_NEAR].b == b)
+			shadow_vm(vm)->near[i % SH_NEAR].b = NULL;
 		kvfree_rcu(b, rcu);
 	}
 }

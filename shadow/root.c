@@ -43,18 +43,17 @@ static void wanted_init(struct vcpu *vcpu, struct wanted *w)
 		return;
 	}
 	role.wp0 = !(cr0 & X86_CR0_WP);
+	role.nxe = !!(vcpu->arch.efer & EFER_NX);
 	role.phys_bits = vcpu->arch.phys_bits;
 	w->cr3 = x86_cr3(vcpu) & GENMASK_ULL(31, 12);
 	if (x86_long_mode(vcpu)) {
 		role.format = SHF_LONG;
 		role.level = cr4 & X86_CR4_LA57 ? 5 : 4;
-		role.nxe = !!(vcpu->arch.efer & EFER_NX);
 		role.gbpages = x86_gcap(vcpu, GCAP_GBPAGES);
 		w->cr3 = x86_cr3(vcpu) & SH_ADDR & ~vcpu->arch.gpa_reserved;
 		w->pae = false;
 	} else if (cr4 & X86_CR4_PAE) {
 		role.format = SHF_PAE;
-		role.nxe = !!(vcpu->arch.efer & EFER_NX);
 		mmu_guest_pdptes(vcpu, w->pdpte);
 		w->cr3 = 0;		/* the PDPTEs are what counts */
 	} else {
@@ -274,6 +273,9 @@ int shadow_prepare(struct vcpu *vcpu)
 	}
 	if (flush)
 		shadow_flush(vcpu);
+	for (i = 0; r && i < ARRAY_SIZE(r->top); i++)
+		if (r->top[i] && !sh_direct(r->top[i]) && !r->top[i]->nr_present)
+			shadow_adopt(vcpu, r->top[i]);
 	write_unlock(&vm->mmu.lock);
 	/* a slot went away meanwhile: the run loop comes again */
 	if (!r)

@@ -97,6 +97,7 @@
 #include <linux/hash.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/uaccess.h>
 #include "mmu/host.h"
 #include "mmu/pt.h"
 #include "mmu/walk.h"
@@ -133,7 +134,9 @@ union shadow_role {
 		u32 access : 3;		/* SH_ACC_*; all but where said above */
 		u32 pkey : 4;		/* direct pages below a large page */
 		u32 wp0 : 1;		/* guest CR0.WP = 0 */
-		u32 nxe : 1;		/* guest EFER.NXE: else bit 63 is reserved */
+		u32 nxe : 1;		/* guest EFER.NXE: else bit 63 is reserved; and
+					 * what the CPU reports of fetches
+					 */
 		u32 pse : 1;		/* SHF_32: guest CR4.PSE */
 		u32 gbpages : 1;	/* guest CPUID: what is reserved */
 		u32 pse36 : 1;
@@ -247,9 +250,6 @@ struct shadow_vcpu {
 	struct shadow_root *cur;	/* [m] NULL: prepare() has to find one */
 	u64 cur_hw;			/* [v] cur->hw, for load() without [m] */
 	struct shadow_hint hint[SH_HINTS];	/* [m] */
-	struct rmap_block *block;	/* [m] the one used last ... */
-	unsigned long block_index;	/* ... of these 512 pages ... */
-	u64 block_gen;			/* ... while none was freed */
 	gva_t np_seen[SH_NP_SEEN];	/* [v] faults the guest had lately */
 	u64 root_ids;			/* [v] shadow_root.id given out */
 	struct shadow_root *prev;	/* [v] the one before: likely the next */
@@ -262,6 +262,13 @@ struct shadow_vcpu {
 	u64 fixed, spurious, synced;	/* [v] */
 };
 
+/* An rmap_block used lately, by its number */
+#define SH_NEAR		16
+struct near_block {
+	unsigned long index;
+	struct rmap_block *b;	/* or NULL */
+};
+
 #define SH_HASH_BITS	12
 #define SH_DEAD_MAX	64		/* dead pages that are worth a flush */
 struct shadow_vm {
@@ -272,9 +279,9 @@ struct shadow_vm {
 	unsigned long nr_pages;		/* on pages and dead */
 	unsigned long nr_dead, nr_unsync;
 	u64 link_gen;			/* links and large leaves that ended */
-	u64 block_gen;			/* blocks that were freed */
 	unsigned long quota;		/* limit of nr_pages */
 	struct xarray blocks;		/* rmap_block by gfn >> 9; changed with [m] */
+	struct near_block near[SH_NEAR];	/* by the low bits of that */
 	u64 stale_gen;			/* P9 */
 	u64 *nowhere;			/* [I] a table of nothing but TRAP */
 	unsigned long leaves[PG_1G + 1];	/* present leaves by level */
@@ -525,6 +532,17 @@ void shadow_reap(struct vm *vm);
  */
 bool shadow_unsync_gfn(struct vm *vm, gfn_t gfn);
 
+/**
+ * shadow_retire_gfn() - the guest writes to what may be a table no more
+ * @vm: the VM; [m] held, interrupts on
+ * @gfn: the table
+ *
+ * Zaps those of its pages that nothing leads to. Roots that vCPUs are on stay, and
+ * all that are linked.
+ * Return: true if the guest may write now, as shadow_unsync_gfn().
+ */
+bool shadow_retire_gfn(struct vm *vm, gfn_t gfn);
+
 /* Its pages are synchronised and protected again; flushes where that is due */
 void shadow_resync_gfn(struct vcpu *vcpu, gfn_t gfn);
 void shadow_sync_all(struct vcpu *vcpu);	/* all tables of the VM */
@@ -539,8 +557,20 @@ void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 bool shadow_unprotect(struct vcpu *vcpu, gpa_t gpa);
 int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f);
 
+/* Is GUEST_NP worth it? Asked at each fault of an entry that is not present. */
+bool shadow_np_again(struct vcpu *vcpu, gva_t gva);
+
+/*
+ * The real CR4.PAE is 1: with EFER.NXE the CPU reports I/D, which a guest without
+ * PAE must not see (SDM 3A 4.7)
+ */
+static inline bool shadow_np_allowed(const struct shadow_page *sp)
+{
+	return sp->role.format != SHF_32 || !sp->role.nxe;
+}
+
 /* fast.c: P13 */
-bool shadow_fault_fast(struct vcpu *vcpu, const struct mmu_fault *f);
+enum mmu_fast shadow_fault_fast(struct vcpu *vcpu, struct mmu_fault *f);
 bool shadow_new_cr3_fast(struct vcpu *vcpu, u64 cr3, bool noflush);
 bool shadow_invlpg_fast(struct vcpu *vcpu, gva_t gva);
 
@@ -561,8 +591,48 @@ void shadow_sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
 void __user *shadow_gpte_user(struct vcpu *vcpu, struct shadow_page *sp,
 			      unsigned int i);
 
+/*
+ * The @i-th entry of a guest table that is at @from; false where it is not there.
+ * Page faults disabled.
+ */
+static inline bool shadow_read_nth(const struct shadow_page *sp,
+				   void __user *from, unsigned int i, u64 *gpte)
+{
+	u32 val32;
+
+	if (sp->role.format != SHF_32)
+		return !__get_user(*gpte, (u64 __user *)from + i);
+	if (__get_user(val32, (u32 __user *)from + i))
+		return false;
+	*gpte = val32;
+	return true;
+}
+
 /* The lowest page that translates @gva as far as there are pages, or NULL */
 struct shadow_page *shadow_lowest_page(struct vcpu *vcpu, gva_t gva);
+
+/* ---- link.c ----------------------------------------------------------------------- */
+
+/* W, U and NX of a link to an indirect page */
+u64 shadow_link_bits(const struct shadow_page *sp, u64 gpte);
+
+/* Role of the page below entry @i of @sp; @direct: below a large guest page */
+union shadow_role shadow_child_role(const struct shadow_page *sp, unsigned int i,
+				    u64 gpte, bool direct);
+
+/* The table that @gpte, an entry of @sp that is no page, points to */
+gfn_t shadow_table_gfn(const struct shadow_page *sp, u64 gpte);
+
+/**
+ * shadow_adopt() - link a page to all of its children that there are
+ * @vcpu: the vCPU
+ * @sp: a page above level 1, made just now and flushed for
+ *
+ * Context: [m] and vm->srcu held.
+ */
+void shadow_adopt(struct vcpu *vcpu, struct shadow_page *sp);
+
+/* ---- fault.c ---------------------------------------------------------------------- */
 
 /**
  * shadow_leaf_value() - a leaf, but for A, PS and the memory type
@@ -604,8 +674,21 @@ void shadow_root_forget(struct vm *vm, struct shadow_page *sp);
 
 #define RMAP_BLOCK_SHIFT	9
 
+struct rmap_block *rmap_block_find(struct vm *vm, gfn_t gfn);
+
 /* The block @gfn is in, or NULL where none was made; [m] held */
 static inline struct rmap_block *rmap_block(struct vm *vm, gfn_t gfn)
+{
+	unsigned long i = gfn >> RMAP_BLOCK_SHIFT;
+	struct near_block *near = &shadow_vm(vm)->near[i % SH_NEAR];
+
+	if (likely(near->b && near->index == i))
+		return near->b;
+	return rmap_block_find(vm, gfn);
+}
+
+/* The same without [m], under RCU */
+static inline struct rmap_block *rmap_block_rcu(struct vm *vm, gfn_t gfn)
 {
 	return xa_load(&shadow_vm(vm)->blocks, gfn >> RMAP_BLOCK_SHIFT);
 }
@@ -678,6 +761,14 @@ static inline bool rmap_is_table(struct vm *vm, gfn_t gfn)
 	return b && b->tables[gfn & (SH_ENTRIES - 1)];
 }
 
+/* The same without [m], under RCU */
+static inline bool rmap_is_table_rcu(struct vm *vm, gfn_t gfn)
+{
+	struct rmap_block *b = rmap_block_rcu(vm, gfn);
+
+	return b && READ_ONCE(b->tables[gfn & (SH_ENTRIES - 1)]);
+}
+
 /* ---- range.c: members of mmu_kind -------------------------------------------------- */
 
 bool shadow_unmap(struct vm *vm, const struct mmu_range *range);
@@ -707,6 +798,9 @@ unsigned long shadow_quota(void);
  */
 unsigned long shadow_reclaim(struct vm *vm, unsigned long nr);
 unsigned long shadow_shrink(struct vm *vm, unsigned long nr);
+
+/* Is a vCPU on this root right now? [m] held */
+bool shadow_root_in_use(struct vm *vm, const struct shadow_page *sp);
 
 /* ---- audit.c -------------------------------------------------------------------------- */
 

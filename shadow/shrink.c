@@ -50,8 +50,7 @@ unsigned long shadow_quota(void)
 	return n ?: max(totalram_pages() / 64, 16ul * SHADOW_PAGES_MIN);
 }
 
-/* Is a vCPU on this root right now? */
-static bool in_use(struct vm *vm, const struct shadow_page *sp)
+bool shadow_root_in_use(struct vm *vm, const struct shadow_page *sp)
 {
 	const struct shadow_vcpu *v;
 	struct vcpu *vcpu;
@@ -83,7 +82,7 @@ static bool spared(struct vm *vm, struct shadow_page *sp, enum turn turn)
 {
 	if (turn == TURN_ALL)
 		return false;
-	if (in_use(vm, sp))
+	if (shadow_root_in_use(vm, sp))
 		return true;
 	return turn == TURN_UNUSED &&
 	       (sp->roots || rmap_for_each(vm, &sp->parents, make_old));

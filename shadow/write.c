@@ -57,7 +57,7 @@ void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 	 */
 	smp_mb();
 	rcu_read_lock();
-	table = rmap_is_table(vm, gfn);
+	table = rmap_is_table_rcu(vm, gfn);
 	rcu_read_unlock();
 	if (likely(!table))
 		return;
@@ -76,6 +76,29 @@ void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 	if (sv->nr_dead > SH_DEAD_MAX)
 		shadow_reap(vm);
 	write_unlock(&vm->mmu.lock);
+}
+
+/*
+ * Most guests free a table by taking the link to it away, and clear the page when
+ * it is used again, perhaps for something else. A root has no link: one write may
+ * be to the tables of a process that does not run now.
+ */
+static bool retired(struct vm *vm, const struct shadow_page *sp)
+{
+	if (sh_direct(sp) || sp->unsync || !rmap_empty(&sp->parents))
+		return false;
+	return !sp->roots || (sp->writes && !shadow_root_in_use(vm, sp));
+}
+
+bool shadow_retire_gfn(struct vm *vm, gfn_t gfn)
+{
+	struct hlist_node *next;
+	struct shadow_page *sp;
+
+	hlist_for_each_entry_safe(sp, next, shadow_bucket(vm, gfn), hash)
+		if (sp->gfn == gfn && retired(vm, sp))
+			shadow_page_zap(vm, sp);
+	return shadow_unsync_gfn(vm, gfn);
 }
 
 void shadow_unprotect_locked(struct vm *vm, gfn_t gfn)

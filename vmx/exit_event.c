@@ -37,11 +37,33 @@ static __always_inline void read_page_fault(struct vcpu *vcpu, u32 error,
 	};
 }
 
+/*
+ * The guest's own fault, without leaving the fast loop. What is on the way
+ * already was delivered (no IDT vectoring); a debugger or a trace wants the full
+ * way, and so does what only it does for real mode.
+ */
+static int fast_inject(struct vcpu *vcpu, const struct x86_exception *e)
+{
+	u64 rflags = vcpu_rflags(vcpu);
+
+	if (vcpu->arch.guest_debug || trace_kvm_inj_exception_enabled() ||
+	    vcpu->vmx.v86 || vmx_needs_emulation(vcpu))
+		return FAST_FULL;
+	/* the pushed image of a fault has RF set (SDM 3B 18.3.1.1) */
+	if (!(rflags & X86_EFLAGS_RF))
+		vcpu_set_rflags(vcpu, rflags | X86_EFLAGS_RF);
+	write_cr2(e->address);
+	vmx_inject(vcpu, PAGE_FAULT & ~INTR_INFO_VALID_MASK, e->error, 0);
+	vcpu->stats.pf_injected++;
+	vcpu->stats.exception_injected++;
+	return FAST_RESUME;
+}
+
 /* One that the MMU can mend with what the host has present */
 static noinline int fast_page_fault(struct vcpu *vcpu)
 {
+	enum mmu_fast done;
 	struct mmu_fault f;
-	bool done;
 	u64 cr2;
 
 	if (vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
@@ -50,7 +72,9 @@ static noinline int fast_page_fault(struct vcpu *vcpu)
 	cr2 = read_cr2();
 	done = mmu_op(vcpu->vm, fault_fast, vcpu, &f);
 	vmx_keep_cr2(cr2);
-	if (!done)
+	if (done == MMU_FAST_INJECT)
+		return fast_inject(vcpu, &f.exception);
+	if (done != MMU_FAST_DONE)
 		return FAST_FULL;
 	vcpu->stats.pf_fixed++;
 	return FAST_RESUME;

@@ -166,6 +166,8 @@ int vmx_enter(struct vcpu *vcpu)
 		if (!entry || !entry->fast || entry->fast(vcpu) != FAST_RESUME)
 			break;
 		if (unlikely(must_leave(vcpu))) {
+			/* what a fast handler gave has not been delivered */
+			vmx_cancel_injection(vcpu);
 			v->exit_reason = VMX_REASON_NONE;
 			break;
 		}
