@@ -479,7 +479,11 @@ static int op_wbinvd(struct emul_ctx *ctx, bool discard)
 static int op_hypercall(struct emul_ctx *ctx)
 {
 	struct vcpu *vcpu = to_vcpu(ctx);
-	u64 ret = ctx->cpl ? -KVM_EPERM : x86_hypercall(vcpu, ctx->regs[EMUL_RAX]);
+	u64 ret = -KVM_EPERM;
+
+	/* where user space would have to answer: not from here */
+	if (!ctx->cpl && x86_hypercall(vcpu, ctx->regs, &ret) != RUN_RESUME)
+		ret = -KVM_ENOSYS;
 
 	ctx->regs[EMUL_RAX] = ctx->mode == EMUL_MODE_LONG ? ret : (u32)ret;
 	ctx->dirty |= BIT(EMUL_RAX);

@@ -23,6 +23,7 @@ enum io_pending {
 	IO_EMUL_MMIO,	/* MMIO of the emulator */
 	IO_RDMSR,	/* the answer goes to EDX:EAX, or #GP, then RIP moves */
 	IO_WRMSR,
+	IO_HYPERCALL,	/* the answer goes to RAX, then RIP moves */
 	IO_EMUL_MSR,	/* RDMSR or WRMSR of the emulator */
 };
 

@@ -167,6 +167,8 @@ int io_complete(struct vcpu *vcpu)
 		return complete_mmio(vcpu);
 	case IO_MOV_LOAD:
 		return mmio_mov_complete(vcpu);
+	case IO_HYPERCALL:
+		return hypercall_complete(vcpu);
 	case IO_RDMSR:
 	case IO_WRMSR:
 	case IO_EMUL_MSR:

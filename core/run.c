@@ -78,7 +78,8 @@ static bool wake_event(struct vcpu *vcpu)
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
 	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
 		return false;
-	if (ev->exception.pending || ev->exception.injected || ev->nmi_pending)
+	if (ev->exception.pending || ev->exception.injected || ev->nmi_pending ||
+	    READ_ONCE(vcpu->arch.pv_unhalted))
 		return true;
 	return vmx_irq_allowed(vcpu) && irqchip_pending(vcpu) >= 0;
 }
@@ -112,6 +113,7 @@ static int block(struct vcpu *vcpu)
 {
 	int ret;
 
+	lapic_sync_pv_eoi(vcpu);
 	srcu_leave(vcpu);
 	wait_for_event(vcpu);
 	srcu_enter(vcpu);
@@ -124,6 +126,7 @@ static int block(struct vcpu *vcpu)
 	/* a vCPU that waits for SIPI is woken by nothing else */
 	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && wake_event(vcpu)) {
 		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
+		WRITE_ONCE(vcpu->arch.pv_unhalted, false);
 		vcpu_request(vcpu, REQ_EVENT);
 	}
 	return RUN_RESUME;
@@ -484,17 +487,34 @@ int run_mmu_fault(struct vcpu *vcpu, struct mmu_fault *f)
 	return ret;
 }
 
-int run_hypercall(struct vcpu *vcpu)
+static int hypercall_done(struct vcpu *vcpu, u64 ret)
 {
-	u64 nr = vcpu->regs[GPR_RAX];
-	u64 ret = -KVM_ENOSYS;
-
-	trace_kvm_hypercall(nr, vcpu->regs[GPR_RBX], vcpu->regs[GPR_RCX],
-			    vcpu->regs[GPR_RDX], vcpu->regs[GPR_RSI]);
-	if (vcpu_cpl(vcpu))
-		ret = -KVM_EPERM;
-	else
-		ret = x86_hypercall(vcpu, nr);
 	vcpu->regs[GPR_RAX] = vcpu_64bit(vcpu) ? ret : (u32)ret;
 	return vmx_skip_insn(vcpu);
+}
+
+int hypercall_complete(struct vcpu *vcpu)
+{
+	/* user space set another RIP: the instruction is none of ours any more */
+	if (vcpu_rip(vcpu) != vcpu->io.rip)
+		return RUN_RESUME;
+	return hypercall_done(vcpu, READ_ONCE(vcpu->run->hypercall.ret));
+}
+
+int run_hypercall(struct vcpu *vcpu)
+{
+	u64 ret = -KVM_EPERM;
+
+	trace_kvm_hypercall(vcpu->regs[GPR_RAX], vcpu->regs[GPR_RBX],
+			    vcpu->regs[GPR_RCX], vcpu->regs[GPR_RDX],
+			    vcpu->regs[GPR_RSI]);
+	if (!vcpu_cpl(vcpu) &&
+	    x86_hypercall(vcpu, vcpu->regs, &ret) == RUN_EXIT_USER) {
+		vcpu->io.pending = IO_HYPERCALL;
+		vcpu->io.rip = vcpu_rip(vcpu);
+		/* VMCS fields of this exit may not be there later */
+		vmx_insn_len(vcpu);
+		return RUN_EXIT_USER;
+	}
+	return hypercall_done(vcpu, ret);
 }

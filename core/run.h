@@ -136,6 +136,8 @@ int vcpu_write_gva(struct vcpu *vcpu, gva_t gva, const void *data,
 
 /* A hypercall (VMCALL). RIP is advanced here. */
 int run_hypercall(struct vcpu *vcpu);
+/* User space's answer to KVM_EXIT_HYPERCALL */
+int hypercall_complete(struct vcpu *vcpu);
 
 /* ---- between quick.c, run.c and pio.c ------------------------------------ */
 

@@ -146,6 +146,28 @@ static inline bool irqchip_user_irqs(struct vcpu *vcpu)
 	       (unlikely(vcpu->vm->irq.split) && irqchip_wants_extint(vcpu));
 }
 
+/* ---- paravirtual (irqchip/pv.c) ---- */
+
+/* MSR_KVM_PV_EOI_EN: 0, or 1 for #GP */
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value, bool host);
+/* An interrupt was acknowledged: let the guest do without an EOI if it can */
+void lapic_offer_pv_eoi(struct vcpu *vcpu, u8 vector);
+void lapic_sync_pv_eoi_slow(struct vcpu *vcpu);
+
+/* The ISR is going to be used: rule V2. May sleep. */
+static inline void lapic_sync_pv_eoi(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->arch.pv_eoi != PV_EOI_NONE))
+		lapic_sync_pv_eoi_slow(vcpu);
+}
+
+/*
+ * KVM_HC_SEND_IPI: to the CPUs whose ids less @first are set in @low and, less
+ * @width more, in @high. How many got it, or -KVM_EINVAL.
+ */
+long lapic_send_many(struct vcpu *vcpu, u64 low, u64 high, u32 first, u32 icr,
+		     unsigned int width);
+
 u64 lapic_get_tpr(struct vcpu *vcpu);		/* CR8 view: bits 3:0 */
 void lapic_set_tpr(struct vcpu *vcpu, u64 cr8);
 int lapic_highest_irr(struct vcpu *vcpu);	/* or -1; for the TPR threshold */

@@ -181,6 +181,9 @@ void lapic_eoi(struct lapic *l)
 	bool level;
 
 	trace_kvm_eoi(l->vcpu->id, vector);
+	/* a real one: what the bit says means nothing any more */
+	if (unlikely(l->vcpu->arch.pv_eoi == PV_EOI_OFFERED))
+		l->vcpu->arch.pv_eoi = PV_EOI_STALE;
 	if (vector < 0)
 		return;
 	__clear_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
@@ -289,6 +292,8 @@ static void reset_regs(struct lapic *l, bool init)
 	l->isrv = -1;
 	WRITE_ONCE(l->extint, false);
 	WRITE_ONCE(l->head.changed, true);
+	if (l->vcpu->arch.pv_eoi == PV_EOI_OFFERED)
+		l->vcpu->arch.pv_eoi = PV_EOI_STALE;
 	if (lapic_x2apic(l))
 		lapic_set_x2apic_ids(l);
 }
@@ -360,6 +365,7 @@ void lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *s)
 	struct lapic *l = vcpu->lapic;
 
 	lapic_timer_fired(vcpu);
+	lapic_sync_pv_eoi(vcpu);
 	update_ppr(l);
 	memcpy(s->regs, l->regs, sizeof(s->regs));
 	*state_reg(s->regs, APIC_LVR) = lapic_version(l);
@@ -390,6 +396,8 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 			return -EINVAL;
 	}
 
+	if (vcpu->arch.pv_eoi == PV_EOI_OFFERED)
+		vcpu->arch.pv_eoi = PV_EOI_STALE;
 	lapic_timer_stop(l);
 	memcpy(l->regs, from, KVM_APIC_REG_SIZE);
 	lapic_set_reg(l, APIC_LVR, lapic_version(l));

@@ -91,8 +91,12 @@ static u32 read_reg(struct lapic *l, unsigned int off)
 		return lapic_version(l);
 	case APIC_TMCCT:
 		return lapic_timer_count(l);
+	case APIC_ISR ... APIC_ISR + 0x70:
+		lapic_sync_pv_eoi(l->vcpu);
+		break;
 	case APIC_PROCPRI:
 	case APIC_ARBPRI:
+		lapic_sync_pv_eoi(l->vcpu);
 		irqchip_pending_slow(l->vcpu);	/* brings PPR up to date */
 		return lapic_reg(l, APIC_PROCPRI);
 	case APIC_EOI:

@@ -446,6 +446,14 @@ int guest_clear(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, unsigned int len);
 int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
 		  const void *new, unsigned int len);
 
+/*
+ * guest_cmpxchg() that does not tell the kind: for A and D bits, and for
+ * structures that are no page tables. The page is marked dirty. Takes no lock;
+ * with page faults disabled it does not sleep.
+ */
+int guest_cmpxchg_quiet(struct vm *vm, gpa_t gpa, void *old, const void *new,
+			unsigned int len);
+
 /* ---- the guest page walker (mmu/walk.c) --------------------------------- */
 
 /**

@@ -37,11 +37,4 @@ struct mmu_path {
 int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
 	     struct x86_exception *e);
 
-/*
- * guest_cmpxchg() for A and D bits: the kind is not told. The page is marked
- * dirty. @len is 4 or 8.
- */
-int guest_cmpxchg_quiet(struct vm *vm, gpa_t gpa, void *old, const void *new,
-			unsigned int len);
-
 #endif

@@ -24,6 +24,7 @@ FIXTURE_SETUP(irqchip_split)
 	require(!enable_split(self->vm, NR_PINS));
 	self->vcpu = vcpu_new(self->vm, 0, NULL);
 }
+
 FIXTURE_TEARDOWN(irqchip_split)
 {
 	EXPECT_EQ(0, kvm_audit());

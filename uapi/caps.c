@@ -4,6 +4,7 @@
  * Only what works is listed.
  */
 #include <linux/cpumask.h>
+#include <linux/kvm_para.h>
 #include <linux/nospec.h>
 #include <asm/cpufeature.h>
 #include "core/vcpu.h"
@@ -34,6 +35,8 @@
 			 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP | \
 			 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | \
 			 KVM_GUESTDBG_BLOCKIRQ)
+
+#define USER_HYPERCALLS	BIT(KVM_HC_MAP_GPA_RANGE)
 
 #define CLOCK_FLAGS	(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | \
 			 KVM_CLOCK_HOST_TSC)
@@ -139,6 +142,7 @@ static const struct cap caps[] = {
 	/* running */
 	{ KVM_CAP_HLT, 1 },
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
+	{ KVM_CAP_EXIT_HYPERCALL, USER_HYPERCALLS },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
@@ -261,6 +265,14 @@ static long enable_user_msr(struct vm *vm, const u64 *args)
 	return 0;
 }
 
+static long enable_exit_hypercall(struct vm *vm, const u64 *args)
+{
+	if (args[0] & ~(u64)USER_HYPERCALLS)
+		return -EINVAL;
+	WRITE_ONCE(vm->arch.user_hypercalls, args[0]);
+	return 0;
+}
+
 /* Once, and before there are vCPUs */
 static long enable_max_vcpu_id(struct vm *vm, const u64 *args)
 {
@@ -309,6 +321,7 @@ static const struct enable {
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, enable_manual_protect },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, enable_emulation_exit },
 	{ KVM_CAP_X86_USER_SPACE_MSR, enable_user_msr },
+	{ KVM_CAP_EXIT_HYPERCALL, enable_exit_hypercall },
 	{ KVM_CAP_MAX_VCPU_ID, enable_max_vcpu_id },
 };
 

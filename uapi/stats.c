@@ -62,6 +62,7 @@ static const struct stat_field vcpu_fields[] = {
 	VCPU(exception_injected),
 	VCPU(irq_window),
 	VCPU(nmi_window),
+	VCPU(pv_tlb_flushes),
 	VCPU(halts),
 	VCPU(halt_wakeups),
 	VCPU(hypercalls),

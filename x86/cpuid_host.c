@@ -55,7 +55,15 @@
 /* Paravirtual features that work, leaf 0x40000001 EAX */
 #define PV_FEATURES	(B(KVM_FEATURE_CLOCKSOURCE) | B(KVM_FEATURE_NOP_IO_DELAY) | \
 			 B(KVM_FEATURE_CLOCKSOURCE2) | B(KVM_FEATURE_STEAL_TIME) | \
+			 B(KVM_FEATURE_PV_EOI) | B(KVM_FEATURE_PV_UNHALT) | \
+			 B(KVM_FEATURE_PV_TLB_FLUSH) | B(KVM_FEATURE_PV_SEND_IPI) | \
+			 B(KVM_FEATURE_POLL_CONTROL) | \
+			 B(KVM_FEATURE_PV_SCHED_YIELD) | \
 			 B(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT))
+/* Those that need to know who was preempted */
+#define PV_STEAL_FEATURES (B(KVM_FEATURE_STEAL_TIME) | \
+			   B(KVM_FEATURE_PV_TLB_FLUSH) | \
+			   B(KVM_FEATURE_PV_SCHED_YIELD))
 
 static u32 secondary_controls(void)
 {
@@ -312,7 +320,7 @@ int cpuid_supported(struct kvm_cpuid_entry2 *entries, unsigned int max)
 		return -E2BIG;
 	e->eax = PV_FEATURES;
 	if (!steal_available())
-		e->eax &= ~B(KVM_FEATURE_STEAL_TIME);
+		e->eax &= ~PV_STEAL_FEATURES;
 
 	e = add_leaf(&f, 0x80000000);
 	if (!e)

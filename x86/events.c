@@ -238,6 +238,8 @@ static bool take_irq(struct vcpu *vcpu)
 		vector = irqchip_ack(vcpu);
 		if (vector < 0)
 			return false;
+		if (vcpu->arch.pv_eoi_msr & 1)
+			lapic_offer_pv_eoi(vcpu, vector);
 	} else {
 		vector = ev->user_irq;
 		ev->user_irq = -1;
@@ -265,6 +267,9 @@ int x86_inject_events(struct vcpu *vcpu)
 	struct x86_events *ev = &vcpu->arch.ev;
 	bool given = true;
 
+	/* an offer whose interrupt is still on its way holds if nothing new came */
+	if (!ev->irq.injected || lapic_highest_irr(vcpu) >= 0)
+		lapic_sync_pv_eoi(vcpu);
 	if (ev->exception.pending) {
 		begin_exception(vcpu);
 		inject_exception(vcpu);

@@ -102,6 +102,8 @@ void pvclock_vm_init(struct vm *vm);
 void pvclock_vm_destroy(struct vm *vm);
 void pvclock_reset(struct vcpu *vcpu);
 
+long pvclock_pairing(struct vcpu *vcpu, gpa_t gpa, u64 type);
+
 /* x86/steal.c */
 struct x86_steal {
 	u64 last_delay;			/* [v] run_delay of the thread when last looked at */

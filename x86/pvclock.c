@@ -27,7 +27,7 @@
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 #include <asm/pvclock-abi.h>
-#include <uapi/asm/kvm_para.h>
+#include <linux/kvm_para.h>
 #include "core/trace.h"
 #include "x86/priv.h"
 
@@ -219,6 +219,25 @@ static void write_wall_clock(struct vcpu *vcpu, gpa_t gpa)
 	guest_write(vcpu->vm, vcpu, gpa, &version, sizeof(version));
 }
 
+/* KVM_HC_CLOCK_PAIRING: the time of day and the TSC of one instant */
+long pvclock_pairing(struct vcpu *vcpu, gpa_t gpa, u64 type)
+{
+	struct kvm_clock_pairing pair = {};
+	struct clock_sample now;
+	u32 rem;
+
+	if (type != KVM_CLOCK_PAIRING_WALLCLOCK)
+		return -KVM_EOPNOTSUPP;
+	take_sample(&now);
+	if (!now.exact)
+		return -KVM_EOPNOTSUPP;
+	pair.sec = div_u64_rem(now.real, NSEC_PER_SEC, &rem);
+	pair.nsec = rem;
+	pair.tsc = x86_guest_tsc(vcpu, now.tsc);
+	return guest_write(vcpu->vm, vcpu, gpa, &pair, sizeof(pair)) ?
+	       -KVM_EFAULT : 0;
+}
+
 /* ---- ioctls --------------------------------------------------------------------- */
 
 void x86_get_clock(struct vm *vm, struct kvm_clock_data *data)
@@ -284,6 +303,15 @@ int pv_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 	case MSR_KVM_STEAL_TIME:
 		*value = vcpu->arch.steal_msr;
 		return 0;
+	case MSR_KVM_PV_EOI_EN:
+		*value = vcpu->arch.pv_eoi_msr;
+		return 0;
+	case MSR_KVM_POLL_CONTROL:
+		*value = vcpu->arch.poll_control;
+		return 0;
+	case MSR_KVM_MIGRATION_CONTROL:
+		*value = vcpu->arch.migration_control;
+		return 0;
 	}
 	return 1;
 }
@@ -305,6 +333,18 @@ int pv_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		return 0;
 	case MSR_KVM_STEAL_TIME:
 		return steal_set_msr(vcpu, value);
+	case MSR_KVM_PV_EOI_EN:
+		return lapic_set_pv_eoi(vcpu, value, host);
+	case MSR_KVM_POLL_CONTROL:
+		if (value & ~MSR_ENABLE)
+			return 1;
+		vcpu->arch.poll_control = value;
+		return 0;
+	case MSR_KVM_MIGRATION_CONTROL:
+		if (value & ~(u64)KVM_MIGRATION_READY)
+			return 1;
+		vcpu->arch.migration_control = value;
+		return 0;
 	}
 	return 1;
 }
@@ -315,6 +355,11 @@ void pvclock_reset(struct vcpu *vcpu)
 	vcpu->arch.wall_clock_msr = 0;
 	vcpu->arch.steal_msr = 0;
 	vcpu->arch.pvclock_stopped = false;
+	vcpu->arch.pv_eoi_msr = 0;
+	vcpu->arch.pv_eoi = PV_EOI_NONE;
+	vcpu->arch.poll_control = MSR_ENABLE;
+	/* no encrypted memory: the guest may be moved */
+	vcpu->arch.migration_control = KVM_MIGRATION_READY;
 }
 
 struct x86_steal *pvclock_steal(struct vcpu *vcpu)

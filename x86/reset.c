@@ -86,6 +86,7 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 	atomic_set(&a->ev.nmi_queued, 0);
 	a->ev.triple_fault = false;
 	a->ev.user_irq = -1;
+	WRITE_ONCE(a->pv_unhalted, false);
 	a->ev.reinject_len = 0;
 
 	memset(vcpu->regs, 0, sizeof(vcpu->regs));

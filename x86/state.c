@@ -300,6 +300,10 @@ int x86_set_sregs2(struct vcpu *vcpu, const struct kvm_sregs2 *s)
 int x86_get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *s)
 {
 	s->mp_state = vcpu->arch.mp_state;
+	/* the kick that ends it has come already */
+	if (s->mp_state == KVM_MP_STATE_HALTED &&
+	    READ_ONCE(vcpu->arch.pv_unhalted))
+		s->mp_state = KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
+#include <linux/uaccess.h>
 #include <uapi/asm/kvm_para.h>
 #include "x86/priv.h"
 
@@ -38,6 +39,27 @@ int steal_set_msr(struct vcpu *vcpu, u64 value)
 	return 0;
 }
 
+/*
+ * The guest owns preempted as much as we do: another CPU of it may ask for a
+ * flush instead of an IPI, as long as it reads "preempted".
+ */
+static void set_running(struct vcpu *vcpu, gpa_t gpa, u8 was)
+{
+	const u8 running = 0;
+	int r;
+
+	gpa += offsetof(struct kvm_steal_time, preempted);
+	do {
+		if (!was)
+			return;
+		r = guest_cmpxchg_quiet(vcpu->vm, gpa, &was, &running, sizeof(was));
+	} while (r > 0);
+	if (!r && was & KVM_VCPU_FLUSH_TLB && x86_gcap(vcpu, GCAP_PV_TLB_FLUSH)) {
+		vcpu->stats.pv_tlb_flushes++;
+		mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL);
+	}
+}
+
 void x86_update_steal(struct vcpu *vcpu)
 {
 	struct x86_steal *st = pvclock_steal(vcpu);
@@ -49,6 +71,8 @@ void x86_update_steal(struct vcpu *vcpu)
 	if (!(vcpu->arch.steal_msr & MSR_ENABLE) ||
 	    guest_read(vm, gpa, &s, sizeof(s)))
 		return;
+	/* before the entry: what is asked for from here on comes by IPI */
+	set_running(vcpu, gpa, s.preempted);
 	/* another thread may run the vCPU now, with a count of its own */
 	if (delay < st->last_delay)
 		st->last_delay = delay;
@@ -67,9 +91,29 @@ void x86_update_steal(struct vcpu *vcpu)
 		    &s.version, sizeof(s.version));
 }
 
-/* What was stolen is known when the thread runs again, before the next entry */
+/*
+ * What was stolen is known when the thread runs again, before the next entry.
+ * The scheduler's lock is held: nothing here may sleep or take another one.
+ */
 void x86_steal_preempted(struct vcpu *vcpu)
 {
-	if (vcpu->arch.steal_msr & MSR_ENABLE)
-		vcpu_request(vcpu, REQ_STEAL_UPDATE);
+	const u8 preempted = KVM_VCPU_PREEMPTED;
+	struct vm *vm = vcpu->vm;
+	u8 running = 0;
+	gpa_t gpa;
+	int idx;
+
+	if (!(vcpu->arch.steal_msr & MSR_ENABLE))
+		return;
+	vcpu_request(vcpu, REQ_STEAL_UPDATE);
+	/* an ioctl may have it loaded, and exit_mm() may be past */
+	if (current->mm != vm->mm)
+		return;
+	gpa = (vcpu->arch.steal_msr & ~MSR_ENABLE) +
+	      offsetof(struct kvm_steal_time, preempted);
+	idx = srcu_read_lock(&vm->srcu);
+	pagefault_disable();
+	guest_cmpxchg_quiet(vm, gpa, &running, &preempted, sizeof(preempted));
+	pagefault_enable();
+	srcu_read_unlock(&vm->srcu, idx);
 }

@@ -172,8 +172,12 @@ bool x86_fast_wrmsr(struct vcpu *vcpu, u32 index, u64 value);
 
 /* ---- hypercalls (x86/hypercall.c) ----------------------------------------- */
 
-/* A hypercall from CPL 0; arguments in RBX, RCX, RDX, RSI. Result for RAX. */
-u64 x86_hypercall(struct vcpu *vcpu, u64 nr);
+/*
+ * A hypercall from CPL 0, @regs by enum gpr: number in RAX, arguments in RBX, RCX,
+ * RDX, RSI. RUN_RESUME with the result for RAX in @ret, or RUN_EXIT_USER: user
+ * space has it in kvm_run.hypercall.ret when KVM_RUN comes again.
+ */
+int x86_hypercall(struct vcpu *vcpu, const u64 *regs, u64 *ret);
 
 /* ---- events (x86/events.c) ----------------------------------------------- */
 

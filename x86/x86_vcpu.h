@@ -48,6 +48,8 @@ enum x86_guest_cap {
 	GCAP_ARCH_CAP, GCAP_PAT, GCAP_RTM, GCAP_PSE36, GCAP_INTEL, GCAP_XFD,
 	GCAP_RDRAND, GCAP_RDSEED,
 	GCAP_PV_UNHALT, GCAP_PV_EOI, GCAP_STEAL_TIME, GCAP_KVMCLOCK,
+	GCAP_PV_TLB_FLUSH, GCAP_PV_SEND_IPI, GCAP_PV_SCHED_YIELD,
+	GCAP_POLL_CONTROL, GCAP_MIGRATION,
 	NR_GCAPS
 };
 
@@ -107,7 +109,14 @@ struct x86_vcpu {
 	u64 system_time_msr;		/* [v] kvmclock */
 	u64 steal_msr;			/* [v] */
 	u64 pv_eoi_msr;			/* [v] */
+	enum {
+		PV_EOI_NONE,
+		PV_EOI_OFFERED,	/* the guest may clear the bit for an EOI */
+		PV_EOI_STALE,	/* the bit may be set, and means nothing */
+	} pv_eoi;			/* [v] irqchip/pv.c */
+	bool pv_unhalted;		/* [a] KVM_HC_KICK_CPU: no HLT sleeps */
 	u64 poll_control;		/* [v] */
+	u64 migration_control;		/* [v] */
 	u64 wall_clock_msr;		/* [v] last value written, to read back */
 	bool pvclock_stopped;		/* [v] KVM_KVMCLOCK_CTRL: tell the guest */
 	struct x86_pvclock *pvclock;	/* [I] x86/pvclock.c */

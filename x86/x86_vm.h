@@ -26,6 +26,7 @@ struct x86_vm {
 	bool hide_platform_info;	/* [V] KVM_CAP_MSR_PLATFORM_INFO */
 	bool exit_on_emul_failure;	/* [V] KVM_CAP_EXIT_ON_EMULATION_FAILURE */
 	bool triple_fault_event;	/* [V] KVM_CAP_X86_TRIPLE_FAULT_EVENT */
+	u64 user_hypercalls;		/* [a] KVM_CAP_EXIT_HYPERCALL */
 	u32 user_msr_mask;		/* [a] KVM_CAP_X86_USER_SPACE_MSR: reasons */
 	struct msr_filter __rcu *msr_filter;	/* [V] x86/msr_filter.c; NULL: none */
 	u32 bsp_vcpu_id;		/* [V] KVM_SET_BOOT_CPU_ID */

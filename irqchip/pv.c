@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What guests that know KVM spare their LAPIC: EOIs without an exit, IPIs to
+ * many CPUs by one. Documentation/virt/kvm/x86/{msr,hypercalls}.rst.
+ *
+ * PV EOI. A bit in guest memory says that clearing it will do for an EOI. It is
+ * set with an interrupt after whose EOI there is nothing to do: nobody wants to
+ * be told of it, and no other interrupt waits. So the EOI needs to be known
+ * only when somebody looks:
+ *
+ *  V1. while the bit may be set, arch.pv_eoi is not PV_EOI_NONE, and the ISR
+ *      may still have a vector that the guest has completed;
+ *  V2. who is about to use the ISR or what follows from it calls
+ *      lapic_sync_pv_eoi() first, which ends that: before events are looked
+ *      for, before the vCPU sleeps, before somebody reads ISR or PPR. That
+ *      reads guest memory, and so it may sleep.
+ */
+#include <linux/kvm_para.h>
+#include "core/trace.h"
+#include "x86/x86.h"
+#include "lapic.h"
+
+/* ---- PV EOI ------------------------------------------------------------------- */
+
+static gpa_t pv_eoi_gpa(struct vcpu *vcpu)
+{
+	return vcpu->arch.pv_eoi_msr & ~3ULL;
+}
+
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value, bool host)
+{
+	struct x86_vcpu *a = &vcpu->arch;
+
+	if (value & BIT_ULL(1) || (value & KVM_MSR_ENABLED && !vcpu->lapic))
+		return 1;
+	/* an offer in the old place holds no longer */
+	lapic_sync_pv_eoi(vcpu);
+	a->pv_eoi_msr = value;
+	/* from a VM that was saved: the bit may have come with its memory */
+	if (host && value & KVM_MSR_ENABLED) {
+		a->pv_eoi = PV_EOI_STALE;
+		vcpu_request(vcpu, REQ_EVENT);
+	}
+	return 0;
+}
+
+void lapic_offer_pv_eoi(struct vcpu *vcpu, u8 vector)
+{
+	struct lapic *l = vcpu->lapic;
+	u8 flags;
+
+	if (vcpu->arch.pv_eoi != PV_EOI_NONE || l->isrv != vector ||
+	    lapic_test_vec(l, APIC_TMR, vector) ||
+	    ioapic_wants_eoi(l->chip, vector) || lapic_highest(l, APIC_IRR) >= 0)
+		return;
+	if (guest_read(vcpu->vm, pv_eoi_gpa(vcpu), &flags, sizeof(flags)))
+		return;
+	flags |= KVM_PV_EOI_MASK;
+	if (!guest_write(vcpu->vm, vcpu, pv_eoi_gpa(vcpu), &flags, sizeof(flags)))
+		vcpu->arch.pv_eoi = PV_EOI_OFFERED;
+}
+
+void lapic_sync_pv_eoi_slow(struct vcpu *vcpu)
+{
+	bool offered = vcpu->arch.pv_eoi == PV_EOI_OFFERED;
+	struct vm *vm = vcpu->vm;
+	u8 flags;
+	int idx;
+
+	vcpu->arch.pv_eoi = PV_EOI_NONE;
+	idx = srcu_read_lock(&vm->srcu);
+	if (guest_read(vm, pv_eoi_gpa(vcpu), &flags, sizeof(flags))) {
+		/* it will have to make an EOI if it can at all */
+	} else if (flags & KVM_PV_EOI_MASK) {
+		flags &= ~KVM_PV_EOI_MASK;
+		guest_write(vm, vcpu, pv_eoi_gpa(vcpu), &flags, sizeof(flags));
+	} else if (offered) {
+		lapic_eoi(vcpu->lapic);
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+}
+
+/* ---- KVM_HC_SEND_IPI ------------------------------------------------------------ */
+
+static int send_some(struct lapic *l, struct lapic_msg *msg, unsigned long map,
+		     u32 first)
+{
+	unsigned int bit;
+	int done = 0;
+
+	for_each_set_bit(bit, &map, BITS_PER_LONG) {
+		/* the last id is a broadcast to LAPICs, and nobody's */
+		if (check_add_overflow(first, bit, &msg->dest) ||
+		    msg->dest == U32_MAX)
+			break;
+		if (lapic_deliver(l->chip, msg, l) >= 0)
+			done++;
+	}
+	return done;
+}
+
+long lapic_send_many(struct vcpu *vcpu, u64 low, u64 high, u32 first, u32 icr,
+		     unsigned int width)
+{
+	struct lapic *l = vcpu->lapic;
+	struct lapic_msg msg = {
+		.vector = icr & APIC_VECTOR_MASK,
+		.mode = GET_APIC_DELIVERY_MODE(icr),
+		.ipi = true,
+		.x2apic_dest = true,	/* ids, none of them a broadcast */
+	};
+	int done;
+	u32 next;
+
+	if (icr & (APIC_DEST_LOGICAL | APIC_DEST_ALLBUT) ||
+	    (msg.mode != MODE_FIXED && msg.mode != MODE_NMI) ||
+	    (msg.mode == MODE_FIXED && msg.vector < 16))
+		return -KVM_EINVAL;
+	trace_kvm_apic_ipi(icr, first);
+	done = send_some(l, &msg, low, first);
+	if (!check_add_overflow(first, (u32)width, &next))
+		done += send_some(l, &msg, high, next);
+	return done;
+}

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Hypercalls, PV EOI, TLB flushes of preempted vCPUs, and their MSRs. */
+#include "irq.h"
+
+IRQ_SUITE(paravirt)
+
+#define PV_FEATURES	0x40000001
+#define F_PV_EOI	6
+#define F_PV_UNHALT	7
+#define F_TLB_FLUSH	9
+#define F_SEND_IPI	11
+#define F_POLL_CONTROL	12
+#define F_SCHED_YIELD	13
+#define F_MAP_GPA	16
+#define F_MIGRATION	17
+
+#define MSR_STEAL	0x4b564d03
+#define MSR_PV_EOI	0x4b564d04
+#define MSR_POLL	0x4b564d05
+#define MSR_MIGRATION	0x4b564d08
+
+#define HC_KICK_CPU	5
+#define HC_CLOCK	9
+#define HC_SEND_IPI	10
+#define HC_YIELD	11
+#define HC_MAP_GPA	12
+
+#define R_EPERM		(-1l)
+#define R_EFAULT	(-14l)
+#define R_EINVAL	(-22l)
+#define R_EOPNOTSUPP	(-95l)
+#define R_ENOSYS	(-1000l)
+
+static long hypercall(long nr, u64 a0, u64 a1, u64 a2, u64 a3)
+{
+	long r;
+
+	asm volatile("vmcall" : "=a"(r) : "a"(nr), "b"(a0), "c"(a1), "d"(a2),
+		     "S"(a3) : "memory");
+	return r;
+}
+
+/* CPUID with the features added and taken away */
+static void set_features(struct vcpu *v, u32 set, u32 clear)
+{
+	struct kvm_cpuid2 *c = kvm_supported_cpuid();
+	struct kvm_cpuid_entry2 *e = cpuid_entry(c, PV_FEATURES, 0);
+
+	require(e);
+	e->eax = (e->eax & ~clear) | set;
+	require(!ioctl(v->fd, KVM_SET_CPUID2, c));
+	free(c);
+}
+
+TEST(features)
+{
+	struct kvm_cpuid_entry2 *e;
+	struct kvm_cpuid2 *c = kvm_supported_cpuid();
+
+	e = cpuid_entry(c, PV_FEATURES, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_TRUE(e->eax & 1 << F_PV_EOI);
+	EXPECT_TRUE(e->eax & 1 << F_PV_UNHALT);
+	EXPECT_TRUE(e->eax & 1 << F_SEND_IPI);
+	EXPECT_TRUE(e->eax & 1 << F_POLL_CONTROL);
+	/* these are user space's to offer */
+	EXPECT_FALSE(e->eax & (1 << F_MAP_GPA | 1 << F_MIGRATION));
+	free(c);
+}
+
+/* ---- MSRs --------------------------------------------------------------------- */
+
+static void guest_msrs(void)
+{
+	GUEST_ASSERT_EQ(rdmsr(MSR_POLL), 1);
+	wrmsr(MSR_POLL, 0);
+	GUEST_ASSERT_EQ(rdmsr(MSR_POLL), 0);
+	asm volatile(TRY("wrmsr") : : "c"(MSR_POLL), "a"(2), "d"(0));
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	asm volatile(TRY("wrmsr") : : "c"(MSR_PV_EOI), "a"(G_DATA | 3), "d"(0));
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	wrmsr(MSR_PV_EOI, G_DATA | 1);
+	GUEST_ASSERT_EQ(rdmsr(MSR_PV_EOI), G_DATA | 1);
+	wrmsr(MSR_PV_EOI, 0);
+	GUEST_DONE();
+}
+
+static void guest_no_msrs(void)
+{
+	asm volatile(TRY("rdmsr") : : "c"(MSR_POLL) : "rax", "rdx");
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	asm volatile(TRY("rdmsr") : : "c"(MSR_PV_EOI) : "rax", "rdx");
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	asm volatile(TRY("rdmsr") : : "c"(MSR_MIGRATION) : "rax", "rdx");
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	GUEST_ASSERT_EQ(hypercall(HC_KICK_CPU, 0, 0, 0, 0), R_ENOSYS);
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 1, 0, 0, 0x40), R_ENOSYS);
+	GUEST_ASSERT_EQ(hypercall(HC_YIELD, 0, 0, 0, 0), R_ENOSYS);
+	GUEST_DONE();
+}
+
+static void guest_migration(void)
+{
+	GUEST_ASSERT_EQ(rdmsr(MSR_MIGRATION), 1);
+	wrmsr(MSR_MIGRATION, 0);
+	GUEST_ASSERT_EQ(rdmsr(MSR_MIGRATION), 0);
+	asm volatile(TRY("wrmsr") : : "c"(MSR_MIGRATION), "a"(2), "d"(0));
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	GUEST_DONE();
+}
+
+static void enforce(struct vcpu *v)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = { 1 },
+	};
+
+	require(!ioctl(v->fd, KVM_ENABLE_CAP, &cap));
+}
+
+TEST_F(paravirt, msrs)
+{
+	vcpu_set_entry(self->vcpu, guest_msrs);
+	expect_done(self->vcpu);
+}
+
+/* What the CPUID does not name is not there */
+TEST_F(paravirt, enforced)
+{
+	enforce(self->vcpu);
+	set_features(self->vcpu, 0, ~0u);
+	vcpu_set_entry(self->vcpu, guest_no_msrs);
+	expect_done(self->vcpu);
+}
+
+TEST_F(paravirt, migration_control)
+{
+	if (!on_our_module())
+		skip_test("the in-tree KVM wants an MSR filter for it");
+	set_features(self->vcpu, 1 << F_MIGRATION, 0);
+	vcpu_set_entry(self->vcpu, guest_migration);
+	expect_done(self->vcpu);
+}
+
+/* ---- KVM_HC_CLOCK_PAIRING -------------------------------------------------------- */
+
+static volatile struct {
+	int64_t sec, nsec;
+	u64 tsc;
+	u32 flags, pad[9];
+} pairs[2];
+
+static void guest_clock(u64 bad)
+{
+	u64 before;
+	long r;
+
+	GUEST_ASSERT_EQ(hypercall(HC_CLOCK, (u64)&pairs[0], 1, 0, 0),
+			R_EOPNOTSUPP);
+	before = rdtsc();
+	r = hypercall(HC_CLOCK, (u64)&pairs[0], 0, 0, 0);
+	if (r == R_EOPNOTSUPP) {
+		GUEST_SYNC(1);
+		GUEST_DONE();
+	}
+	GUEST_ASSERT_EQ(r, 0);
+	GUEST_ASSERT(pairs[0].tsc >= before && pairs[0].tsc <= rdtsc());
+	GUEST_ASSERT(pairs[0].nsec >= 0 && pairs[0].nsec < 1000000000);
+	GUEST_ASSERT_EQ(hypercall(HC_CLOCK, (u64)&pairs[1], 0, 0, 0), 0);
+	GUEST_ASSERT(pairs[1].tsc > pairs[0].tsc);
+	GUEST_ASSERT_EQ(hypercall(HC_CLOCK, bad, 0, 0, 0), R_EFAULT);
+	GUEST_ASSERT_EQ(hypercall(HC_CLOCK, ~0ull, 0, 0, 0), R_EFAULT);
+	GUEST_SYNC_ARGS(2, pairs[0].sec, pairs[1].sec, 0, 0);
+	GUEST_DONE();
+}
+
+TEST_F(paravirt, clock_pairing)
+{
+	struct vcpu *v = self->vcpu;
+
+	vcpu_set_entry(v, guest_clock);
+	vcpu_args(v, 1, 0xf00000000000ull);
+	vcpu_run(v);
+	if (v->uc[0] == 1)
+		skip_test("the host's clock is not the TSC");
+	ASSERT_EQ(2, v->uc[0]);
+	EXPECT_LE(v->uc[1], (u64)time(NULL));
+	EXPECT_GE(v->uc[2] + 100, (u64)time(NULL));
+	expect_done(v);
+}
+
+/* ---- KVM_HC_MAP_GPA_RANGE ---------------------------------------------------------- */
+
+static void guest_map(u64 beyond)
+{
+	GUEST_ASSERT_EQ(hypercall(HC_MAP_GPA, 0x1000, 1, 0x10, 0), R_ENOSYS);
+	GUEST_SYNC(1);
+	GUEST_SYNC_ARGS(2, hypercall(HC_MAP_GPA, 0x12345000, 0x678, 0x11, 0), 0,
+			0, 0);
+	GUEST_ASSERT_EQ(hypercall(HC_MAP_GPA, 0x1001, 1, 0x10, 0), R_EINVAL);
+	GUEST_ASSERT_EQ(hypercall(HC_MAP_GPA, 0x1000, 0, 0x10, 0), R_EINVAL);
+	if (beyond) {
+		GUEST_ASSERT_EQ(hypercall(HC_MAP_GPA, ~0xfffull, 2, 0x10, 0),
+				R_EINVAL);
+		GUEST_ASSERT_EQ(hypercall(HC_MAP_GPA, 0x1000, ~0ull, 0x10, 0),
+				R_EINVAL);
+	}
+	GUEST_DONE();
+}
+
+TEST_F(paravirt, map_gpa_range)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_HYPERCALL, .args = { 1 << HC_KICK_CPU },
+	};
+	struct vcpu *v = self->vcpu;
+
+	ASSERT_EQ(1 << HC_MAP_GPA, vm_check(self->vm, KVM_CAP_EXIT_HYPERCALL));
+	ASSERT_EQ(-1, ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap));
+	ASSERT_EQ(EINVAL, errno);
+	set_features(v, 1 << F_MAP_GPA, 0);
+	vcpu_set_entry(v, guest_map);
+	/* the in-tree KVM lets these through */
+	vcpu_args(v, 1, (u64)on_our_module());
+	expect_sync(v, 1);
+	cap.args[0] = 1 << HC_MAP_GPA;
+	ASSERT_EQ(0, ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap));
+	expect_exit(v, KVM_EXIT_HYPERCALL);
+	ASSERT_EQ(HC_MAP_GPA, v->run->hypercall.nr);
+	ASSERT_EQ(0x12345000, v->run->hypercall.args[0]);
+	ASSERT_EQ(0x678, v->run->hypercall.args[1]);
+	ASSERT_EQ(0x11, v->run->hypercall.args[2]);
+	ASSERT_EQ(1, v->run->hypercall.longmode);
+	v->run->hypercall.ret = 77;
+	expect_sync(v, 2);
+	ASSERT_EQ(77, v->uc[1]);
+	expect_done(v);
+}
+
+/* ---- KVM_HC_SEND_IPI, KVM_HC_KICK_CPU ------------------------------------------------ */
+
+#define NCPUS	4
+
+static volatile u32 here[NCPUS], got[NCPUS], nmis[NCPUS], woke[NCPUS];
+
+static void irq_count(struct guest_regs *r)
+{
+	unsigned int id = x2apic_read(APIC_ID);
+
+	if (r->vector == VEC_NMI) {
+		nmis[id]++;
+		return;
+	}
+	got[id]++;
+	x2apic_write(APIC_EOI, 0);
+}
+
+static void guest_ap(void)
+{
+	x2apic_on();
+	here[x2apic_read(APIC_ID)] = 1;
+	for (;;)
+		irq_wait();
+}
+
+/* Sleeps with interrupts off: nothing but a kick (or NMI) ends it */
+static void guest_sleeper(void)
+{
+	unsigned int id;
+
+	x2apic_on();
+	id = x2apic_read(APIC_ID);
+	for (;;) {
+		here[id]++;
+		asm volatile("hlt");
+		woke[id]++;
+	}
+}
+
+static void wait_for(volatile u32 *p, u32 val)
+{
+	while (*p < val)
+		cpu_pause();
+}
+
+static void guest_send(void)
+{
+	unsigned int i;
+
+	irq_handler(0x30, 0xfe, irq_count);
+	guest_handlers[VEC_NMI] = irq_count;
+	x2apic_on();
+	for (i = 1; i < NCPUS; i++)
+		wait_for(&here[i], 1);
+	/* 1 and 3, and ids that nobody has */
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 0xfa, 0xf, 0, 0x40), 2);
+	wait_for(&got[1], 1);
+	wait_for(&got[3], 1);
+	GUEST_ASSERT_EQ(got[2], 0);
+	/* the bitmap's first bit is id 2 */
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 3, 0, 2, 0x41), 2);
+	wait_for(&got[2], 1);
+	wait_for(&got[3], 2);
+	/* NMIs, to oneself too */
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 5, 0, 0, DM_NMI), 2);
+	wait_for(&nmis[0], 1);
+	wait_for(&nmis[2], 1);
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 0, 0, 0, 0x40), 0);
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, ~0ull, ~0ull, 0xffffffff, 0x40), 0);
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 2, 0, 0, ICR_LOGICAL | 0x40),
+			R_EINVAL);
+	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 2, 0, 0, ICR_OTHERS | 0x40),
+			R_EINVAL);
+	GUEST_ASSERT_EQ(got[1], 1);
+	GUEST_DONE();
+}
+
+static void guest_kick(void)
+{
+	unsigned int i;
+
+	x2apic_on();
+	for (i = 1; i <= 20; i++) {
+		wait_for(&here[1], i);
+		/* it sleeps, or is about to */
+		GUEST_ASSERT_EQ(hypercall(HC_KICK_CPU, 0, 1, 0, 0), 0);
+		wait_for(&woke[1], i);
+	}
+	GUEST_ASSERT_EQ(hypercall(HC_YIELD, 1, 0, 0, 0), 0);
+	GUEST_ASSERT_EQ(hypercall(HC_YIELD, 1000, 0, 0, 0), 0);
+	GUEST_ASSERT_EQ(hypercall(HC_KICK_CPU, 0, 1000, 0, 0), 0);
+	GUEST_DONE();
+}
+
+static void on_signal(int sig)
+{
+}
+
+static void *run_ap(void *arg)
+{
+	vcpu_run_raw(arg);
+	return NULL;
+}
+
+static void run_smp(struct vm *vm, struct vcpu *bsp, void *fn, void *ap,
+		    unsigned int n)
+{
+	pthread_t t[NCPUS];
+	struct vcpu *v;
+	unsigned int i;
+
+	signal(SIGUSR1, on_signal);
+	vcpu_set_entry(bsp, fn);
+	for (i = 1; i < n; i++) {
+		v = vcpu_new(vm, i, ap);
+		vcpu_set_mp_state(v, KVM_MP_STATE_RUNNABLE);
+		t[i] = vcpu_thread(v, run_ap);
+	}
+	expect_done(bsp);
+	for (i = 1; i < n; i++) {
+		vm->vcpus[i]->run->immediate_exit = 1;
+		pthread_kill(t[i], SIGUSR1);
+		pthread_join(t[i], NULL);
+	}
+}
+
+TEST_F(paravirt, send_ipi)
+{
+	run_smp(self->vm, self->vcpu, guest_send, guest_ap, NCPUS);
+}
+
+TEST_F(paravirt, kick)
+{
+	run_smp(self->vm, self->vcpu, guest_kick, guest_sleeper, 2);
+}
+
+/* ---- PV EOI ---------------------------------------------------------------------------- */
+
+static volatile u32 pv_eoi, spared, real;
+static volatile u32 nest;
+
+static void irq_pv_eoi(struct guest_regs *r)
+{
+	bool done;
+
+	irq_record(r);
+	if (r->vector == 0x70 && nest) {
+		nest = 0;
+		x2apic_write(APIC_SELF_IPI, 0x71);
+		x2apic_write(APIC_SELF_IPI, 0x81);
+	}
+	if (r->vector == 0x72)
+		GUEST_SYNC(20);
+	asm volatile("btrl $0, %0" : "+m"(pv_eoi), "=@ccc"(done));
+	if (done) {
+		spared++;
+	} else {
+		real++;
+		x2apic_write(APIC_EOI, 0);
+	}
+}
+
+static void guest_pv_eoi(void)
+{
+	x2apic_on();
+	irq_handler(0x30, 0xfe, irq_pv_eoi);
+	wrmsr(MSR_PV_EOI, (u64)&pv_eoi | 1);
+
+	/* one by one: none of them needs an EOI */
+	GUEST_SYNC(1);
+	irq_window();
+	GUEST_SYNC(2);
+	irq_window();
+	GUEST_ASSERT_EQ(spared, 2);
+	GUEST_ASSERT_EQ(real, 0);
+	GUEST_ASSERT_EQ(x2apic_read(APIC_ISR + 0x20), 0);
+	GUEST_ASSERT_EQ(x2apic_read(APIC_PPR), 0);
+
+	/* two that wait: there is something to do after the first one's */
+	GUEST_SYNC(3);
+	irq_window();
+	irq_window();
+	GUEST_ASSERT_EQ(spared, 3);
+	GUEST_ASSERT_EQ(real, 1);
+
+	/* a level one of the IOAPIC */
+	ioapic_rte(20, RTE_LEVEL | 0x60, 0);
+	GUEST_SYNC(4);
+	irq_window();
+	GUEST_ASSERT_EQ(spared, 3);
+	GUEST_ASSERT_EQ(real, 2);
+
+	/* others that come in its handler; one of them is more urgent */
+	nest = 1;
+	GUEST_SYNC(5);
+	irq_window();
+	irq_window();
+	GUEST_ASSERT_EQ(irq_hits[0x70], 1);
+	GUEST_ASSERT_EQ(irq_hits[0x71], 1);
+	GUEST_ASSERT_EQ(irq_hits[0x81], 1);
+	GUEST_ASSERT_EQ(pv_eoi, 0);
+	GUEST_ASSERT_EQ(x2apic_read(APIC_ISR + 0x30), 0);
+	GUEST_ASSERT_EQ(x2apic_read(APIC_ISR + 0x40), 0);
+
+	/* user space looks while it is in service */
+	GUEST_SYNC(6);
+	irq_window();
+	GUEST_ASSERT_EQ(irq_hits[0x72], 1);
+	GUEST_ASSERT_EQ(x2apic_read(APIC_ISR + 0x30), 0);
+	/* and after it has been completed */
+	GUEST_SYNC(7);
+	irq_window();
+	GUEST_SYNC(8);
+
+	/* off: an EOI is needed again */
+	spared = 0;
+	wrmsr(MSR_PV_EOI, 0);
+	GUEST_SYNC(9);
+	irq_window();
+	GUEST_ASSERT_EQ(spared, 0);
+	GUEST_ASSERT_EQ(pv_eoi, 0);
+	GUEST_DONE();
+}
+
+TEST_F(paravirt, pv_eoi)
+{
+	struct kvm_lapic_state s;
+	struct vcpu *v = self->vcpu;
+	struct vm *vm = self->vm;
+
+	if (!on_our_module())
+		skip_test("when it is offered differs");
+	vcpu_set_entry(v, guest_pv_eoi);
+	expect_sync(v, 1);
+	msi_send(vm, 0xfee00000, 0x50);
+	expect_sync(v, 2);
+	msi_send(vm, 0xfee00000, 0x50);
+	expect_sync(v, 3);
+	msi_send(vm, 0xfee00000, 0x50);
+	msi_send(vm, 0xfee00000, 0x61);
+	expect_sync(v, 4);
+	irq_pulse(vm, 20);
+	expect_sync(v, 5);
+	msi_send(vm, 0xfee00000, 0x70);
+	expect_sync(v, 6);
+
+	msi_send(vm, 0xfee00000, 0x72);
+	expect_sync(v, 20);
+	ASSERT_EQ(1, *guest_var(vm, pv_eoi) & 1);
+	s = lapic_state(v);
+	ASSERT_EQ(1 << 18, lapic_state_reg(&s, APIC_ISR + 0x30));
+	ASSERT_EQ(0, *guest_var(vm, pv_eoi));
+	ASSERT_EQ(0, ioctl(v->fd, KVM_SET_LAPIC, &s));
+	ASSERT_EQ(1, vcpu_set_msr(v, MSR_PV_EOI, vcpu_get_msr(v, MSR_PV_EOI)));
+	expect_sync(v, 7);
+	msi_send(vm, 0xfee00000, 0x73);
+	expect_sync(v, 8);
+	s = lapic_state(v);
+	ASSERT_EQ(0, lapic_state_reg(&s, APIC_ISR + 0x30));
+	expect_sync(v, 9);
+	msi_send(vm, 0xfee00000, 0x50);
+	expect_done(v);
+}
+
+/* ---- steal time: preempted, and TLB flushes --------------------------------------------- */
+
+static volatile struct {
+	u64 steal;
+	u32 version, flags;
+	u8 preempted, pad[47];
+} steal __attribute__((aligned(64)));
+
+static void guest_preempted(void)
+{
+	x2apic_on();
+	irq_handler(0x30, 0xfe, irq_x2apic);
+	x2apic_write(APIC_LVTT, 0x44);
+	x2apic_write(APIC_TDCR, 0xb);
+	wrmsr(MSR_STEAL, (u64)&steal | 1);
+	GUEST_ASSERT_EQ(steal.preempted, 0);
+	/* what another CPU would ask for while this one does not run */
+	steal.preempted = 3;
+	x2apic_write(APIC_TMICT, 3000000);
+	irq_wait();
+	GUEST_ASSERT_EQ(irq_hits[0x44], 1);
+	GUEST_ASSERT_EQ(steal.preempted, 0);
+	GUEST_ASSERT_EQ(steal.version & 1, 0);
+	GUEST_DONE();
+}
+
+TEST_F(paravirt, preempted)
+{
+	struct vcpu *v = self->vcpu;
+	int fd = ioctl(v->fd, KVM_GET_STATS_FD, NULL);
+	int64_t n;
+
+	if (!guest_has(PV_FEATURES, 0, 'a', F_TLB_FLUSH))
+		skip_test("no steal time");
+	vcpu_set_entry(v, guest_preempted);
+	expect_done(v);
+	n = stat_read(fd, "pv_tlb_flushes");
+	if (n >= 0)
+		EXPECT_EQ(1, n);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
