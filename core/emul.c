@@ -121,6 +121,7 @@ static int op_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,
 		return EMUL_OK;
 	if (len > 8)
 		return EMUL_SPLIT;
+	gpa &= MMU_GPA_BITS;
 	if (io_read_device(vcpu, gpa, buf, len)) {
 		trace_kvm_mmio(TRACE_MMIO_READ, len, gpa, buf);
 		return EMUL_OK;
@@ -150,6 +151,7 @@ static int op_write(struct emul_ctx *ctx, u64 la, const void *buf,
 		return EMUL_OK;
 	if (len > 8)
 		return EMUL_SPLIT;
+	gpa &= MMU_GPA_BITS;
 	trace_kvm_mmio(TRACE_MMIO_WRITE, len, gpa, buf);
 	if (io_write_device(vcpu, gpa, buf, len))
 		return EMUL_OK;

@@ -189,7 +189,8 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 
 	if (f && unlikely(event_under_way(vcpu))) {
 		const u64 data[] = { vcpu->vmx.idt_info, vcpu->vmx.exit_reason,
-				     vcpu->vmx.exit_qual, f->gpa };
+				     vcpu->vmx.exit_qual,
+				     f->gpa & MMU_GPA_BITS };
 
 		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
 					  ARRAY_SIZE(data), data);

@@ -115,6 +115,7 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
 		return MMIO_OTHER;
 	rip = vcpu_rip(vcpu);
 	m = fetch(vcpu, rip, gpa >> PAGE_SHIFT);
+	gpa &= MMU_GPA_BITS;
 	if (unlikely(!m || emul_mov_address(m, vcpu->regs, rip) != gva ||
 		     gva & (m->size - 1) ||
 		     !(access & (m->store ? MMU_ACC_WRITE : MMU_ACC_READ))))

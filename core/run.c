@@ -469,7 +469,8 @@ int run_mmu_fault(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	int ret = mmu_answer(vcpu, f);
 
-	TRACE_LAZY(kvm_page_fault, vcpu->id, vcpu_rip(vcpu), f->gpa, f->error_code);
+	TRACE_LAZY(kvm_page_fault, vcpu->id, vcpu_rip(vcpu),
+		   f->gpa & MMU_GPA_BITS, f->error_code);
 	switch (ret) {
 	case MMU_RESUME:
 		vcpu->stats.pf_fixed++;

@@ -114,12 +114,14 @@ int ept_audit(struct vm *vm, struct seq_file *out)
 	struct audit a = {
 		.vm = vm, .out = out, .slots = memslots_get(vm),
 	};
-	unsigned int l;
+	unsigned int i, l;
 
 	mmu_op(vm, collect_dirty, vm);
 	write_lock(&vm->mmu.lock);
 	a.host = current->mm == vm->mm && !vm->mmu.inv_count;
-	check_table(&a, et->root, ept_hw.fmt->levels, 0);
+	for (i = 0; i < MMU_ADDRESS_SPACES; i++)
+		check_table(&a, et->root[i], ept_hw.fmt->levels,
+			    mmu_space_base(i) >> PAGE_SHIFT);
 	for (l = PG_4K; l <= PG_1G; l++)
 		if (a.leaves[l] != atomic_long_read(&et->leaves[l]))
 			finding(&a, 0, l, atomic_long_read(&et->leaves[l]),

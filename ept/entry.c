@@ -80,7 +80,7 @@ u64 *ept_walk(struct vm *vm, gfn_t gfn, unsigned int min_level,
 	      unsigned int *level)
 {
 	unsigned int l = ept_hw.fmt->levels;
-	u64 *ep = ept_vm(vm)->root + ept_index(gfn, l);
+	u64 *ep = ept_root_entry(vm, gfn);
 	u64 e;
 
 	for (; l > min_level; l--) {
@@ -143,7 +143,7 @@ static bool link_table(struct vcpu *vcpu, u64 *ep, u64 old, unsigned int level)
 u64 *ept_reach(struct vcpu *vcpu, gfn_t gfn, unsigned int level, bool may_split)
 {
 	unsigned int l = ept_hw.fmt->levels;
-	u64 *ep = ept_vm(vcpu->vm)->root + ept_index(gfn, l);
+	u64 *ep = ept_root_entry(vcpu->vm, gfn);
 	bool split = false;
 	u64 e;
 

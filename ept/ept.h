@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The EPT kind: one tree of tables per VM, shared by its vCPUs.
+ * The EPT kind: a tree of tables for each address space of a VM, shared by its
+ * vCPUs.
  *
  *   EPTP --> root --> table --> table --> table --> 4K pages
  *                       |          +--> 2M page
@@ -104,8 +105,8 @@ static inline u64 *ept_table(u64 e)
 #define EPT_CACHE_MIN	(EPT_MAX_LEVELS - 1)
 
 struct ept_vm {
-	u64 *root;			/* [I] */
-	u64 eptp;			/* [I] */
+	u64 *root[MMU_ADDRESS_SPACES];	/* [I] */
+	u64 eptp[MMU_ADDRESS_SPACES];	/* [I] */
 	u64 __percpu *cpu_gen;		/* flush_gen that the CPU has flushed for */
 	atomic_long_t tables;		/* table pages, the root included */
 	atomic_long_t leaves[PG_1G + 1];	/* live mappings by PG_* */
@@ -147,7 +148,15 @@ static inline struct ept_vcpu *ept_vcpu(struct vcpu *vcpu)
 
 static inline unsigned int ept_index(gfn_t gfn, unsigned int level)
 {
-	return (gfn >> (9 * (level - 1))) & 511;
+	return ((gfn & (MMU_GPA_BITS >> PAGE_SHIFT)) >> (9 * (level - 1))) & 511;
+}
+
+/* The root's entry for a page */
+static inline u64 *ept_root_entry(struct vm *vm, gfn_t gfn)
+{
+	u64 *root = ept_vm(vm)->root[mmu_gfn_space(gfn) & 1];
+
+	return root + ept_index(gfn, ept_hw.fmt->levels);
 }
 
 /* Does hardware log the first write to a page of the slot? */

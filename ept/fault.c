@@ -293,7 +293,7 @@ int ept_fault(struct vcpu *vcpu, struct mmu_fault *f)
 	struct memslot *slot;
 
 	f->mmio = false;
-	if (f->gpa > mmu_gpa_last(vcpu->vm)) {
+	if (!mmu_gpa_possible(vcpu->vm, f->gpa)) {
 		f->mmio = true;
 		return MMU_EMULATE;
 	}

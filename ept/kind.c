@@ -98,9 +98,19 @@ static void ept_hw_unsetup(void)
 	rcu_barrier();		/* table pages freed by this module's callback */
 }
 
+static void free_roots(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < MMU_ADDRESS_SPACES; i++)
+		if (ept_vm(vm)->root[i])
+			ept_root_free(vm, ept_vm(vm)->root[i]);
+}
+
 static int ept_vm_init(struct vm *vm)
 {
 	struct ept_vm *et = kzalloc(sizeof(*et), GFP_KERNEL_ACCOUNT);
+	unsigned int i;
 
 	if (!et)
 		return -ENOMEM;
@@ -108,15 +118,18 @@ static int ept_vm_init(struct vm *vm)
 	et->cpu_gen = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
 	if (!et->cpu_gen)
 		goto free;
-	et->root = ept_root_alloc(vm);
-	if (!et->root)
-		goto free_gen;
-	et->eptp = __pa(et->root) | VMX_EPTP_MT_WB |
-		   (ept_hw.fmt->levels - 1) << 3 |	/* SDM 3C table 25-9 */
-		   (ept_hw.ad ? VMX_EPTP_AD_ENABLE_BIT : 0);
+	for (i = 0; i < MMU_ADDRESS_SPACES; i++) {
+		et->root[i] = ept_root_alloc(vm);
+		if (!et->root[i])
+			goto free_roots;
+		et->eptp[i] = __pa(et->root[i]) | VMX_EPTP_MT_WB |
+			      (ept_hw.fmt->levels - 1) << 3 |	/* SDM 3C table 25-9 */
+			      (ept_hw.ad ? VMX_EPTP_AD_ENABLE_BIT : 0);
+	}
 	return 0;
 
-free_gen:
+free_roots:
+	free_roots(vm);
 	free_percpu(et->cpu_gen);
 free:
 	kfree(et);
@@ -130,7 +143,7 @@ static void ept_vm_destroy(struct vm *vm)
 
 	if (!et)
 		return;
-	ept_root_free(vm, et->root);
+	free_roots(vm);
 	free_percpu(et->cpu_gen);
 	kfree(et);
 	vm->mmu.priv = NULL;
@@ -257,7 +270,9 @@ static void ept_load(struct vcpu *vcpu, struct mmu_hw_root *root)
 
 	if (*cpu_gen != gen &&					/* E9 */
 	    (*cpu_gen || !skip_flush(SKIP_FLUSH_REUSE))) {
-		invept(ept_hw.invept_type, et->eptp);
+		invept(ept_hw.invept_type, et->eptp[0]);
+		if (ept_hw.invept_type == VMX_EPT_EXTENT_CONTEXT)
+			invept(ept_hw.invept_type, et->eptp[1]);
 		*cpu_gen = gen;
 		vcpu->stats.tlb_flushes++;
 	}
@@ -268,7 +283,7 @@ static void ept_load(struct vcpu *vcpu, struct mmu_hw_root *root)
 		ev->last_cpu = cpu;
 		vcpu->mmu.need_flush = false;
 	}
-	root->eptp = et->eptp;
+	root->eptp = et->eptp[vcpu->mmu.space ? 1 : 0];
 	if (vcpu->arch.cr0 & X86_CR0_PG || mmu_unrestricted(vm))
 		root->cr3 = mmu_guest_cr3(vcpu);
 	else

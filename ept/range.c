@@ -184,19 +184,20 @@ unsigned long ept_shrink(struct vm *vm, unsigned long nr)
 	gfn_t end = (mmu_gpa_last(vm) >> PAGE_SHIFT) + 1;
 	gfn_t gfn = et->shrink_next;
 	struct ept_dead dead = {};
+	unsigned int level, space;
 	unsigned long n = 0;
-	unsigned int level;
 	bool wrapped = false;
 	u64 *ep, e;
 
 	while (n < nr) {
 		struct page *page;
 
-		if (gfn >= end) {
-			if (wrapped)
+		if ((gfn & (MMU_GPA_BITS >> PAGE_SHIFT)) >= end) {
+			space = (mmu_gfn_space(gfn) + 1) % MMU_ADDRESS_SPACES;
+			if (wrapped && !space)
 				break;
-			wrapped = true;
-			gfn = 0;
+			wrapped |= !space;
+			gfn = mmu_space_base(space) >> PAGE_SHIFT;
 		}
 		ep = ept_walk(vm, gfn, PG_1G, &level);
 		e = READ_ONCE(*ep);
@@ -222,11 +223,15 @@ unsigned long ept_shrink(struct vm *vm, unsigned long nr)
 
 /*
  * An entry of the log is taken by exchange, so that the vCPU's own thread and
- * whoever reads the dirty log can both go through it.
+ * whoever reads the dirty log can both go through it. The log does not tell the
+ * address space. The vCPU's own thread knows it, as the log is emptied before it
+ * changes; somebody else marks the page in all.
  */
-static void pml_take(struct vm *vm, u64 *entry)
+static void pml_take(struct vm *vm, u64 *entry, unsigned int first,
+		     unsigned int last)
 {
 	struct memslot *slot;
+	gfn_t gfn;
 	u64 gpa;
 
 	if (READ_ONCE(*entry) == EPT_PML_EMPTY)
@@ -234,15 +239,18 @@ static void pml_take(struct vm *vm, u64 *entry)
 	gpa = xchg(entry, EPT_PML_EMPTY);
 	if (gpa == EPT_PML_EMPTY)
 		return;
-	slot = memslot_find(memslots_get(vm), gpa >> PAGE_SHIFT);
-	if (slot)
-		memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+	for (; first <= last; first++) {
+		gfn = (mmu_space_base(first) | gpa) >> PAGE_SHIFT;
+		slot = memslot_find(memslots_get(vm), gfn);
+		if (slot)
+			memslot_mark_dirty(slot, gfn);
+	}
 }
 
 void ept_sync_dirty(struct vcpu *vcpu)
 {
+	unsigned int i, space = vcpu->mmu.space ? 1 : 0;
 	u64 *pml = vcpu->vmx.pml;
-	unsigned int i;
 	u16 index;
 
 	if (!vcpu->vmx.has_pml)
@@ -253,7 +261,7 @@ void ept_sync_dirty(struct vcpu *vcpu)
 		return;
 	i = index < EPT_PML_ENTRIES ? index + 1 : 0;
 	for (; i < EPT_PML_ENTRIES; i++)
-		pml_take(vcpu->vm, pml + i);
+		pml_take(vcpu->vm, pml + i, space, space);
 	vmcs_write(GUEST_PML_INDEX, EPT_PML_ENTRIES - 1);
 }
 
@@ -271,6 +279,7 @@ void ept_collect_dirty(struct vm *vm)
 		if (!vcpu->vmx.has_pml)
 			continue;
 		for (i = 0; i < EPT_PML_ENTRIES; i++)
-			pml_take(vm, (u64 *)vcpu->vmx.pml + i);
+			pml_take(vm, (u64 *)vcpu->vmx.pml + i, 0,
+				 MMU_ADDRESS_SPACES - 1);
 	}
 }

@@ -37,8 +37,10 @@ static __always_inline unsigned int levels_now(const struct vcpu *vcpu)
 static const void __user *host_address(struct vcpu *vcpu,
 				       const struct memslots *slots, gpa_t gpa)
 {
-	struct memslot *slot = memslot_find_vcpu(vcpu, slots, gpa >> PAGE_SHIFT);
+	struct memslot *slot;
 
+	gpa |= vcpu->mmu.space;
+	slot = memslot_find_vcpu(vcpu, slots, gpa >> PAGE_SHIFT);
 	if (!slot)
 		return NULL;
 	return (const void __user *)(memslot_hva(slot, gpa >> PAGE_SHIFT) +
@@ -251,6 +253,27 @@ void mmu_forget_devices(struct vcpu *vcpu)
 
 	for (i = 0; i < MMU_DEVICES; i++)
 		vcpu->mmu.device[i].way.page = NO_WAY;
+}
+
+/* ---- address spaces ---------------------------------------------------------- */
+
+void mmu_set_space(struct vcpu *vcpu, bool smm)
+{
+	gpa_t space = smm ? MMU_SPACE_SMM : 0;
+	unsigned int i;
+
+	if (vcpu->mmu.space == space)
+		return;
+	/* the hardware's log has addresses of the space that is left */
+	mmu_op(vcpu->vm, sync_dirty, vcpu);
+	vcpu->mmu.space = space;
+	/* gaps and slots are found by address, ways are not */
+	mmu_forget_devices(vcpu);
+	for (i = 0; i < ARRAY_SIZE(vcpu->mmio_insn); i++)
+		vcpu->mmio_insn[i].code.way.page = NO_WAY;
+	vcpu->mmu.need_prepare = true;
+	vcpu->mmu.need_load = true;
+	vcpu->mmu.need_flush = true;
 }
 
 /* ---- gaps -------------------------------------------------------------------- */

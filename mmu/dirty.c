@@ -29,7 +29,7 @@ static struct memslot *logged_slot(struct vm *vm, u32 slot_arg, int *err)
 	if (space >= MMU_ADDRESS_SPACES || id >= MMU_USER_SLOTS)
 		return NULL;
 	*err = -ENOENT;
-	slot = xa_load(&vm->mmu.slot_ids, id);
+	slot = xa_load(&vm->mmu.slot_ids, slot_arg);
 	return slot && slot->dirty ? slot : NULL;
 }
 

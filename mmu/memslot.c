@@ -489,8 +489,8 @@ int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *regi
 	if (size && gpa + size - 1 > mmu_gpa_last(vm))
 		return -EINVAL;
 
-	want.id = id;
-	want.base = gpa >> PAGE_SHIFT;
+	want.id = region->slot;
+	want.base = (mmu_space_base(space) | gpa) >> PAGE_SHIFT;
 	want.npages = size >> PAGE_SHIFT;
 	want.hva = region->userspace_addr;
 	want.flags = region->flags;
@@ -498,6 +498,33 @@ int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *regi
 	mutex_lock(&vm->mmu.slots_lock);
 	r = set_slot(vm, &want);
 	mutex_unlock(&vm->mmu.slots_lock);
+	return r;
+}
+
+/* The same slot in each space, or as it was in all of them */
+static int set_in_all(struct vm *vm, struct memslot *want, gfn_t base, u32 nr)
+{
+	struct memslot *old = xa_load(&vm->mmu.slot_ids, nr);
+	gfn_t old_base = old ? old->base : 0;
+	unsigned int space;
+	int r = 0;
+
+	for (space = 0; space < MMU_ADDRESS_SPACES; space++) {
+		want->id = SLOT_ID(space, nr);
+		want->base = mmu_space_base(space) >> PAGE_SHIFT | base;
+		r = set_slot(vm, want);
+		if (r)
+			break;
+	}
+	if (!r)
+		return 0;
+	while (space--) {
+		want->id = SLOT_ID(space, nr);
+		want->base = mmu_space_base(space) >> PAGE_SHIFT | old_base;
+		if (!old)
+			want->npages = 0;
+		set_slot(vm, want);
+	}
 	return r;
 }
 
@@ -509,6 +536,8 @@ int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *regi
  * @npages: how large
  * @hva: receives where the memory is
  *
+ * The same memory is in every address space.
+ *
  * Return: 0, -EEXIST where it would overlap another slot, -EINVAL where the
  * guest cannot address it, -ENOMEM.
  */
@@ -517,9 +546,8 @@ int memslot_set_private(struct vm *vm, u32 id, gpa_t gpa, unsigned long npages,
 {
 	struct memslot *old = xa_load(&vm->mmu.slot_ids, id);
 	unsigned long size = npages << PAGE_SHIFT;
-	struct memslot want = {
-		.id = id, .base = gpa >> PAGE_SHIFT, .npages = npages,
-	};
+	struct memslot want = { .npages = npages };
+	bool made = !old;
 	int r;
 
 	if (gpa + size - 1 > mmu_gpa_last(vm))
@@ -532,10 +560,10 @@ int memslot_set_private(struct vm *vm, u32 id, gpa_t gpa, unsigned long npages,
 		if (IS_ERR_VALUE(want.hva))
 			return -ENOMEM;
 	}
-	r = set_slot(vm, &want);
-	if (r && !old)
-		vm_munmap(want.hva, size);
 	*hva = want.hva;
+	r = set_in_all(vm, &want, gpa >> PAGE_SHIFT, id);
+	if (r && made)
+		vm_munmap(want.hva, size);
 	return r;
 }
 

@@ -29,7 +29,7 @@
 #include <linux/bitops.h>
 #include "core/vcpu.h"
 
-/* Numbers of slots that the VM makes for itself, above user space's */
+/* Numbers of slots that the VM makes for itself in each space, above user space's */
 #define SLOT_PRIVATE_TSS	(MMU_USER_SLOTS + 0)
 #define SLOT_PRIVATE_IDENTITY	(MMU_USER_SLOTS + 1)
 #define SLOT_PRIVATE_APIC	(MMU_USER_SLOTS + 2)
@@ -38,10 +38,10 @@
 #define SLOT_MAX_PAGES		((1ul << 31) - 1)
 
 struct memslot {
-	gfn_t base;			/* [I] first page */
+	gfn_t base;			/* [I] first page, with its space */
 	unsigned long npages;		/* [I] */
 	hva_t hva;			/* [I] of the first page */
-	u32 id;				/* [I] */
+	u32 id;				/* [I] the space is in its upper 16 bits */
 	u32 flags;			/* [I] KVM_MEM_* */
 	unsigned long *dirty;		/* [I] one bit a page [a], or NULL */
 	void *priv;			/* [I] the kind's */
@@ -149,10 +149,17 @@ static inline hva_t memslot_hva_end(const struct memslot *slot)
 	return slot->hva + (slot->npages << PAGE_SHIFT);
 }
 
-/* Highest guest-physical address that a slot may contain */
+#define SLOT_ID(space, nr)	((u32)(space) << 16 | (nr))
+
+/* Highest guest-physical address that a slot may contain, in each space */
 static inline gpa_t mmu_gpa_last(struct vm *vm)
 {
 	return vm->mmu.kind->policy->gpa_last;
+}
+
+static inline bool mmu_gpa_possible(struct vm *vm, gpa_t gpa)
+{
+	return (gpa & MMU_GPA_BITS) <= mmu_gpa_last(vm);
 }
 
 /* A page became a table of a VM, or is none any more: @n is 1 or -1 */

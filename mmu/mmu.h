@@ -34,6 +34,30 @@ struct memslot;
 struct memslots;
 struct mmu_kind;
 
+/* ---- address spaces ----------------------------------------------------- */
+
+/*
+ * A vCPU in system-management mode has other slots than one outside. Addresses
+ * of guest memory have the number of their space above the bits that a physical
+ * address can have (SDM 3A 4.1.4: at most 52), so that all that is found by
+ * address (slots, tables, reverse maps, gaps) is found in its own space. The
+ * guest, devices and user space see the bits below: MMU_GPA_BITS.
+ */
+#define MMU_SPACE_SHIFT		52
+#define MMU_SPACE_SMM		BIT_ULL(MMU_SPACE_SHIFT)
+#define MMU_GPA_BITS		(MMU_SPACE_SMM - 1)
+#define MMU_ADDRESS_SPACES	2	/* KVM_CAP_MULTI_ADDRESS_SPACE */
+
+static inline gpa_t mmu_space_base(unsigned int space)
+{
+	return (gpa_t)space << MMU_SPACE_SHIFT;
+}
+
+static inline unsigned int mmu_gfn_space(gfn_t gfn)
+{
+	return gfn >> (MMU_SPACE_SHIFT - PAGE_SHIFT);
+}
+
 /* ---- what a fault is --------------------------------------------------- */
 
 /* Access that faulted, and access that a translation allows */
@@ -74,7 +98,7 @@ struct mmu_fault {
 	bool in_walk;		/* VIOLATION: the access was to a guest table */
 	bool present;		/* VIOLATION: some access is allowed there */
 	gva_t gva;
-	gpa_t gpa;		/* in for VIOLATION and MISCONFIG, out for PF */
+	gpa_t gpa;		/* with space; in for VIOLATION and MISCONFIG, out for PF */
 	struct x86_exception exception;	/* out with MMU_INJECT */
 	bool mmio;		/* out with MMU_EMULATE: no slot at gpa */
 };
@@ -330,6 +354,7 @@ struct mmu_vcpu {
 	bool need_prepare;		/* [v] or by REQ_MMU_RELOAD: prepare() first */
 	bool need_load;			/* [v] load() before the next entry */
 	bool need_flush;		/* [v] load() has to flush the guest's own TLB */
+	gpa_t space;			/* [v] MMU_SPACE_SMM in that mode, else 0 */
 	void *priv;			/* [I] the kind's own */
 	struct mmu_hw_root root;	/* [v] what is in the VMCS */
 	struct memslot *last_slot;	/* [v] lookup cache, see memslot generation */
@@ -386,7 +411,6 @@ bool mmu_unrestricted(struct vm *vm);
 /* ---- memory slots (mmu/memslot.c) -------------------------------------- */
 
 #define MMU_USER_SLOTS		32764	/* KVM_CAP_NR_MEMSLOTS */
-#define MMU_ADDRESS_SPACES	1	/* 2 with SMM */
 
 /**
  * mmu_set_region() - KVM_SET_USER_MEMORY_REGION
@@ -525,6 +549,16 @@ bool mmu_load_pdptes(struct vcpu *vcpu, u64 cr3);
 
 /* The guest's CR3 and PAE entries, for kinds */
 u64 mmu_guest_cr3(struct vcpu *vcpu);
+
+/**
+ * mmu_set_space() - the vCPU enters or leaves system-management mode
+ * @vcpu: the vCPU, loaded
+ * @smm: it enters
+ *
+ * Nothing that was found in the other space is used afterwards. The caller
+ * tells the kind about the guest's new mode.
+ */
+void mmu_set_space(struct vcpu *vcpu, bool smm);
 void mmu_guest_pdptes(struct vcpu *vcpu, u64 pdpte[4]);
 
 /* ---- calls into the kind, for readers ----------------------------------- */

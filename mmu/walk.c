@@ -172,6 +172,7 @@ static __always_inline int walk_format(struct vcpu *vcpu,
 				       struct mmu_path *p)
 {
 	const struct memslots *slots = memslots_get(vcpu->vm);
+	const gpa_t space = vcpu->mmu.space;
 	gpa_t table = env->cr3 & (f->entry_bytes == 4 ? GENMASK_ULL(31, 12) :
 				  PTE_ADDR & ~vcpu->arch.gpa_reserved);
 	u64 e, all = ~0ull, nx = 0;
@@ -184,7 +185,8 @@ static __always_inline int walk_format(struct vcpu *vcpu,
 	p->n = 0;
 	p->level = 0;
 	for (level = f->levels; ; level--) {
-		gpa_t at = table + pt_index(f, gva, level) * f->entry_bytes;
+		gpa_t at = space | (table + pt_index(f, gva, level) *
+				    f->entry_bytes);
 
 		if (f->pdptes && level == f->levels) {
 			/* kept in the CPU; checked when they were loaded */
@@ -222,7 +224,7 @@ static __always_inline int walk_format(struct vcpu *vcpu,
 	p->accessed = all & PTE_A;
 	p->dirty = e & PTE_D;
 	p->level = level;
-	p->gpa = leaf_gpa(env, e, level, gva);
+	p->gpa = space | leaf_gpa(env, e, level, gva);
 	p->pkey = f->pkeys ? (e >> PTE_PKEY_SHIFT) & 15 : 0;
 	return 0;
 }
@@ -351,7 +353,8 @@ int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
 	}
 	if (!env.fmt->levels) {
 		*p = (struct mmu_path) {
-			.gpa = gva, .writable = true, .user = true,
+			.gpa = vcpu->mmu.space | gva,
+			.writable = true, .user = true,
 			.exec = true, .accessed = true, .dirty = true,
 		};
 		return MMU_RESUME;
@@ -397,7 +400,7 @@ int mmu_translate_debug(struct vcpu *vcpu, gva_t gva, gpa_t *gpa,
 	else if (!canonical(&env, gva))
 		return -ENOENT;
 	if (!env.fmt->levels) {
-		*gpa = gva;
+		*gpa = vcpu->mmu.space | gva;
 		*writable = true;
 		*user = true;
 		return 0;
@@ -418,8 +421,8 @@ bool mmu_load_pdptes(struct vcpu *vcpu, u64 cr3)
 	u64 pdpte[4];
 	unsigned int i;
 
-	if (guest_read(vcpu->vm, cr3 & GENMASK_ULL(31, 5), pdpte,
-		       sizeof(pdpte)))
+	if (guest_read(vcpu->vm, vcpu->mmu.space | (cr3 & GENMASK_ULL(31, 5)),
+		       pdpte, sizeof(pdpte)))
 		return false;
 	for (i = 0; i < ARRAY_SIZE(pdpte); i++)
 		if (pdpte[i] & PTE_P && pdpte[i] & rsvd)

@@ -170,9 +170,9 @@ static void check_link(struct audit *a, const struct shadow_page *sp,
 	if (direct)
 		gfn = shadow_entry_gfn(sp, i);
 	else if (sp->role.format == SHF_32)
-		gfn = (u32)g >> PAGE_SHIFT;
+		gfn = sh_space(sp) | (u32)g >> PAGE_SHIFT;
 	else
-		gfn = (g & SH_ADDR) >> PAGE_SHIFT;
+		gfn = sh_space(sp) | (g & SH_ADDR) >> PAGE_SHIFT;
 	if (child->gfn != gfn)
 		finding(a, sp, i, "points to another guest page's");
 	if (direct || sp->role.wp0)

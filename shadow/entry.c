@@ -23,10 +23,11 @@ gfn_t shadow_gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte)
 		return sp->gfn + i * pg_pages(level);
 	if (sp->role.format == SHF_32) {
 		if (level > 1)
-			return gfn_4m(gpte, i);
-		return (u32)gpte >> PAGE_SHIFT;
+			return sh_space(sp) | gfn_4m(gpte, i);
+		return sh_space(sp) | (u32)gpte >> PAGE_SHIFT;
 	}
-	return ((gpte & SH_ADDR) >> PAGE_SHIFT) & ~(pg_pages(level) - 1);
+	return sh_space(sp) |
+	       (((gpte & SH_ADDR) >> PAGE_SHIFT) & ~(pg_pages(level) - 1));
 }
 
 gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i)

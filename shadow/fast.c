@@ -200,7 +200,7 @@ static void make_around(struct fast *ff, void __user *from)
 			if ((gpte[k] & (SH_P | SH_A)) != (SH_P | SH_A) ||
 			    gpte[k] & rsvd)
 				continue;
-			gfn = (gpte[k] & SH_ADDR) >> PAGE_SHIFT;
+			gfn = sh_space(sp) | (gpte[k] & SH_ADDR) >> PAGE_SHIFT;
 		}
 		n = gfn - p->first;
 		/* one block, and the list that needs a descriptor may get it */
@@ -327,7 +327,7 @@ static enum mmu_fast fault_locked(struct vcpu *vcpu, struct mmu_fault *f)
 		if (write && (!(ff.gpte & hint->all & SH_W) ||
 			      !(sp->role.access & SH_ACC_W)))
 			return MMU_FAST_NOT;
-		ff.gfn = (ff.gpte & SH_ADDR) >> PAGE_SHIFT;
+		ff.gfn = sh_space(sp) | (ff.gpte & SH_ADDR) >> PAGE_SHIFT;
 		if (unlikely(!(ff.gpte & SH_A) || (write && !(ff.gpte & SH_D))) &&
 		    !set_ad(&ff, f, hint->all, hint->nx))
 			return MMU_FAST_NOT;
@@ -394,7 +394,7 @@ static void sync_addr(struct vcpu *vcpu, gva_t gva)
 			return;
 		}
 	}
-	ff.gfn = (ff.gpte & SH_ADDR) >> PAGE_SHIFT;
+	ff.gfn = sh_space(sp) | (ff.gpte & SH_ADDR) >> PAGE_SHIFT;
 	if ((ff.gpte & (SH_P | SH_A)) == (SH_P | SH_A) &&
 	    !(ff.gpte & leaf_reserved(vcpu, sp)) && look(&ff, false, 1)) {
 		make(&ff, false);
@@ -481,6 +481,7 @@ static bool cr3_locked(struct vcpu *vcpu, u64 cr3, bool noflush)
 		cr3 &= GENMASK_ULL(31, 12);
 	else
 		return false;
+	cr3 |= vcpu->mmu.space;
 	r = known_root(v, cr3);
 	if (!r || r->nowhere)
 		return false;

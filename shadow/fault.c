@@ -336,7 +336,7 @@ static int translate(struct sh_fault *ff, struct mmu_fault *f)
 		return r;
 	f->gpa = ff->path.gpa;
 	ff->gfn = f->gpa >> PAGE_SHIFT;
-	ff->slot = f->gpa > mmu_gpa_last(vcpu->vm) ? NULL :
+	ff->slot = !mmu_gpa_possible(vcpu->vm, f->gpa) ? NULL :
 		   memslot_find_vcpu(vcpu, memslots_get(vcpu->vm), ff->gfn);
 	if (!ff->slot) {
 		f->mmio = true;

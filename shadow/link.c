@@ -55,8 +55,8 @@ union shadow_role shadow_child_role(const struct shadow_page *sp, unsigned int i
 gfn_t shadow_table_gfn(const struct shadow_page *sp, u64 gpte)
 {
 	if (sp->role.format == SHF_32)
-		return (u32)gpte >> PAGE_SHIFT;
-	return (gpte & SH_ADDR) >> PAGE_SHIFT;
+		return sh_space(sp) | (u32)gpte >> PAGE_SHIFT;
+	return sh_space(sp) | (gpte & SH_ADDR) >> PAGE_SHIFT;
 }
 
 /* Bits that must be 0 in a guest's entry that points to a table */

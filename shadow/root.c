@@ -37,6 +37,7 @@ static void wanted_init(struct vcpu *vcpu, struct wanted *w)
 	w->generation = memslots_get(vcpu->vm)->generation;
 	w->pae = true;
 	role.level = 2;
+	w->cr3 = vcpu->mmu.space;
 	if (!(cr0 & X86_CR0_PG)) {
 		role.format = SHF_DIRECT;
 		w->role = role;
@@ -45,21 +46,20 @@ static void wanted_init(struct vcpu *vcpu, struct wanted *w)
 	role.wp0 = !(cr0 & X86_CR0_WP);
 	role.nxe = !!(vcpu->arch.efer & EFER_NX);
 	role.phys_bits = vcpu->arch.phys_bits;
-	w->cr3 = x86_cr3(vcpu) & GENMASK_ULL(31, 12);
 	if (x86_long_mode(vcpu)) {
 		role.format = SHF_LONG;
 		role.level = cr4 & X86_CR4_LA57 ? 5 : 4;
 		role.gbpages = x86_gcap(vcpu, GCAP_GBPAGES);
-		w->cr3 = x86_cr3(vcpu) & SH_ADDR & ~vcpu->arch.gpa_reserved;
+		w->cr3 |= x86_cr3(vcpu) & SH_ADDR & ~vcpu->arch.gpa_reserved;
 		w->pae = false;
 	} else if (cr4 & X86_CR4_PAE) {
 		role.format = SHF_PAE;
-		mmu_guest_pdptes(vcpu, w->pdpte);
-		w->cr3 = 0;		/* the PDPTEs are what counts */
+		mmu_guest_pdptes(vcpu, w->pdpte);	/* CR3 does not count */
 	} else {
 		role.format = SHF_32;
 		role.pse = !!(cr4 & X86_CR4_PSE);
 		role.pse36 = x86_gcap(vcpu, GCAP_PSE36);
+		w->cr3 |= x86_cr3(vcpu) & GENMASK_ULL(31, 12);
 	}
 	w->role = role;
 }
@@ -153,13 +153,15 @@ static bool top_page(struct vcpu *vcpu, struct shadow_root *r, unsigned int i,
 
 static gfn_t top_gfn(const struct wanted *w, unsigned int i)
 {
+	gfn_t gfn = w->cr3 >> PAGE_SHIFT;	/* or the space alone */
+
 	switch (w->role.format) {
 	case SHF_DIRECT:
-		return i * pg_pages(PG_1G);
+		return gfn | i * pg_pages(PG_1G);
 	case SHF_PAE:
-		return (w->pdpte[i] & SH_ADDR) >> PAGE_SHIFT;
+		return gfn | (w->pdpte[i] & SH_ADDR) >> PAGE_SHIFT;
 	default:
-		return w->cr3 >> PAGE_SHIFT;
+		return gfn;
 	}
 }
 

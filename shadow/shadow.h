@@ -215,7 +215,7 @@ struct shadow_cache {			/* [v] */
 
 /* One way to translate: CR3 value, mode, and the tables for it */
 struct shadow_root {
-	u64 cr3;		/* guest's, address bits */
+	u64 cr3;		/* guest's, address bits and space */
 	u64 pdpte[4];		/* guest's; PAE only */
 	union shadow_role role;	/* of the top pages; quadrant 0 */
 	bool valid;		/* the slot is in use */
@@ -365,6 +365,14 @@ static inline struct shadow_page *shadow_top(const struct shadow_root *r,
 static inline bool sh_direct(const struct shadow_page *sp)
 {
 	return sp->role.format == SHF_DIRECT;
+}
+
+/* What an address in an entry of the guest's lacks of a gfn: all of a table's are
+ * in its own space
+ */
+static inline gfn_t sh_space(const struct shadow_page *sp)
+{
+	return sp->gfn & (MMU_SPACE_SMM >> PAGE_SHIFT);
 }
 
 static inline unsigned int sh_gpte_bytes(const struct shadow_page *sp)

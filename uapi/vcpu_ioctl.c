@@ -200,7 +200,7 @@ static long translate(struct vcpu *vcpu, void *data, unsigned long arg)
 	err = mmu_translate_debug(vcpu, gva, &gpa, &writable, &user);
 	if (err && err != -ENOENT)
 		return err;
-	t->physical_address = err ? ~0ull : gpa;
+	t->physical_address = err ? ~0ull : gpa & MMU_GPA_BITS;
 	t->valid = !err;
 	t->writeable = writable;
 	t->usermode = user;

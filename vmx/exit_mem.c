@@ -120,7 +120,7 @@ int vmx_exit_ept_misconfig(struct vcpu *vcpu)
 {
 	struct mmu_fault f = {
 		.kind = MMU_FAULT_MISCONFIG,
-		.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS),
+		.gpa = vmx_fault_gpa(vcpu),
 	};
 
 	return run_mmu_fault(vcpu, &f);

@@ -124,7 +124,8 @@ static __always_inline u64 vmx_exit_qual(struct vcpu *vcpu)
 static __always_inline gpa_t vmx_fault_gpa(struct vcpu *vcpu)
 {
 	if (!vmx_avail(vcpu, VREG_FAULT_GPA)) {
-		vcpu->vmx.fault_gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+		vcpu->vmx.fault_gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS) |
+				      vcpu->mmu.space;
 		vmx_set_avail(vcpu, VREG_FAULT_GPA);
 	}
 	return vcpu->vmx.fault_gpa;

@@ -66,7 +66,7 @@ struct vmx_vcpu {
 	u32 exit_reason;		/* [v] with the entry-failure bit 31 */
 	u32 intr_info;			/* [v] VM_EXIT_INTR_INFO */
 	u64 exit_qual;			/* [v] */
-	gpa_t fault_gpa;		/* [v] GUEST_PHYSICAL_ADDRESS */
+	gpa_t fault_gpa;		/* [v] GUEST_PHYSICAL_ADDRESS, with its space */
 	u32 insn_len;			/* [v] */
 	u8 cpl;				/* [v] */
 	u32 idt_info, idt_error, idt_len; /* [v] IDT vectoring of the last exit */
