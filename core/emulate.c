@@ -128,6 +128,20 @@ static int completed(struct vcpu *vcpu)
 	return ret;
 }
 
+/* 0F AA, which the emulator decodes and leaves to its caller */
+static bool is_rsm(const struct emul_ctx *ctx)
+{
+	return ctx->d.length && ctx->d.map == 1 && ctx->d.opcode == 0xaa;
+}
+
+static int do_rsm(struct vcpu *vcpu)
+{
+	vcpu->stats.insn_emulated++;
+	if (x86_rsm(vcpu))
+		x86_queue_exception(vcpu, UD_VECTOR);
+	return RUN_RESUME;
+}
+
 static int act_on(struct vcpu *vcpu, int result)
 {
 	struct emul_ctx *ctx = &vcpu->emul;
@@ -159,7 +173,7 @@ static int act_on(struct vcpu *vcpu, int result)
 		break;
 	}
 	case EMUL_UNHANDLED:
-		ret = emulation_failed(vcpu);
+		ret = is_rsm(ctx) ? do_rsm(vcpu) : emulation_failed(vcpu);
 		break;
 	default:
 		WARN_ON_ONCE(result > 0);

@@ -45,6 +45,7 @@ static int handle_requests(struct vcpu *vcpu)
 		vcpu->mmu.need_prepare = true;
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH))
 		vcpu->mmu.need_load = true;	/* load() finds out what is due */
+	x86_process_smi(vcpu);
 	if (vcpu_take_request(vcpu, REQ_NMI))
 		x86_process_nmi(vcpu);
 	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
@@ -70,7 +71,8 @@ static bool wake_event(struct vcpu *vcpu)
 	struct x86_events *ev = &vcpu->arch.ev;
 
 	if (vcpu_requested(vcpu, REQ_UNBLOCK) || vcpu_requested(vcpu, REQ_DEAD) ||
-	    vcpu_requested(vcpu, REQ_TIMER) || vcpu_requested(vcpu, REQ_NMI))
+	    vcpu_requested(vcpu, REQ_TIMER) || vcpu_requested(vcpu, REQ_NMI) ||
+	    vcpu_requested(vcpu, REQ_SMI))
 		return true;
 	if (lapic_init_sipi_pending(vcpu))
 		return true;
@@ -79,7 +81,8 @@ static bool wake_event(struct vcpu *vcpu)
 	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
 		return false;
 	if (ev->exception.pending || ev->exception.injected || ev->nmi_pending ||
-	    READ_ONCE(vcpu->arch.pv_unhalted))
+	    READ_ONCE(vcpu->arch.pv_unhalted) ||
+	    (ev->smi_pending && !vcpu->arch.smm))
 		return true;
 	return vmx_irq_allowed(vcpu) && irqchip_pending(vcpu) >= 0;
 }
@@ -127,6 +130,7 @@ static int block(struct vcpu *vcpu)
 	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && wake_event(vcpu)) {
 		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		WRITE_ONCE(vcpu->arch.pv_unhalted, false);
+		vcpu->arch.unhalted = true;
 		vcpu_request(vcpu, REQ_EVENT);
 	}
 	return RUN_RESUME;
@@ -144,6 +148,17 @@ int run_halt(struct vcpu *vcpu)
 }
 
 /* ---- entering the guest ----------------------------------------------------------------- */
+
+/*
+ * Interrupts off. The IPI arrives when the guest has got its event, before its
+ * first instruction (SDM 3C 27.7.5), and the run loop looks at events again.
+ */
+static void leave_soon(struct vcpu *vcpu)
+{
+	vcpu->arch.ev.smi_delayed = false;
+	compat_send_reschedule(smp_processor_id());
+	vcpu_request(vcpu, REQ_EVENT);
+}
 
 /*
  * Return: enum run_result or -errno. Entered with everything injected that is
@@ -172,6 +187,8 @@ static int enter_guest(struct vcpu *vcpu)
 
 	guest_time_begin();
 	vcpu->stats.entries++;
+	if (unlikely(vcpu->arch.ev.smi_delayed))
+		leave_soon(vcpu);
 	vmx_enter(vcpu);
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 	vmx_handle_exit_irqoff(vcpu);
@@ -186,6 +203,20 @@ static int enter_guest(struct vcpu *vcpu)
 
 	srcu_enter(vcpu);
 	return vmx_handle_exit(vcpu);
+}
+
+/*
+ * Events before the next entry: an INIT, or what can be given to the CPU.
+ * False: the vCPU is another one now, and whatever was made ready is not.
+ */
+static bool ready_events(struct vcpu *vcpu)
+{
+	if (unlikely(lapic_init_sipi_pending(vcpu))) {
+		lapic_accept_init_sipi(vcpu);
+		vcpu_request(vcpu, REQ_EVENT);
+		return false;
+	}
+	return !x86_inject_events(vcpu);
 }
 
 static int step(struct vcpu *vcpu)
@@ -204,8 +235,9 @@ static int step(struct vcpu *vcpu)
 		vcpu->mmu.need_prepare = false;
 		vcpu->mmu.need_load = true;
 	}
-	if (vcpu_take_request(vcpu, REQ_EVENT) || vcpu->run->request_interrupt_window)
-		x86_inject_events(vcpu);
+	if ((vcpu_take_request(vcpu, REQ_EVENT) ||
+	     vcpu->run->request_interrupt_window) && !ready_events(vcpu))
+		return RUN_RESUME;
 	if (unlikely(vmx_needs_emulation(vcpu)))
 		return vmx_emulate(vcpu);
 	return enter_guest(vcpu);

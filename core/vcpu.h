@@ -41,6 +41,7 @@ enum vcpu_request {
 	REQ_MMU_RELOAD,		/* roots are stale: prepare() builds new ones */
 	REQ_TLB_FLUSH,		/* flush every translation of this vCPU */
 	REQ_EVENT,		/* look for something to inject */
+	REQ_SMI,		/* an SMI from another context */
 	REQ_NMI,		/* ev.nmi_queued has NMIs from another context */
 	REQ_CLOCK_UPDATE,	/* write the paravirtual clock page */
 	REQ_STEAL_UPDATE,	/* write the steal-time page */

@@ -127,6 +127,9 @@ int irqchip_ack(struct vcpu *vcpu);
  * one (KVM_MP_STATE_INIT_RECEIVED). REQ_EVENT comes with it.
  */
 bool lapic_init_sipi_pending(struct vcpu *vcpu);
+/* The INIT that waits while the vCPU is in SMM, for user space to save */
+bool lapic_init_latched(struct vcpu *vcpu);
+void lapic_latch_init(struct vcpu *vcpu, bool init);
 /* Act on latched INIT/SIPI: x86_vcpu_reset(), mp_state, CS from the vector */
 void lapic_accept_init_sipi(struct vcpu *vcpu);
 

@@ -61,6 +61,9 @@ int lapic_local_deliver(struct lapic *l, unsigned int lvt)
 	case MODE_FIXED:
 		/* LINT0 alone may be level, and has nobody to tell of an EOI */
 		return lapic_accept_vector(l, val & APIC_VECTOR_MASK, false);
+	case MODE_SMI:
+		x86_smi(l->vcpu);
+		return 1;
 	case MODE_NMI:
 		x86_nmi(l->vcpu);
 		return 1;
@@ -225,12 +228,26 @@ bool lapic_init_sipi_pending(struct vcpu *vcpu)
 
 	if (likely(!events))
 		return false;
+	/* SDM 3C 31.3.1.1: INIT waits for RSM */
+	if (unlikely(vcpu->arch.smm))
+		return false;
 	if (events & BIT(LAPIC_INIT) ||
 	    vcpu->arch.mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return true;
 	/* nobody waits for this SIPI; an INIT that arrives now changes events */
 	cmpxchg(&l->events, BIT(LAPIC_SIPI), 0);
 	return false;
+}
+
+bool lapic_init_latched(struct vcpu *vcpu)
+{
+	return vcpu->lapic && test_bit(LAPIC_INIT, &vcpu->lapic->events);
+}
+
+void lapic_latch_init(struct vcpu *vcpu, bool init)
+{
+	if (vcpu->lapic)
+		assign_bit(LAPIC_INIT, &vcpu->lapic->events, init);
 }
 
 void lapic_accept_init_sipi(struct vcpu *vcpu)

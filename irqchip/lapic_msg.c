@@ -93,6 +93,9 @@ static int accept(struct lapic *l, const struct lapic_msg *msg)
 		trace_kvm_apic_accept_irq(l->vcpu->id, msg->mode << 8,
 					  msg->level, msg->vector);
 		return lapic_accept_vector(l, msg->vector, msg->level);
+	case MODE_SMI:
+		x86_smi(l->vcpu);
+		return 1;
 	case MODE_NMI:
 		x86_nmi(l->vcpu);
 		return 1;
@@ -118,7 +121,7 @@ static int accept(struct lapic *l, const struct lapic_msg *msg)
 		lapic_notify(l);
 		return 1;
 	}
-	/* SMI: vCPUs have no SMM; remote read and reserved: nothing */
+	/* remote read and reserved: nothing */
 	return -1;
 }
 

@@ -220,6 +220,12 @@ static long nmi(struct vcpu *vcpu, void *data, unsigned long arg)
 	return 0;
 }
 
+static long smi(struct vcpu *vcpu, void *data, unsigned long arg)
+{
+	x86_smi(vcpu);
+	return 0;
+}
+
 static long get_vcpu_events(struct vcpu *vcpu, void *data, unsigned long arg)
 {
 	return x86_get_events(vcpu, data);
@@ -359,6 +365,7 @@ static const struct ioctl_def vcpu_ioctls[] = {
 
 	VCPU_IOCTL(KVM_INTERRUPT, SET, interrupt),
 	VCPU_IOCTL(KVM_NMI, VCPU_LOAD, nmi),
+	VCPU_IOCTL(KVM_SMI, VCPU_LOAD, smi),
 	VCPU_IOCTL(KVM_GET_VCPU_EVENTS, GET, get_vcpu_events),
 	VCPU_IOCTL(KVM_SET_VCPU_EVENTS, SET, set_vcpu_events),
 	VCPU_IOCTL(KVM_GET_MP_STATE, GET, get_mp_state),

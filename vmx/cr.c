@@ -206,6 +206,8 @@ void vmx_update_exception_bitmap(struct vcpu *vcpu)
 		bitmap |= BIT(BP_VECTOR);
 	if (policy->pf_intercept)
 		bitmap |= BIT(PF_VECTOR);
+	if (unlikely(vcpu->arch.smm))
+		bitmap |= BIT(UD_VECTOR);	/* RSM */
 	if (unlikely(v86))
 		bitmap = ~0u;
 	if (bitmap == vcpu->vmx.vmcs.exception_bitmap)

@@ -236,7 +236,8 @@ int vmx_emulate(struct vcpu *vcpu)
 	for (i = 0; i < EMULATE_BATCH && vmx_needs_emulation(vcpu); i++) {
 		check_windows(vcpu);
 		if (READ_ONCE(vcpu->requests) || signal_pending(current) ||
-		    need_resched())
+		    need_resched() ||
+		    vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
 			break;
 		ret = run_emulate(vcpu, NULL);
 		if (ret != RUN_RESUME)

@@ -177,6 +177,22 @@ static int debug_exception(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
+/* #UD in system-management mode: RSM, which the CPU knows outside VMX alone? */
+static int maybe_rsm(struct vcpu *vcpu)
+{
+	u64 at = vcpu_rip(vcpu);
+	struct x86_exception e;
+	u8 insn[2];
+
+	if (!vcpu_64bit(vcpu))
+		at = (u32)(at + vmx_segment_base(vcpu, SEG_CS));
+	if (!vcpu_read_gva(vcpu, at, insn, sizeof(insn), MMU_ACC_EXEC, &e) &&
+	    insn[0] == 0x0f && insn[1] == 0xaa && !x86_rsm(vcpu))
+		return RUN_RESUME;
+	x86_queue_exception(vcpu, UD_VECTOR);
+	return RUN_RESUME;
+}
+
 static noinline int exception(struct vcpu *vcpu)
 {
 	u32 info = vmx_intr_info(vcpu);
@@ -203,6 +219,8 @@ static noinline int exception(struct vcpu *vcpu)
 		return page_fault(vcpu, error);
 	if (vector == DB_VECTOR)
 		return debug_exception(vcpu);
+	if (unlikely(vector == UD_VECTOR && vcpu->arch.smm))
+		return maybe_rsm(vcpu);
 	if (unlikely(vcpu->vmx.v86))
 		return vmx_v86_exception(vcpu, vector);
 	if (vector == BP_VECTOR)

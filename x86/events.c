@@ -8,9 +8,11 @@
  *      first, an exception before an NMI before an interrupt.
  *  E3. A new exception comes next: it is part of the instruction that has been
  *      executed. SDM 3A table 6-9 orders what waits at the boundary after it:
- *      NMI, then external interrupts.
+ *      SMI, NMI, then external interrupts.
  *  E4. What cannot be delivered yet has its window armed; the exit that the
  *      window makes requests REQ_EVENT.
+ *      For SMIs there is no window: one that waits for another event's delivery
+ *      (ev.smi_delayed) has the CPU leave the guest right after that.
  *  E5. DR6 and CR2 of an exception change when it is given to the CPU, since
  *      until then something else may happen and user space may look.
  */
@@ -265,8 +267,9 @@ static bool irqs_held_back(struct vcpu *vcpu)
 int x86_inject_events(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
-	bool given = true;
+	bool given = true, unhalted = vcpu->arch.unhalted;
 
+	vcpu->arch.unhalted = false;
 	/* an offer whose interrupt is still on its way holds if nothing new came */
 	if (!ev->irq.injected || lapic_highest_irr(vcpu) >= 0)
 		lapic_sync_pv_eoi(vcpu);
@@ -284,6 +287,16 @@ int x86_inject_events(struct vcpu *vcpu)
 		vmx_request_irq_window(vcpu);
 	} else {
 		given = false;
+	}
+
+	if (unlikely(ev->smi_pending) && !vcpu->arch.smm &&
+	    !irqs_held_back(vcpu)) {
+		if (!given) {
+			ev->smi_pending = false;
+			x86_enter_smm(vcpu, unhalted);
+			return 1;
+		}
+		ev->smi_delayed = true;
 	}
 
 	if (ev->nmi_pending && !irqs_held_back(vcpu)) {
@@ -333,6 +346,14 @@ void x86_process_nmi(struct vcpu *vcpu)
 		limit = 1;
 	ev->nmi_pending = min_t(unsigned int, limit, ev->nmi_pending +
 				atomic_xchg(&ev->nmi_queued, 0));
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+void x86_process_smi(struct vcpu *vcpu)
+{
+	if (!vcpu_take_request(vcpu, REQ_SMI))
+		return;
+	vcpu->arch.ev.smi_pending = true;
 	vcpu_request(vcpu, REQ_EVENT);
 }
 
@@ -395,6 +416,7 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 
 	memset(e, 0, sizeof(*e));
 	x86_process_nmi(vcpu);
+	x86_process_smi(vcpu);
 	/*
 	 * Without the capability user space cannot take a payload along: its
 	 * effect has to show already.
@@ -432,7 +454,12 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 	e->nmi.injected = ev->nmi_injected;
 	e->nmi.pending = ev->nmi_pending;
 	e->nmi.masked = vmx_nmi_blocked(vcpu);
-	e->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	e->smi.smm = vcpu->arch.smm;
+	e->smi.pending = ev->smi_pending;
+	e->smi.smm_inside_nmi = vcpu->arch.smm_nmi_blocked;
+	e->smi.latched_init = vcpu->arch.smm && lapic_init_latched(vcpu);
+	e->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING |
+		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
 	if (vma->triple_fault_event) {
 		e->triple_fault.pending = ev->triple_fault;
 		e->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
@@ -442,7 +469,8 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 
 #define EVENT_FLAGS (KVM_VCPUEVENT_VALID_NMI_PENDING | \
 		     KVM_VCPUEVENT_VALID_SIPI_VECTOR | \
-		     KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_PAYLOAD | \
+		     KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM | \
+		     KVM_VCPUEVENT_VALID_PAYLOAD | \
 		     KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 
 static bool events_valid(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
@@ -468,7 +496,21 @@ static bool events_valid(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
 	    e->interrupt.shadow & ~(KVM_X86_SHADOW_INT_STI |
 				    KVM_X86_SHADOW_INT_MOV_SS))
 		return false;
+	/* INIT waits in SMM: a CPU that has taken it is not there */
+	if (e->flags & KVM_VCPUEVENT_VALID_SMM &&
+	    (e->smi.smm || e->smi.pending) &&
+	    vcpu->arch.mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		return false;
 	return true;
+}
+
+static void set_smm(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
+{
+	vcpu->arch.ev.smi_pending = e->smi.pending;
+	vcpu->arch.smm_nmi_blocked = e->smi.smm && e->smi.smm_inside_nmi;
+	x86_set_smm(vcpu, e->smi.smm);
+	if (e->smi.smm)
+		lapic_latch_init(vcpu, e->smi.latched_init);
 }
 
 int x86_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
@@ -504,6 +546,11 @@ int x86_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
 	if (e->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		ev->nmi_pending = min_t(u8, e->nmi.pending, 2);
 	vmx_set_nmi_blocked(vcpu, e->nmi.masked);
+
+	if (e->flags & KVM_VCPUEVENT_VALID_SMM) {
+		x86_process_smi(vcpu);
+		set_smm(vcpu, e);
+	}
 
 	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) {
 		ev->triple_fault = e->triple_fault.pending;

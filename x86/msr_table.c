@@ -200,6 +200,23 @@ static int set_misc_features(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	return value != 0;
 }
 
+/* Of user space's: the guest's comes with the SMM-transfer monitor (SDM 3C 32.15.6.4) */
+static int get_smbase(struct vcpu *vcpu, u32 index, u64 *value, bool host)
+{
+	if (!host)
+		return 1;
+	*value = vcpu->arch.smbase;
+	return 0;
+}
+
+static int set_smbase(struct vcpu *vcpu, u32 index, u64 value, bool host)
+{
+	if (!host || value > U32_MAX)
+		return 1;
+	vcpu->arch.smbase = value;
+	return 0;
+}
+
 /* KVM_CAP_MSR_PLATFORM_INFO can take it away from the guest */
 static int get_platform_info(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 {
@@ -267,6 +284,8 @@ const struct msr_desc x86_msr_table[] = {
 	  .get = get_apic_base, .set = set_apic_base },
 	{ MSR_IA32_EBL_CR_POWERON, MSR_IA32_EBL_CR_POWERON, MSR_F_RO, ANYONE,
 	  .get = get_ebl_cr_poweron, .set = set_ignored },
+	{ MSR_SMI_COUNT, MSR_SMI_COUNT, MSR_F_LIST | MSR_F_FIELD | MSR_F_RO,
+	  ANYONE, offsetof(struct x86_vcpu, smi_count) },
 	{ MSR_IA32_FEAT_CTL, MSR_IA32_FEAT_CTL, MSR_F_LIST, ANYONE,
 	  .get = get_feature_control, .set = set_feature_control },
 	{ MSR_IA32_TSC_ADJUST, MSR_IA32_TSC_ADJUST, MSR_F_LIST, GCAP_TSC_ADJUST,
@@ -279,8 +298,8 @@ const struct msr_desc x86_msr_table[] = {
 	  .get = NULL, .set = set_ignored },
 	{ MSR_IA32_UCODE_REV, MSR_IA32_UCODE_REV, MSR_F_LIST, ANYONE,
 	  .get = get_ucode_rev, .set = set_ucode_rev },
-	{ MSR_IA32_SMBASE, MSR_IA32_SMBASE, MSR_F_LIST | MSR_F_FIELD | MSR_F_RO,
-	  ANYONE, offsetof(struct x86_vcpu, smbase), GENMASK_ULL(63, 32) },
+	{ MSR_IA32_SMBASE, MSR_IA32_SMBASE, MSR_F_LIST, ANYONE,
+	  .get = get_smbase, .set = set_smbase },
 	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, MSR_F_LIST | MSR_F_RO, ANYONE,
 	  .get = get_platform_info, .set = set_platform_info },
 	{ MSR_MTRRcap, MSR_MTRRcap, MSR_F_RO | MSR_F_RO_HOST, GCAP_MTRR,

@@ -49,6 +49,7 @@ static void reset_msrs(struct vcpu *vcpu)
 			 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
 	a->misc_features = 0;
 	a->smbase = 0x30000;		/* SDM 3C 32.11 */
+	a->smi_count = 0;
 	a->mcg_status = 0;
 	a->apic_base = 0xfee00000 | MSR_IA32_APICBASE_ENABLE |
 		       (vcpu->id == vcpu->vm->arch.bsp_vcpu_id ?
@@ -82,6 +83,8 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 	memset(&a->ev.exception, 0, sizeof(a->ev.exception));
 	memset(&a->ev.irq, 0, sizeof(a->ev.irq));
 	a->ev.nmi_injected = false;
+	a->ev.smi_pending = false;
+	a->ev.smi_delayed = false;
 	a->ev.nmi_pending = 0;
 	atomic_set(&a->ev.nmi_queued, 0);
 	a->ev.triple_fault = false;
@@ -114,6 +117,9 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 		a->apic_base = apic_base;
 	}
 
+	a->smm_nmi_blocked = false;
+	a->unhalted = false;
+	x86_set_smm(vcpu, false);
 	vmx_vcpu_reset(vcpu, init);
 	a->cr3 = 0;
 	vmx_set_dirty(vcpu, VREG_CR3);

@@ -309,6 +309,11 @@ int x86_get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *s)
 
 int x86_set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *s)
 {
+	/* INIT waits while an SMI is handled: events_valid() */
+	if ((vcpu->arch.smm || vcpu->arch.ev.smi_pending) &&
+	    (s->mp_state == KVM_MP_STATE_INIT_RECEIVED ||
+	     s->mp_state == KVM_MP_STATE_SIPI_RECEIVED))
+		return -EINVAL;
 	switch (s->mp_state) {
 	case KVM_MP_STATE_RUNNABLE:
 		break;

@@ -221,14 +221,27 @@ static inline bool x86_events_due(struct vcpu *vcpu)
  *
  * Idempotent until the entry: called again after vmx_cancel_injection().
  *
- * Return: 0, or -EBUSY where an immediate exit must follow the entry.
+ * Return: 0, or 1 where the vCPU is in another mode now (SMM): nothing was
+ * given, and what comes before an entry has to be done anew.
  */
 int x86_inject_events(struct vcpu *vcpu);
+
+/* ---- system-management mode (x86/smm.c) ----------------------------------- */
+
+void x86_smi(struct vcpu *vcpu);		/* SMI from any thread: KVM_SMI */
+/* The vCPU enters or leaves the mode, its registers stay: KVM_SET_VCPU_EVENTS */
+void x86_set_smm(struct vcpu *vcpu, bool smm);
+/* Save the state and start the handler; vm->srcu held. @halted: HLT is under way */
+void x86_enter_smm(struct vcpu *vcpu, bool halted);
+/* RSM; vm->srcu held. 0, or -EPERM outside SMM: the guest gets #UD */
+int x86_rsm(struct vcpu *vcpu);
 
 /* NMI from any thread: queue, request and kick */
 void x86_nmi(struct vcpu *vcpu);
 /* REQ_NMI: nmi_queued -> nmi_pending */
 void x86_process_nmi(struct vcpu *vcpu);
+/* REQ_SMI -> smi_pending */
+void x86_process_smi(struct vcpu *vcpu);
 /* Something in ev that can be delivered and ends HLT */
 bool x86_event_pending(struct vcpu *vcpu);
 /*

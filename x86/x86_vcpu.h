@@ -28,6 +28,8 @@ struct x86_events {
 		bool soft;		/* INT n taken back from IDT vectoring */
 		u8 vector;
 	} irq;
+	bool smi_pending;
+	bool smi_delayed;		/* it waits for the event that this entry delivers */
 	bool nmi_injected;
 	u8 nmi_pending;			/* at most 2: one in service, one latched */
 	atomic_t nmi_queued;		/* [a] from other threads, see REQ_NMI */
@@ -95,6 +97,10 @@ struct x86_vcpu {
 	u64 tsc_ratio;			/* [v] fixed point, 1 << 48 = unscaled */
 	u64 arch_capabilities;		/* [v] */
 	u64 smbase;			/* [v] */
+	u64 smi_count;			/* [v] MSR_SMI_COUNT */
+	bool smm;			/* [v] in system-management mode */
+	bool smm_nmi_blocked;		/* [v] as NMIs were before it */
+	bool unhalted;			/* [v] an event ended HLT a moment ago */
 	u64 mcg_cap, mcg_status, mcg_ctl;	/* [v] */
 	u64 *mce_banks;			/* [v] 4 per bank: CTL, STATUS, ADDR, MISC */
 	struct {

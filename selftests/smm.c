@@ -1,0 +1,712 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* System-management mode: SMI, the SMRAM address space, the map, RSM. */
+#include "kvmtest.h"
+#include <sys/time.h>
+
+#define SMBASE		0x30000u	/* after reset */
+#define SMRAM_SIZE	0x10000u
+#define SPACE_SMM	(1u << 16)	/* of a slot's number */
+#define MAP		0xfe00u		/* of the map, from SMBASE */
+#define PORT		0x0e
+#define LOOP_PORT	0x0f
+#define CELL		(G_DATA + 0x1000)	/* different memory in each space */
+#define CELL_SLOT	7
+
+#define MSR_SMBASE	0x9e
+#define MSR_SMI_COUNT_	0x34
+
+/* Offsets in the map: 64-bit and 32-bit */
+#define REVISION	0xfc
+#define SMBASE64	0x100
+#define SMBASE32	0xf8
+#define HALT64		0xc9
+#define EFER64		0xd0
+#define CR4_64		0x148
+#define CR3_64		0x150
+#define CR0_64		0x158
+#define RIP64		0x178
+#define RAX64		0x1f8
+#define EIP32		0x1f0
+#define EAX32		0x1d0
+#define CR0_32		0x1fc
+
+FIXTURE(smm) {
+	struct vm *vm;
+	struct vcpu *vcpu;
+	u8 *smram;		/* SMBASE to its end, in the space of SMM alone */
+	u64 *cell;		/* CELL there */
+};
+
+KIND_VARIANTS(smm)
+
+static void add_smm_slots(struct vm *vm, u8 *smram, void *cell)
+{
+	const u32 s = SPACE_SMM;
+	u8 *ram = vm_hva(vm, 0);
+
+	require(!vm_set_region(vm, s | 0, 0, 0, SMBASE, ram));
+	require(!vm_set_region(vm, s | 1, 0, SMBASE, SMRAM_SIZE, smram));
+	require(!vm_set_region(vm, s | 2, 0, SMBASE + SMRAM_SIZE,
+			       CELL - SMBASE - SMRAM_SIZE,
+			       ram + SMBASE + SMRAM_SIZE));
+	require(!vm_set_region(vm, s | CELL_SLOT, 0, CELL, PAGE_4K, cell));
+	require(!vm_set_region(vm, s | 3, 0, CELL + PAGE_4K,
+			       G_RAM_SIZE - CELL - PAGE_4K,
+			       ram + CELL + PAGE_4K));
+}
+
+FIXTURE_SETUP(smm)
+{
+	if (!kvm_check(KVM_CAP_X86_SMM))
+		skip_test("no SMM");
+	self->vm = vm_new(variant->kind);
+	self->smram = mem_anon(SMRAM_SIZE, false);
+	self->cell = mem_anon(PAGE_4K, false);
+	add_smm_slots(self->vm, self->smram, self->cell);
+	self->vcpu = vcpu_new(self->vm, 0, NULL);
+}
+
+FIXTURE_TEARDOWN(smm)
+{
+	EXPECT_EQ(0, kvm_audit());
+	vm_free(self->vm);
+	munmap(self->smram, SMRAM_SIZE);
+	munmap(self->cell, PAGE_4K);
+}
+
+/* mov $0x5a, %al; out %al, $PORT; rsm */
+static const u8 simple[] = { 0xb0, 0x5a, 0xe6, PORT, 0x0f, 0xaa };
+
+static void set_handler(u8 *smram, const void *code, size_t size)
+{
+	memcpy(smram + 0x8000, code, size);
+}
+
+static void smi(struct vcpu *v)
+{
+	require(!ioctl(v->fd, KVM_SMI));
+}
+
+/* The next exit is the handler's OUT */
+static u32 in_handler(struct vcpu *v)
+{
+	u32 val = 0;
+	void *data;
+
+	expect_exit(v, KVM_EXIT_IO);
+	require(v->run->io.port == PORT);
+	require(v->run->flags & KVM_RUN_X86_SMM);
+	data = (u8 *)v->run + v->run->io.data_offset;
+	memcpy(&val, data, v->run->io.size);
+	return val;
+}
+
+#define FIELD(smram, off, type)	(*(type *)((smram) + MAP + (off)))
+
+/* Counts in RBX, which nobody else changes */
+static void guest_count(void)
+{
+	u64 n = 0;
+
+	for (;;)
+		GUEST_SYNC(++n);
+}
+
+/* ---- arguments ------------------------------------------------------------------ */
+
+TEST_F(smm, arguments)
+{
+	struct kvm_vcpu_events e = vcpu_events(self->vcpu);
+	struct kvm_mp_state init = { KVM_MP_STATE_INIT_RECEIVED };
+	static u64 bitmap[8];
+	struct kvm_dirty_log log = {
+		.slot = SPACE_SMM | CELL_SLOT, .dirty_bitmap = bitmap,
+	};
+
+	EXPECT_EQ(2, kvm_check(KVM_CAP_MULTI_ADDRESS_SPACE));
+	EXPECT_EQ(2, vm_check(self->vm, KVM_CAP_MULTI_ADDRESS_SPACE));
+	/* a third space; a slot that meets another in its own space */
+	EXPECT_EQ(EINVAL, vm_set_region(self->vm, 2u << 16, 0, 0, PAGE_4K,
+					self->cell));
+	EXPECT_EQ(EINVAL, vm_set_region(self->vm, ~0u, 0, 0, PAGE_4K,
+					self->cell));
+	EXPECT_EQ(EEXIST, vm_set_region(self->vm, SPACE_SMM | 9, 0, CELL,
+					PAGE_4K, self->cell));
+	EXPECT_EQ(ENOENT, ioctl(self->vm->fd, KVM_GET_DIRTY_LOG, &log) ?
+		  errno : 0);
+
+	EXPECT_TRUE(e.flags & KVM_VCPUEVENT_VALID_SMM);
+	EXPECT_EQ(0, e.smi.smm);
+	EXPECT_EQ(0, e.smi.pending);
+	e.flags = KVM_VCPUEVENT_VALID_SMM;
+	e.smi.pending = 1;
+	vcpu_set_events(self->vcpu, &e);
+	e = vcpu_events(self->vcpu);
+	EXPECT_EQ(1, e.smi.pending);
+	/* INIT is not for a CPU that has an SMI to handle */
+	EXPECT_NE(0, ioctl(self->vcpu->fd, KVM_SET_MP_STATE, &init));
+	e.flags = KVM_VCPUEVENT_VALID_SMM;
+	e.smi.pending = 0;
+	vcpu_set_events(self->vcpu, &e);
+	e = vcpu_events(self->vcpu);
+	EXPECT_EQ(0, e.smi.pending);
+
+	EXPECT_EQ(SMBASE, vcpu_get_msr(self->vcpu, MSR_SMBASE));
+	EXPECT_EQ(1, vcpu_set_msr(self->vcpu, MSR_SMBASE, 0xa0000));
+	EXPECT_EQ(0xa0000, vcpu_get_msr(self->vcpu, MSR_SMBASE));
+	EXPECT_EQ(0, vcpu_set_msr(self->vcpu, MSR_SMBASE, 1ull << 32));
+}
+
+static void guest_outside(void)
+{
+	u32 lo, hi;
+
+	asm volatile(TRY("rsm") ::: "memory");
+	GUEST_ASSERT_EQ(caught(), VEC_UD);
+	asm volatile(TRY("rdmsr") : "=a"(lo), "=d"(hi) : "c"(MSR_SMBASE));
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	GUEST_RETURN(rdmsr(MSR_SMI_COUNT_));
+}
+
+TEST_F(smm, outside)
+{
+	vcpu_set_entry(self->vcpu, guest_outside);
+	EXPECT_EQ(0, expect_done(self->vcpu));
+}
+
+/* ---- in and out ------------------------------------------------------------------- */
+
+static void check_entry_state(struct vcpu *v, u32 smbase)
+{
+	struct kvm_sregs s = vcpu_sregs(v);
+	struct kvm_regs r = vcpu_regs(v);
+
+	require(s.cs.selector == (u16)(smbase >> 4) && s.cs.base == smbase);
+	require(s.cs.limit == ~0u && s.ds.limit == ~0u);
+	require(!s.ds.selector && !s.ss.base && !s.gs.base);
+	require(!(s.cr0 & 0x8000000d) && !s.cr4 && !s.efer);
+	require(r.rip >= 0x8002 && r.rip <= 0x8004 && r.rflags == 2);
+	require(vcpu_events(v).smi.smm && vcpu_events(v).nmi.masked);
+}
+
+TEST_F(smm, there_and_back)
+{
+	struct kvm_regs before, after;
+	struct kvm_sregs s1, s2;
+	struct vcpu *v = self->vcpu;
+	u8 *m = self->smram;
+
+	set_handler(m, simple, sizeof(simple));
+	vcpu_set_entry(v, guest_count);
+	expect_sync(v, 1);
+	/* the instruction is completed by the next KVM_RUN */
+	v->run->immediate_exit = 1;
+	EXPECT_EQ(EINTR, vcpu_run_raw(v));
+	v->run->immediate_exit = 0;
+	before = vcpu_regs(v);
+	s1 = vcpu_sregs(v);
+	smi(v);
+	EXPECT_EQ(0x5a, in_handler(v));
+	check_entry_state(v, SMBASE);
+	EXPECT_EQ(0x20064, FIELD(m, REVISION, u32));
+	EXPECT_EQ(SMBASE, FIELD(m, SMBASE64, u32));
+	EXPECT_EQ(before.rip, FIELD(m, RIP64, u64));
+	EXPECT_EQ(before.rax, FIELD(m, RAX64, u64));
+	EXPECT_EQ(s1.efer, FIELD(m, EFER64, u64));
+	EXPECT_EQ(s1.cr0, FIELD(m, CR0_64, u64));
+	EXPECT_EQ(s1.cr3, FIELD(m, CR3_64, u64));
+	EXPECT_EQ(s1.cr4, FIELD(m, CR4_64, u64));
+	expect_sync(v, 2);
+	EXPECT_FALSE(v->run->flags & KVM_RUN_X86_SMM);
+	EXPECT_EQ(0, vcpu_events(v).smi.smm);
+	EXPECT_EQ(0, vcpu_events(v).nmi.masked);
+	v->run->immediate_exit = 1;
+	EXPECT_EQ(EINTR, vcpu_run_raw(v));
+	v->run->immediate_exit = 0;
+	after = vcpu_regs(v);
+	s2 = vcpu_sregs(v);
+	/* one round further: RDI is the number that it says */
+	before.rdi++;
+	EXPECT_EQ(before.rdi, after.rdi);
+	EXPECT_EQ(before.rsp, after.rsp);
+	EXPECT_EQ(before.rip, after.rip);
+	EXPECT_EQ(0, memcmp(&s1, &s2, sizeof(s1)));
+	EXPECT_EQ(1, vcpu_get_msr(v, MSR_SMI_COUNT_));
+}
+
+/* inc %eax; out %al, $LOOP_PORT; jmp: the same bytes with 16 and 32 bits */
+static const u8 count[] = { 0x40, 0xe6, LOOP_PORT, 0xeb, 0xfb };
+
+static void count_in_mode(struct vcpu *v, u8 *smram, enum cpu_mode mode,
+			  const struct pt *pt)
+{
+	struct kvm_regs regs = { .rip = G_LOW, .rflags = 2, .rsp = 0x7000 };
+	struct kvm_sregs s1, s2;
+	unsigned int i;
+	u8 *data;
+
+	set_handler(smram, simple, sizeof(simple));
+	memcpy(vm_hva(v->vm, G_LOW), count, sizeof(count));
+	vcpu_set_mode(v, mode, pt);
+	vcpu_set_regs(v, &regs);
+	s1 = vcpu_sregs(v);
+	for (i = 1; i < 5; i++) {
+		expect_exit(v, KVM_EXIT_IO);
+		require(v->run->io.port == LOOP_PORT);
+		require(!(v->run->flags & KVM_RUN_X86_SMM));
+		data = (u8 *)v->run + v->run->io.data_offset;
+		require(*data == i);
+		smi(v);
+		require(in_handler(v) == 0x5a);
+	}
+	expect_exit(v, KVM_EXIT_IO);
+	s2 = vcpu_sregs(v);
+	/* real mode knows no type, and what a VMCS says of it varies */
+	if (mode == CPU_REAL)
+		s2.cs.type = s1.cs.type;
+	require(!memcmp(&s1, &s2, sizeof(s1)));
+}
+
+TEST_F(smm, from_real_mode)
+{
+	count_in_mode(self->vcpu, self->smram, CPU_REAL, NULL);
+}
+
+TEST_F(smm, from_32bit_paging)
+{
+	struct pt pt = pt_new(self->vm, PT_32);
+
+	count_in_mode(self->vcpu, self->smram, CPU_PROT32, &pt);
+}
+
+TEST_F(smm, from_pae)
+{
+	struct pt pt = pt_new(self->vm, PT_PAE);
+
+	count_in_mode(self->vcpu, self->smram, CPU_PROT32, &pt);
+}
+
+/* A CPU without Intel 64 has the map of the manual's table 31-1 */
+TEST_F(smm, map_of_32_bits)
+{
+	struct kvm_cpuid2 *c = kvm_supported_cpuid();
+	struct vcpu *v = vcpu_new_bare(self->vm, 1);
+	struct pt pt = pt_new(self->vm, PT_PAE);
+	u8 *m = self->smram;
+
+	cpuid_entry(c, 0x80000001, 0)->edx &= ~(1u << 29);
+	require(!ioctl(v->fd, KVM_SET_CPUID2, c));
+	count_in_mode(v, m, CPU_PROT32, &pt);
+	EXPECT_EQ(0x20000, FIELD(m, REVISION, u32));
+	EXPECT_EQ(SMBASE, FIELD(m, SMBASE32, u32));
+	EXPECT_EQ(4, FIELD(m, EAX32, u32));
+	EXPECT_EQ(G_LOW + 3, FIELD(m, EIP32, u32));
+	EXPECT_EQ(0x80000001, FIELD(m, CR0_32, u32) & 0x80000001);
+	free(c);
+}
+
+/* ---- the other address space --------------------------------------------------- */
+
+/* mov CELL, %eax; out %eax, $PORT; incl CELL; rsm, with 32-bit operands and addresses */
+static const u8 touch[] = {
+	0x66, 0x67, 0xa1, 0x00, 0x10, 0x80, 0x00,
+	0x66, 0xe7, PORT,
+	0x66, 0x67, 0xff, 0x05, 0x00, 0x10, 0x80, 0x00,
+	0x0f, 0xaa,
+};
+
+static void guest_cell(void)
+{
+	volatile u64 *cell = (u64 *)CELL;
+
+	for (;;) {
+		GUEST_SYNC_ARGS(1, *cell, 0, 0, 0);
+		(*cell)++;
+	}
+}
+
+static u64 read_cell(struct vcpu *v)
+{
+	expect_sync(v, 1);
+	return v->uc[1];
+}
+
+static u64 dirty_word(struct vm *vm, u32 slot)
+{
+	u64 bitmap[G_RAM_SIZE / PAGE_4K / 64] = {};
+	struct kvm_dirty_log log = { .slot = slot, .dirty_bitmap = bitmap };
+
+	require(!ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log));
+	return bitmap[0];
+}
+
+TEST_F(smm, spaces)
+{
+	u64 *cell = vm_hva(self->vm, CELL);
+	struct vcpu *v = self->vcpu;
+	unsigned int i;
+
+	set_handler(self->smram, touch, sizeof(touch));
+	*cell = 100;
+	*self->cell = 2000;
+	vcpu_set_entry(v, guest_cell);
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(100 + i, read_cell(v));
+		smi(v);
+		EXPECT_EQ(2000 + i, in_handler(v));
+	}
+	EXPECT_EQ(104, read_cell(v));
+	EXPECT_EQ(2004, *self->cell);
+
+	/* one log for each */
+	require(!vm_set_region(self->vm, SPACE_SMM | CELL_SLOT,
+			       KVM_MEM_LOG_DIRTY_PAGES, CELL, PAGE_4K,
+			       self->cell));
+	EXPECT_EQ(105, read_cell(v));
+	EXPECT_EQ(0, dirty_word(self->vm, SPACE_SMM | CELL_SLOT));
+	for (i = 0; i < 2; i++) {
+		smi(v);
+		EXPECT_EQ(2004 + i, in_handler(v));
+		EXPECT_EQ(106 + i, read_cell(v));
+		EXPECT_EQ(1, dirty_word(self->vm, SPACE_SMM | CELL_SLOT));
+	}
+	EXPECT_EQ(0, dirty_word(self->vm, SPACE_SMM | CELL_SLOT));
+	/* the slot goes: the handler finds nothing, the guest its memory */
+	require(!vm_set_region(self->vm, SPACE_SMM | CELL_SLOT, 0, CELL, 0,
+			       self->cell));
+	smi(v);
+	expect_exit(v, KVM_EXIT_MMIO);
+	EXPECT_EQ(CELL, v->run->mmio.phys_addr);
+	EXPECT_TRUE(v->run->flags & KVM_RUN_X86_SMM);
+	memset(v->run->mmio.data, 0x11, 8);
+	EXPECT_EQ(0x11111111, in_handler(v));
+	expect_exit(v, KVM_EXIT_MMIO);		/* read, and write */
+	expect_exit(v, KVM_EXIT_MMIO);
+	EXPECT_EQ(1, v->run->mmio.is_write);
+	EXPECT_EQ(108, read_cell(v));
+}
+
+/* Protected mode, then 64-bit mode with the guest's own page tables */
+extern const u8 long_handler[], long_handler_end[];
+
+asm(".pushsection .text\n"
+	".code16\n"
+	"long_handler:\n"
+	"	lgdtl	%cs:0x8000 + 9f - long_handler\n"
+	"	movl	%cr4, %eax\n"
+	"	orl	$0x20, %eax\n"
+	"	movl	%eax, %cr4\n"
+	"	movl	%cs:0x9000, %eax\n"
+	"	movl	%eax, %cr3\n"
+	"	movl	$0xc0000080, %ecx\n"
+	"	xorl	%edx, %edx\n"
+	"	movl	$0x100, %eax\n"
+	"	wrmsr\n"
+	"	movl	%cr0, %eax\n"
+	"	orl	$0x80000001, %eax\n"
+	"	movl	%eax, %cr0\n"
+	"	ljmpl	$8, $0x38000 + 1f - long_handler\n"
+	".code64\n"
+	"1:	movabs	$0x801000, %rbx\n"		/* CELL */
+	"	mov	(%rbx), %rax\n"
+	"	incq	(%rbx)\n"
+	"	outl	%eax, $0x0e\n"
+	"	ud2a\n"					/* no IDT: user space looks */
+	"	.balign	8\n"
+	"8:	.quad	0, 0x00af9b000000ffff\n"
+	"9:	.word	15\n"
+	"	.long	0x38000 + 8b - long_handler\n"
+	"long_handler_end:\n"
+	".popsection\n");
+
+TEST_F(smm, handler_in_long_mode)
+{
+	size_t size = long_handler_end - long_handler, i;
+	u64 *cell = vm_hva(self->vm, CELL);
+	struct vcpu *v = self->vcpu;
+
+	set_handler(self->smram, long_handler, size);
+	for (i = 0; i + 1 < size; i++) {
+		u8 *p = self->smram + 0x8000 + i;
+
+		if (p[0] == 0x0f && p[1] == 0x0b)
+			p[1] = 0xaa;		/* ud2 becomes rsm */
+	}
+	*(u32 *)(self->smram + 0x9000) = self->vm->pt.root;
+	*cell = 100;
+	*self->cell = 5000;
+	vcpu_set_entry(v, guest_cell);
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(100 + i, read_cell(v));
+		smi(v);
+		EXPECT_EQ(5000 + i, in_handler(v));
+		EXPECT_EQ(0x500, vcpu_sregs(v).efer & 0x500);
+	}
+	EXPECT_EQ(104, read_cell(v));
+	EXPECT_EQ(5004, *self->cell);
+}
+
+/* ---- what waits ------------------------------------------------------------------- */
+
+static void guest_nmi(struct guest_regs *r)
+{
+	GUEST_SYNC(1000);
+}
+
+static void guest_with_nmi(void)
+{
+	u64 n = 0;
+
+	guest_handlers[VEC_NMI] = guest_nmi;
+	for (;;)
+		GUEST_SYNC(++n);
+}
+
+TEST_F(smm, one_smi_and_nmis_wait)
+{
+	struct vcpu *v = self->vcpu;
+
+	set_handler(self->smram, simple, sizeof(simple));
+	vcpu_set_entry(v, guest_with_nmi);
+	expect_sync(v, 1);
+	smi(v);
+	in_handler(v);
+	smi(v);
+	smi(v);
+	require(!ioctl(v->fd, KVM_NMI));
+	/* before the NMI comes the second SMI; there is no third */
+	in_handler(v);
+	EXPECT_EQ(2, vcpu_get_msr(v, MSR_SMI_COUNT_));
+	expect_sync(v, 1000);
+	EXPECT_TRUE(vcpu_events(v).nmi.masked);
+	expect_sync(v, 2);
+	/* in the handler of an NMI: blocked after RSM, too */
+	require(!ioctl(v->fd, KVM_NMI));
+	expect_sync(v, 1000);
+	smi(v);
+	in_handler(v);
+	EXPECT_TRUE(vcpu_events(v).smi.smm_inside_nmi);
+	require(!ioctl(v->fd, KVM_NMI));
+	expect_sync(v, 1000);		/* the first has returned */
+	expect_sync(v, 3);
+}
+
+/* An event that is half way in is delivered; the SMI comes before its handler */
+TEST_F(smm, with_an_exception)
+{
+	struct vcpu *v = self->vcpu;
+	struct kvm_vcpu_events e;
+
+	set_handler(self->smram, simple, sizeof(simple));
+	vcpu_set_entry(v, guest_with_nmi);
+	expect_sync(v, 1);
+	v->run->immediate_exit = 1;
+	EXPECT_EQ(EINTR, vcpu_run_raw(v));
+	v->run->immediate_exit = 0;
+	e = vcpu_events(v);
+	e.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SMM;
+	e.nmi.injected = 1;
+	e.smi.pending = 1;
+	vcpu_set_events(v, &e);
+	in_handler(v);
+	EXPECT_EQ(1, vcpu_events(v).smi.smm_inside_nmi);
+	expect_sync(v, 1000);
+	expect_sync(v, 2);
+}
+
+static void on_alarm(int sig)
+{
+}
+
+static void alarms(bool on)
+{
+	struct itimerval t = {
+		.it_value.tv_usec = on ? 50000 : 0,
+		.it_interval.tv_usec = on ? 50000 : 0,
+	};
+	struct sigaction sa = { .sa_handler = on_alarm };
+
+	require(!sigaction(SIGALRM, &sa, NULL));
+	require(!setitimer(ITIMER_REAL, &t, NULL));
+}
+
+static u32 mp_state(struct vcpu *v)
+{
+	struct kvm_mp_state s;
+
+	require(!ioctl(v->fd, KVM_GET_MP_STATE, &s));
+	return s.mp_state;
+}
+
+/* Run until it sleeps in this state */
+static void expect_asleep(struct vcpu *v, u32 state)
+{
+	unsigned int i;
+
+	alarms(true);
+	for (i = 0; i < 1000; i++) {
+		require(vcpu_run_raw(v) == EINTR);
+		if (mp_state(v) == state)
+			break;
+	}
+	alarms(false);
+	require(i < 1000);
+}
+
+static struct vm *chip_vm(unsigned int kind, u8 *smram, void *cell)
+{
+	struct vm *vm = vm_new_bare(kind);
+
+	require(!ioctl(vm->fd, KVM_CREATE_IRQCHIP));
+	vm_free(vm);
+	vm = vm_new(kind);
+	require(!ioctl(vm->fd, KVM_CREATE_IRQCHIP));
+	add_smm_slots(vm, smram, cell);
+	return vm;
+}
+
+TEST_F(smm, init_waits)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee01000, .data = 0x500 };
+	struct kvm_mp_state run = { KVM_MP_STATE_RUNNABLE };
+	struct vm *vm = chip_vm(variant->kind, self->smram, self->cell);
+	struct vcpu *v;
+
+	set_handler(self->smram, simple, sizeof(simple));
+	v = vcpu_new(vm, 1, guest_count);
+	require(!ioctl(v->fd, KVM_SET_MP_STATE, &run));
+	expect_sync(v, 1);
+	smi(v);
+	in_handler(v);
+	require(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) == 1);
+	EXPECT_EQ(1, vcpu_events(v).smi.latched_init);
+	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, mp_state(v));
+	expect_asleep(v, KVM_MP_STATE_INIT_RECEIVED);
+	EXPECT_EQ(0, vcpu_events(v).smi.smm);
+	EXPECT_EQ(0, vcpu_events(v).smi.latched_init);
+	/* and a CPU that runs takes it at once */
+	vcpu_set_mode(v, CPU_LONG, &vm->pt);
+	vcpu_set_entry(v, guest_count);
+	require(!ioctl(v->fd, KVM_SET_MP_STATE, &run));
+	expect_sync(v, 1);
+	require(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) == 1);
+	expect_asleep(v, KVM_MP_STATE_INIT_RECEIVED);
+	EXPECT_EQ(0xfff0, vcpu_regs(v).rip);
+	vm_free(vm);
+}
+
+static void guest_halt(void)
+{
+	GUEST_SYNC(1);
+	asm volatile("hlt");
+	GUEST_SYNC(2);
+}
+
+/* HLT goes on after RSM, unless the handler has it otherwise */
+TEST_F(smm, halted)
+{
+	struct vm *vm = chip_vm(variant->kind, self->smram, self->cell);
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x200 };
+	struct vcpu *v;
+
+	set_handler(self->smram, simple, sizeof(simple));
+	v = vcpu_new(vm, 0, guest_halt);
+	expect_sync(v, 1);
+	expect_asleep(v, KVM_MP_STATE_HALTED);
+	smi(v);
+	in_handler(v);
+	EXPECT_EQ(1, FIELD(self->smram, HALT64, u8));
+	expect_asleep(v, KVM_MP_STATE_HALTED);
+	/* an SMI as a message */
+	require(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) == 1);
+	in_handler(v);
+	FIELD(self->smram, HALT64, u8) = 0;
+	expect_sync(v, 2);
+	vm_free(vm);
+}
+
+/* ---- the map is memory ---------------------------------------------------------- */
+
+TEST_F(smm, relocation)
+{
+	struct vcpu *v = self->vcpu;
+
+	set_handler(self->smram, simple, sizeof(simple));
+	/* 16 KiB further: its code, and its map behind SMRAM's end */
+	memcpy(self->smram + 0xc000, simple, sizeof(simple));
+	vcpu_set_entry(v, guest_count);
+	expect_sync(v, 1);
+	smi(v);
+	in_handler(v);
+	FIELD(self->smram, SMBASE64, u32) = SMBASE + 0x4000;
+	expect_sync(v, 2);
+	EXPECT_EQ(SMBASE + 0x4000, vcpu_get_msr(v, MSR_SMBASE));
+	smi(v);
+	in_handler(v);
+	check_entry_state(v, SMBASE + 0x4000);
+	expect_sync(v, 3);
+}
+
+TEST_F(smm, spoiled_map)
+{
+	struct vcpu *v = self->vcpu;
+
+	set_handler(self->smram, simple, sizeof(simple));
+	vcpu_set_entry(v, guest_count);
+	expect_sync(v, 1);
+	smi(v);
+	in_handler(v);
+	FIELD(self->smram, CR4_64, u64) = ~0ull;
+	EXPECT_EQ(KVM_EXIT_SHUTDOWN, vcpu_run_any(v));
+}
+
+TEST_F(smm, no_memory)
+{
+	struct vcpu *v = self->vcpu;
+
+	require(vcpu_set_msr(v, MSR_SMBASE, 0xf0000000));
+	vcpu_set_entry(v, guest_count);
+	expect_sync(v, 1);
+	smi(v);
+	/* the handler's code is in no memory: an error, or an exit, no more */
+	vcpu_run_any(v);
+	EXPECT_EQ(1, vcpu_events(v).smi.smm);
+}
+
+/* Another vCPU goes on where the first one was in its handler */
+TEST_F(smm, state_moves)
+{
+	struct vcpu *v = self->vcpu, *w = vcpu_new(self->vm, 1, NULL);
+	struct kvm_vcpu_events e;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	set_handler(self->smram, simple, sizeof(simple));
+	vcpu_set_entry(v, guest_count);
+	expect_sync(v, 1);
+	smi(v);
+	in_handler(v);
+	v->run->immediate_exit = 1;
+	EXPECT_EQ(EINTR, vcpu_run_raw(v));
+	v->run->immediate_exit = 0;
+	e = vcpu_events(v);
+	sregs = vcpu_sregs(v);
+	regs = vcpu_regs(v);
+	sregs.apic_base = vcpu_sregs(w).apic_base;
+	vcpu_set_sregs(w, &sregs);
+	vcpu_set_regs(w, &regs);
+	vcpu_set_events(w, &e);
+	expect_sync(w, 2);
+	expect_sync(v, 2);
+	/* a reset by user space leaves the mode */
+	smi(v);
+	in_handler(v);
+	e = vcpu_events(v);
+	e.smi.smm = 0;
+	vcpu_set_events(v, &e);
+	vcpu_set_mode(v, CPU_LONG, &self->vm->pt);
+	vcpu_set_entry(v, guest_count);
+	expect_sync(v, 1);
+}
+
+TEST_HARNESS_MAIN
