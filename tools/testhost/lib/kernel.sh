@@ -16,8 +16,7 @@ source_version()
 fragments()
 {
 	echo "$HERE/config/lean.config"
-	[ "$1" = debug ] && echo "$HERE/config/debug.config"
-	return 0
+	[ "$1" = lean ] || echo "$HERE/config/$1.config"
 }
 
 built_dir()
@@ -215,7 +214,7 @@ debian_prepare_locked()
 kernel_dir()
 {
 	case $1 in
-	lean|debug) built_dir "$1" ;;
+	lean|debug|guest) built_dir "$1" ;;
 	stock|6.12) readlink -f "$CACHE/kernel-$1" ;;
 	*) die "unknown host kernel '$1' (HOST=stock|lean|debug|6.12)" ;;
 	esac
@@ -226,7 +225,7 @@ kernel_prepare()
 	local host=$1
 
 	case $host in
-	lean|debug)
+	lean|debug|guest)
 		if [ "$(source_version)" = missing ] ||
 		   [ ! -e "$(built_dir "$host")/release" ]; then
 			need_packages lean
