@@ -278,7 +278,6 @@ static int handle_thread_work(struct vcpu *vcpu)
 	}
 	if (test_thread_flag(TIF_NOTIFY_RESUME)) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		set_thread_flag(TIF_SIGPENDING);
 		return -ERESTARTNOHAND;
 	}
 	return RUN_RESUME;
@@ -402,7 +401,7 @@ static bool was_short(const struct vcpu *vcpu, u64 exits)
 	u32 reason = vcpu->run->exit_reason;
 
 	return vcpu->stats.outer_exits - exits <= 1 &&
-	       vcpu->io.pending <= IO_SIMPLE &&
+	       vcpu->io.pending <= IO_SIMPLE && !vcpu->arch.steal_msr &&
 	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO);
 }
 
@@ -419,6 +418,7 @@ int run_full(struct vcpu *vcpu, enum quick_result quick)
 		goto out;
 	}
 	vcpu_load(vcpu);
+	x86_steal_load(vcpu);
 	sigset_begin(vcpu);
 	x86_fpu_load(vcpu);
 	srcu_enter(vcpu);
@@ -455,6 +455,9 @@ out:
 	srcu_leave(vcpu);
 	x86_fpu_put(vcpu);
 	sigset_end(vcpu);
+	/* only now: a changed signal mask makes the kernel look for itself */
+	if (ret == -ERESTARTNOHAND)
+		set_thread_flag(TIF_SIGPENDING);
 	vcpu->stats.user_exits++;
 	trace_kvm_userspace_exit(run->exit_reason, ret);
 	vcpu_put(vcpu);

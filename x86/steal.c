@@ -91,6 +91,14 @@ void x86_update_steal(struct vcpu *vcpu)
 		    &s.version, sizeof(s.version));
 }
 
+/* Time may have been stolen from the thread outside of KVM_RUN */
+void x86_steal_load(struct vcpu *vcpu)
+{
+	if (vcpu->arch.steal_msr & MSR_ENABLE &&
+	    pvclock_steal(vcpu)->last_delay != run_delay())
+		vcpu_request(vcpu, REQ_STEAL_UPDATE);
+}
+
 /*
  * What was stolen is known when the thread runs again, before the next entry.
  * The scheduler's lock is held: nothing here may sleep or take another one.

@@ -305,6 +305,7 @@ void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host);
 
 void x86_update_clock(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE */
 void x86_update_steal(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE */
+void x86_steal_load(struct vcpu *vcpu);		/* KVM_RUN begins */
 void x86_steal_preempted(struct vcpu *vcpu);	/* scheduled out; atomic context */
 int x86_clock_setup(void);
 void x86_clock_unsetup(void);
