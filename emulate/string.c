@@ -360,11 +360,13 @@ static int ins_store(struct emul_ctx *ctx, unsigned int size, unsigned int n,
 static int ins_batch(struct emul_ctx *ctx, u16 port, unsigned int size,
 		     u64 count, unsigned int *done)
 {
-	unsigned int want = ctx->batch * size;
+	/* user space may have made the count smaller since it was asked */
+	unsigned int want = ctx->batch < count ? ctx->batch : (unsigned int)count;
 	u64 la;
 	int rc;
 
-	if (!want)
+	want *= size;
+	if (!ctx->batch)
 		want = count > ctx->pio_buf_size / size ? ctx->pio_buf_size :
 		       (unsigned int)count * size;
 	want = straight_run(ctx, EMUL_ES, EMUL_RDI, want, EMUL_ACC_WRITE, &la);
@@ -386,7 +388,7 @@ static int ins_batch(struct emul_ctx *ctx, u16 port, unsigned int size,
 		if (rc)
 			return rc;
 	} else {
-		want = ctx->batch;
+		want /= size;
 		ctx->batch = 0;
 	}
 	return ins_store(ctx, size, want, la, done);
