@@ -61,6 +61,7 @@ int x86_msr_index_list(struct kvm_msr_list __user *arg)
 static const u32 feature_msrs[] = {
 	MSR_IA32_UCODE_REV,
 	MSR_IA32_ARCH_CAPABILITIES,
+	MSR_IA32_PERF_CAPABILITIES,
 };
 
 static int get_feature(u32 index, u64 *value)
@@ -71,6 +72,9 @@ static int get_feature(u32 index, u64 *value)
 		return 0;
 	case MSR_IA32_ARCH_CAPABILITIES:
 		*value = x86_host.arch_capabilities;
+		return 0;
+	case MSR_IA32_PERF_CAPABILITIES:
+		*value = 0;		/* guests have no PMU */
 		return 0;
 	}
 	/* guests are not offered VMX, so that its MSRs describe nothing */
