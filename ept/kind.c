@@ -322,6 +322,11 @@ static void ept_stats(struct vm *vm, struct mmu_stats *out)
 	}
 }
 
+/* As many as there is memory behind: the limit is one of shadow pages */
+static void ept_limit_pages(struct vm *vm, unsigned long nr)
+{
+}
+
 const struct mmu_kind ept_kind = {
 	.name = "ept",
 	.id = KVM_MMU_KIND_EPT,
@@ -357,6 +362,7 @@ const struct mmu_kind ept_kind = {
 	.sync_dirty = ept_sync_dirty,
 	.collect_dirty = ept_collect_dirty,
 	.shrink = ept_shrink,
+	.limit_pages = ept_limit_pages,
 	.audit = ept_audit,
 	.stats = ept_stats,
 };

@@ -177,6 +177,34 @@ out:
 	return r;
 }
 
+void mmu_prefer_ept(bool on)
+{
+	WRITE_ONCE(wanted, on ? KVM_MMU_KIND_AUTO : KVM_MMU_KIND_SHADOW);
+}
+EXPORT_SYMBOL_GPL(mmu_prefer_ept);
+
+static const struct mmu_kind *default_kind(void)
+{
+	int err;
+
+	return choose(READ_ONCE(wanted), &err);
+}
+
+bool mmu_default_ept(void)
+{
+	return default_kind() == &ept_kind;
+}
+EXPORT_SYMBOL_GPL(mmu_default_ept);
+
+bool mmu_default_unrestricted(void)
+{
+	const struct mmu_kind *kind = default_kind();
+
+	return kind && kind->policy->unrestricted_guest &&
+	       hw.secondary_allowed & SECONDARY_EXEC_UNRESTRICTED_GUEST;
+}
+EXPORT_SYMBOL_GPL(mmu_default_unrestricted);
+
 bool mmu_unrestricted(struct vm *vm)
 {
 	return vm->mmu.kind->policy->unrestricted_guest &&

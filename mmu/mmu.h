@@ -232,6 +232,8 @@ struct mmu_stats {
  * collect_dirty() everything that hardware logged for any vCPU before the call
  *		   is in the dirty bitmap after it; slots lock held
  * shrink()        give back up to @nr table pages; returns how many
+ * limit_pages()   at most @nr table pages from now on, as far as the kind can do
+ *		   with fewer than it wants; [m] held for writing
  */
 struct mmu_kind {
 	const char *name;
@@ -275,6 +277,7 @@ struct mmu_kind {
 	void (*sync_dirty)(struct vcpu *vcpu);
 	void (*collect_dirty)(struct vm *vm);
 	unsigned long (*shrink)(struct vm *vm, unsigned long nr);
+	void (*limit_pages)(struct vm *vm, unsigned long nr);
 
 	int (*audit)(struct vm *vm, struct seq_file *out);
 	void (*stats)(struct vm *vm, struct mmu_stats *out);
@@ -302,6 +305,7 @@ struct mmu_vm {
 	gpa_t identity_map;			/* [s] KVM_SET_IDENTITY_MAP_ADDR */
 	gpa_t tss_addr;				/* [s] KVM_SET_TSS_ADDR */
 	bool tss_set;				/* [s] */
+	unsigned long nr_pages;			/* [s] KVM_SET_NR_MMU_PAGES, or 0 */
 	u64 manual_protect;			/* [V] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 };
 
@@ -408,6 +412,11 @@ void mmu_flush_all(struct vm *vm);
 /* True where the CPU runs guests in any mode under this VM's kind */
 bool mmu_unrestricted(struct vm *vm);
 
+/* For kvm-intel.ko: about VMs made from now on that do not choose themselves */
+void mmu_prefer_ept(bool on);		/* shadow, or what there is */
+bool mmu_default_ept(void);
+bool mmu_default_unrestricted(void);
+
 /* ---- memory slots (mmu/memslot.c) -------------------------------------- */
 
 #define MMU_USER_SLOTS		32764	/* KVM_CAP_NR_MEMSLOTS */
@@ -428,6 +437,10 @@ int mmu_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log);
 /* KVM_SET_TSS_ADDR: three pages the real-mode TSS is put in where the CPU needs it */
 int mmu_set_tss_addr(struct vm *vm, gpa_t addr);
 int mmu_set_identity_map_addr(struct vm *vm, gpa_t addr);
+
+/* KVM_SET_NR_MMU_PAGES, KVM_GET_NR_MMU_PAGES (0: no limit was set) */
+int mmu_set_nr_pages(struct vm *vm, unsigned long nr);
+unsigned long mmu_nr_pages(struct vm *vm);
 
 /* Is there a slot, writable if @write, behind the address? vm->srcu held. */
 bool mmu_gpa_is_memory(struct vm *vm, gpa_t gpa, bool write);

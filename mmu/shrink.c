@@ -53,6 +53,29 @@ static unsigned long scan(struct shrinker *s, struct shrink_control *sc)
 	return freed;
 }
 
+/* Fewer would not hold what one instruction needs at a time */
+#define NR_PAGES_MIN	64
+
+int mmu_set_nr_pages(struct vm *vm, unsigned long nr)
+{
+	if (nr < NR_PAGES_MIN)
+		return -EINVAL;
+	/* the ioctl returns an int */
+	nr = min_t(unsigned long, nr, INT_MAX);
+	mutex_lock(&vm->mmu.slots_lock);
+	WRITE_ONCE(vm->mmu.nr_pages, nr);
+	write_lock(&vm->mmu.lock);
+	mmu_op(vm, limit_pages, vm, nr);
+	write_unlock(&vm->mmu.lock);
+	mutex_unlock(&vm->mmu.slots_lock);
+	return 0;
+}
+
+unsigned long mmu_nr_pages(struct vm *vm)
+{
+	return READ_ONCE(vm->mmu.nr_pages);
+}
+
 void mmu_shrink_add(struct vm *vm)
 {
 	mutex_lock(&vms_lock);

@@ -83,7 +83,7 @@ static int shadow_vm_init(struct vm *vm)
 	INIT_LIST_HEAD(&sv->dead);
 	INIT_LIST_HEAD(&sv->unsync);
 	xa_init(&sv->blocks);
-	sv->quota = shadow_quota();
+	sv->quota = vm->mmu.nr_pages ?: shadow_quota();
 	vm->mmu.priv = sv;
 	return 0;
 }
@@ -266,6 +266,7 @@ const struct mmu_kind shadow_kind = {
 	.sync_dirty = shadow_sync_dirty,
 	.collect_dirty = shadow_collect_dirty,
 	.shrink = shadow_shrink,
+	.limit_pages = shadow_limit_pages,
 	.audit = shadow_audit,
 	.stats = shadow_stats,
 };

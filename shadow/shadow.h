@@ -806,6 +806,7 @@ unsigned long shadow_quota(void);
  */
 unsigned long shadow_reclaim(struct vm *vm, unsigned long nr);
 unsigned long shadow_shrink(struct vm *vm, unsigned long nr);
+void shadow_limit_pages(struct vm *vm, unsigned long nr);
 
 /* Is a vCPU on this root right now? [m] held */
 bool shadow_root_in_use(struct vm *vm, const struct shadow_page *sp);

@@ -99,6 +99,7 @@ struct cap {
 static const struct cap caps[] = {
 	/* memory */
 	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
 	{ KVM_CAP_NR_MEMSLOTS, MMU_USER_SLOTS },
 	{ KVM_CAP_SYNC_MMU, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },

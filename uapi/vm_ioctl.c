@@ -50,6 +50,16 @@ static long set_identity_map_addr(struct vm *vm, void *data, unsigned long arg)
 	return mmu_set_identity_map_addr(vm, *(u64 *)data);
 }
 
+static long set_nr_mmu_pages(struct vm *vm, void *data, unsigned long nr)
+{
+	return mmu_set_nr_pages(vm, nr);
+}
+
+static long get_nr_mmu_pages(struct vm *vm, void *data, unsigned long arg)
+{
+	return mmu_nr_pages(vm);
+}
+
 static long register_coalesced_mmio(struct vm *vm, void *data, unsigned long arg)
 {
 	return coalesced_register(vm, data);
@@ -296,6 +306,8 @@ static const struct ioctl_def vm_ioctls[] = {
 	VM_IOCTL(KVM_GET_STATS_FD, 0, get_stats_fd),
 
 	VM_IOCTL(KVM_SET_USER_MEMORY_REGION, ARG_IN, set_user_memory_region),
+	VM_IOCTL(KVM_SET_NR_MMU_PAGES, 0, set_nr_mmu_pages),
+	VM_IOCTL(KVM_GET_NR_MMU_PAGES, 0, get_nr_mmu_pages),
 	VM_IOCTL(KVM_GET_DIRTY_LOG, ARG_IN, get_dirty_log),
 	VM_IOCTL(KVM_CLEAR_DIRTY_LOG, ARG_IN, clear_dirty_log),
 	VM_IOCTL(KVM_SET_TSS_ADDR, 0, set_tss_addr),
