@@ -180,6 +180,10 @@ torture: $(if $(PEER),,module-for-host) | packages-run ## long page-table tortur
 check-matrix: packages-check ## selftests, guest boot on several generations of CPUs
 	$(Q)tools/checks/check matrix $(T)
 
+.PHONY: check-clients
+check-clients: packages-check ## QEMU and the kernel's KVM selftests (T=, MMU=, PEER=mainline)
+	$(Q)tools/checks/check clients $(T)
+
 .PHONY: check-testhost
 check-testhost: module-for-host vmrun | packages-check ## the test host's own tests (minutes; HOST=lean is quick)
 	$(Q)tools/testhost/tests/run && \
