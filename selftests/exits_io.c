@@ -201,6 +201,36 @@ TEST_F(exits_io, string_large)
 	ASSERT_EQ(0, memcmp(data + 0x4000, buf, 0x2000));
 }
 
+static void guest_string_count(void)
+{
+	u64 di = G_DATA, cx = 64;
+
+	asm volatile("rep insb" : "+D"(di), "+c"(cx) : "d"(PORT) : "memory");
+	GUEST_ASSERT_EQ(cx, 0);
+	GUEST_ASSERT_EQ(di, G_DATA + 3);
+	GUEST_DONE();
+}
+
+/* The count becomes smaller while user space is asked for more */
+TEST_F(exits_io, string_count_changed)
+{
+	u8 *data = vm_hva(self->vm, G_DATA);
+	struct vcpu *v = self->vcpu;
+	struct kvm_regs regs;
+
+	memset(data, 0x55, 128);
+	vcpu_set_entry(v, guest_string_count);
+	ASSERT_EQ(KVM_EXIT_IO, vcpu_run(v));
+	ASSERT_LE(3, v->run->io.count);
+	memset((u8 *)v->run + v->run->io.data_offset, 0xaa, v->run->io.count);
+	ASSERT_EQ(0, ioctl(v->fd, KVM_GET_REGS, &regs));
+	regs.rcx = 3;
+	ASSERT_EQ(0, ioctl(v->fd, KVM_SET_REGS, &regs));
+	expect_done(v);
+	ASSERT_EQ(0xaa, data[2]);
+	ASSERT_EQ(0x55, data[3]);
+}
+
 static void guest_string_fault(void)
 {
 	u64 si = 1ull << 40, di = 1ull << 40, cx = 4;

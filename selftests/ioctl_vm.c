@@ -256,6 +256,18 @@ TEST_F(vmfile, tss_and_identity_map)
 	close(vcpu);
 }
 
+TEST_F(vmfile, nr_mmu_pages)
+{
+	EXPECT_EQ(0, ioctl(self->bare, KVM_GET_NR_MMU_PAGES, 0));
+	EXPECT_ERR(EINVAL, self->bare, KVM_SET_NR_MMU_PAGES, 0);
+	EXPECT_ERR(EINVAL, self->bare, KVM_SET_NR_MMU_PAGES, 63);
+	EXPECT_EQ(0, ioctl(self->bare, KVM_GET_NR_MMU_PAGES, 0));
+	EXPECT_ERR(0, self->bare, KVM_SET_NR_MMU_PAGES, 64);
+	EXPECT_EQ(64, ioctl(self->bare, KVM_GET_NR_MMU_PAGES, 0));
+	EXPECT_ERR(0, self->bare, KVM_SET_NR_MMU_PAGES, 1ul << 40);
+	EXPECT_LT(64, ioctl(self->bare, KVM_GET_NR_MMU_PAGES, 0));
+}
+
 TEST_F(vmfile, boot_cpu)
 {
 	int vcpu;
