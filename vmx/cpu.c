@@ -19,6 +19,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rculist.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <asm/tlbflush.h>
@@ -128,7 +129,8 @@ bool vmcs_load(struct vmcs *vmcs)
 	if (moved) {
 		/* read after clear_one()'s release, so that links do not mix */
 		smp_rmb();
-		list_add(&vmcs->link, this_cpu_ptr(&active_vmcs));
+		/* complete before it is seen: by emergency_off() in an NMI */
+		list_add_rcu(&vmcs->link, this_cpu_ptr(&active_vmcs));
 		vmcs->cpu = cpu;
 	}
 	if (this_cpu_read(current_vmcs) != vmcs) {
@@ -261,11 +263,21 @@ static struct syscore_ops vmx_syscore_ops = {
 	.resume = vmx_resume,
 };
 
-/* Any context, NMI included. What VMCSs hold is lost, and nobody wants it any more. */
+/*
+ * Any context, NMI included. What VMCSs hold is not wanted any more, but a CPU
+ * may write it to memory later, which is another kernel's then: clear them
+ * first (SDM 3C 25.11.1). The list can be read forwards at any moment: what is
+ * added or taken off is so by one store, and this CPU does nothing else now.
+ */
 static void emergency_off(void)
 {
+	struct vmcs *vmcs;
+
 	if (!(__read_cr4() & X86_CR4_VMXE))
 		return;
+	if (this_cpu_read(vmx_on))
+		list_for_each_entry(vmcs, this_cpu_ptr(&active_vmcs), link)
+			vmclear(__pa(vmcs->region));
 	vmxoff();
 	cr4_clear_bits(X86_CR4_VMXE);
 }

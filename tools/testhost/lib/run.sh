@@ -317,7 +317,7 @@ cmd_run()
 	cmdline="console=ttyS0,115200 quiet loglevel=5 panic=0 nokaslr"
 	cmdline+=" mitigations=off printk.devkmsg=on"
 	[ "$which" != bochs ] ||
-		cmdline+=" tsc=reliable tsc_early_khz=100000"
+		cmdline+=" tsc=nowatchdog tsc_early_khz=100000"
 	if [ "$host" = debug ]; then
 		# Ten times as slow: what takes long need not hang.
 		cmdline+=" sysctl.kernel.hung_task_timeout_secs=300"
