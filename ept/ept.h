@@ -232,7 +232,7 @@ bool ept_write_protect(struct vm *vm, const struct mmu_range *range);
 bool ept_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 		     unsigned long mask);
 bool ept_age(struct vm *vm, const struct mmu_range *range, bool clear);
-bool ept_slot_removed(struct vm *vm, struct memslot *slot);
+bool ept_slot_removed(struct vm *vm, const struct mmu_range *range);
 void ept_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on);
 unsigned long ept_shrink(struct vm *vm, unsigned long nr);
 void ept_sync_dirty(struct vcpu *vcpu);

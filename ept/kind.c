@@ -357,6 +357,7 @@ const struct mmu_kind ept_kind = {
 	.age = ept_age,
 	.slot_init = ept_slot_init,
 	.slot_free = ept_slot_free,
+	.unmap_step = PTRS_PER_PMD * PTRS_PER_PTE,
 	.slot_removed = ept_slot_removed,
 	.dirty_log_changed = ept_dirty_log_changed,
 	.sync_dirty = ept_sync_dirty,

@@ -54,9 +54,9 @@ bool ept_unmap(struct vm *vm, const struct mmu_range *range)
 	return zap_range(vm, range->start, range->end);
 }
 
-bool ept_slot_removed(struct vm *vm, struct memslot *slot)
+bool ept_slot_removed(struct vm *vm, const struct mmu_range *range)
 {
-	return zap_range(vm, slot->base, slot->base + slot->npages);
+	return zap_range(vm, range->start, range->end);
 }
 
 /* A leaf that came to its turn; returns the value it is to have */

@@ -16,7 +16,9 @@ int mmu_audit(struct vm *vm, struct seq_file *out)
 {
 	int n;
 
-	mutex_lock(&vm->mmu.slots_lock);
+	/* user space can make whoever has it wait as long as it likes */
+	if (mutex_lock_killable(&vm->mmu.slots_lock))
+		return -EINTR;
 	n = mmu_op(vm, audit, vm, out);
 	mutex_unlock(&vm->mmu.slots_lock);
 	seq_printf(out, "findings: %d\n", n);
@@ -25,8 +27,9 @@ int mmu_audit(struct vm *vm, struct seq_file *out)
 
 static int audit_show(struct seq_file *out, void *unused)
 {
-	mmu_audit(out->private, out);
-	return 0;
+	int n = mmu_audit(out->private, out);
+
+	return min(n, 0);
 }
 
 DEFINE_SHOW_ATTRIBUTE(audit);
@@ -36,7 +39,8 @@ static int mmu_show(struct seq_file *out, void *unused)
 	struct vm *vm = out->private;
 	struct mmu_stats s;
 
-	mutex_lock(&vm->mmu.slots_lock);
+	if (mutex_lock_killable(&vm->mmu.slots_lock))
+		return -EINTR;
 	mmu_op(vm, stats, vm, &s);
 	seq_printf(out, "kind %s\nslots %u\n", vm->mmu.kind->name,
 		   memslots_get(vm)->nr);

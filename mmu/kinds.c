@@ -277,6 +277,7 @@ void mmu_vcpu_destroy(struct vcpu *vcpu)
 
 void mmu_flush_all(struct vm *vm)
 {
+	lockdep_assert_held(&vm->mmu.lock);
 	/*
 	 * The count goes up before any vCPU is looked at: one that is found
 	 * outside the guest sees it in load().

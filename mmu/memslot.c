@@ -342,12 +342,30 @@ release:
 	return r;
 }
 
+/* In steps: a slot may have terabytes */
+static void slot_zap(struct vm *vm, struct memslot *slot)
+{
+	gfn_t end = slot->base + slot->npages;
+	struct mmu_range range = { .slot = slot, .end = slot->base };
+
+	do {
+		range.start = range.end;
+		range.end += min_t(gfn_t, end - range.start,
+				   vm->mmu.kind->unmap_step);
+		write_lock(&vm->mmu.lock);
+		if (mmu_op(vm, slot_removed, vm, &range) &&
+		    !skip_flush(SKIP_FLUSH_ENTRY))
+			mmu_flush_all(vm);
+		write_unlock(&vm->mmu.lock);
+		cond_resched();
+	} while (range.end < end);
+}
+
 /* C5 for a slot that is gone or moved away */
 static void slot_unmap(struct vm *vm, struct memslot *old)
 {
+	slot_zap(vm, old);
 	write_lock(&vm->mmu.lock);
-	if (mmu_op(vm, slot_removed, vm, old) && !skip_flush(SKIP_FLUSH_ENTRY))
-		mmu_flush_all(vm);
 	hva_it_remove(old, &vm->mmu.hva_tree);
 	write_unlock(&vm->mmu.lock);
 }
@@ -388,10 +406,7 @@ static int slot_move(struct vm *vm, struct memslot *old, struct memslot *new)
 	}
 	if (old->dirty) {
 		/* C7: from here on only pages mapped anew can be logged */
-		write_lock(&vm->mmu.lock);
-		if (mmu_op(vm, slot_removed, vm, old))
-			mmu_flush_all(vm);
-		write_unlock(&vm->mmu.lock);
+		slot_zap(vm, old);
 		mmu_op(vm, collect_dirty, vm);
 	}
 	hva_insert(vm, new);

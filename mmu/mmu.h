@@ -224,7 +224,7 @@ struct mmu_stats {
  *		   gfn @first + i.
  * age()           accessed since the last call with @clear? Returns that,
  *		   not a flush.
- * slot_removed()  as unmap() of the whole slot, and the kind's data in it
+ * slot_removed()  as unmap() of part of a slot that goes, and the kind's data in it
  * slot_init()     allocate the kind's data of a new slot; 0 or -ENOMEM; no lock
  * slot_free()     give it back; no lock
  * sync_dirty()    the hardware's log (PML) is full: move it to the dirty
@@ -239,6 +239,11 @@ struct mmu_kind {
 	const char *name;
 	u32 id;				/* KVM_MMU_KIND_* of uapi/kvm_ext.h */
 	struct mmu_policy *policy;	/* constant after hw_setup() */
+	/*
+	 * Pages that one hold of mmu.lock may unmap where there is a choice; a
+	 * power of two
+	 */
+	unsigned long unmap_step;
 
 	int (*hw_setup)(const struct mmu_hw_caps *caps, const char **why);
 	void (*hw_unsetup)(void);
@@ -272,7 +277,7 @@ struct mmu_kind {
 	bool (*age)(struct vm *vm, const struct mmu_range *range, bool clear);
 	int (*slot_init)(struct vm *vm, struct memslot *slot);
 	void (*slot_free)(struct vm *vm, struct memslot *slot);
-	bool (*slot_removed)(struct vm *vm, struct memslot *slot);
+	bool (*slot_removed)(struct vm *vm, const struct mmu_range *range);
 	void (*dirty_log_changed)(struct vm *vm, struct memslot *slot, bool on);
 	void (*sync_dirty)(struct vcpu *vcpu);
 	void (*collect_dirty)(struct vm *vm);
@@ -399,11 +404,14 @@ void mmu_vcpu_destroy(struct vcpu *vcpu);
 
 /**
  * mmu_flush_all() - no translation made before the call is used after it
- * @vm: the VM; mmu.lock may be held
+ * @vm: the VM; mmu.lock held
  *
  * Counts vm->mmu.flush_gen up, requests REQ_TLB_FLUSH of all vCPUs, forces
  * those in the guest out and waits until they are. On REQ_TLB_FLUSH the run
  * loop sets mmu.need_load; load() compares generations and invalidates.
+ *
+ * With the lock: flush_gen moves before the vCPUs have left the guest, and
+ * nobody is to take that for a flush that has been made.
  *
  * Context: interrupts on. May be called with spinlocks held.
  */

@@ -28,9 +28,6 @@
 #include "mmu/host.h"
 #include "mmu/private.h"
 
-/* Unmap this much at a time where the host lets us sleep in between */
-#define UNMAP_STEP	BIT(30)
-
 static struct vm *notifier_vm(struct mmu_notifier *mn)
 {
 	return container_of(mn, struct vm, mmu.notifier);
@@ -74,32 +71,29 @@ static void inv_begin_locked(struct vm *vm, hva_t start, hva_t end)
 	vm->mmu.inv_end = max(vm->mmu.inv_end, end);
 }
 
-static int invalidate_start(struct mmu_notifier *mn,
-			    const struct mmu_notifier_range *range)
+/*
+ * exit_mmap() names the whole address space: go from slot to slot, and through
+ * large ones in steps where we may sleep in between, rather than hold the lock
+ * for all of it. @event: one that ends later begins here.
+ */
+static void unmap_range(struct vm *vm, hva_t start, hva_t last, bool may_sleep,
+			bool event)
 {
-	struct vm *vm = notifier_vm(mn);
-	hva_t start = range->start, last = range->end - 1, step;
-	bool begun = false;
+	hva_t size = vm->mmu.kind->unmap_step << PAGE_SHIFT, step;
 	struct memslot *slot;
 
-	trace_kvm_unmap_hva_range(range->start, range->end);
-	/*
-	 * exit_mmap() names the whole address space: go from slot to slot, and
-	 * through large ones in steps, rather than hold the lock for all of it.
-	 */
 	for (;;) {
 		write_lock(&vm->mmu.lock);
-		if (!begun)
-			inv_begin_locked(vm, range->start, range->end);
-		begun = true;
+		if (event)
+			inv_begin_locked(vm, start, last + 1);
+		event = false;
 		slot = hva_tree_first(&vm->mmu.hva_tree, start, last);
 		if (!slot)
 			break;
 		start = max(start, slot->hva);
 		step = last;
-		if (mmu_notifier_range_blockable(range) &&
-		    last - start >= UNMAP_STEP)
-			step = start + UNMAP_STEP - 1;
+		if (may_sleep && last - start >= size)
+			step = start + size - 1;
 		if (unmap_locked(vm, start, step) &&
 		    !skip_flush(SKIP_FLUSH_UNMAP))
 			mmu_flush_all(vm);
@@ -110,6 +104,14 @@ static int invalidate_start(struct mmu_notifier *mn,
 		cond_resched();
 	}
 	write_unlock(&vm->mmu.lock);
+}
+
+static int invalidate_start(struct mmu_notifier *mn,
+			    const struct mmu_notifier_range *range)
+{
+	trace_kvm_unmap_hva_range(range->start, range->end);
+	unmap_range(notifier_vm(mn), range->start, range->end - 1,
+		    mmu_notifier_range_blockable(range), true);
 	return 0;
 }
 
@@ -166,15 +168,13 @@ static int test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return age_range(notifier_vm(mn), address, address + PAGE_SIZE, false);
 }
 
-/* The address space goes away, with the VM or before it */
+/*
+ * The address space goes away, with the VM or before it. Nobody runs in it, so
+ * what was unmapped stays so.
+ */
 static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
-	struct vm *vm = notifier_vm(mn);
-
-	write_lock(&vm->mmu.lock);
-	if (unmap_locked(vm, 0, ULONG_MAX))
-		mmu_flush_all(vm);
-	write_unlock(&vm->mmu.lock);
+	unmap_range(notifier_vm(mn), 0, ULONG_MAX, true, false);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {

@@ -376,6 +376,62 @@ TEST_F(modes, nx_without_pae)
 	ASSERT_EQ(EFER_NX, vcpu_sregs(v).efer);
 }
 
+/*
+ * A page directory where no memory is reads as all ones: without CR4.PSE each entry
+ * points to a table at 0xfffff000. The in-tree KVM ends the guest.
+ */
+static void no_directory(struct __test_metadata *_metadata, struct vm *vm,
+			 struct vcpu *v, bool memory)
+{
+	/* mov %ebx, %cr3; nop; out %al, $0x99; hlt */
+	static const u8 code[] = {
+		0x0f, 0x22, 0xdb, 0x90, 0xe6, STAGE_PORT, 0xf4 };
+	struct pt pt = pt_new(vm, PT_32);
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	u32 *table = NULL;
+
+	memcpy(vm_hva(vm, G_LOW), code, sizeof(code));
+	if (memory) {
+		table = vm_add_mem(vm, 7, 0xfffff000, PAGE_4K, 0);
+		for (u32 i = 0; i < 1024; i++)
+			table[i] = i << 12 | PTE_P | PTE_W | PTE_U;
+	}
+	vcpu_set_mode(v, CPU_PROT32, &pt);
+	s = vcpu_sregs(v);
+	s.cr4 &= ~(u64)X86_CR4_PSE;
+	vcpu_set_sregs(v, &s);
+	r = vcpu_regs(v);
+	r.rip = G_LOW;
+	r.rbx = 0x70000000;
+	r.rax = 0x5a;
+	vcpu_set_regs(v, &r);
+	alarm(60);
+	ASSERT_EQ(0, vcpu_run_raw(v));
+	if (!on_our_module()) {
+		ASSERT_NE(KVM_EXIT_UNKNOWN, v->run->exit_reason);
+		return;
+	}
+	if (!memory) {
+		ASSERT_EQ(KVM_EXIT_INTERNAL_ERROR, v->run->exit_reason);
+		return;
+	}
+	ASSERT_EQ(KVM_EXIT_IO, v->run->exit_reason);
+	ASSERT_EQ(STAGE_PORT, v->run->io.port);
+	expect_exit(v, KVM_EXIT_HLT);
+	ASSERT_NE(0, table[G_LOW >> 12] & PTE_A);
+}
+
+TEST_F(modes, directory_nowhere_table_in_memory)
+{
+	no_directory(_metadata, self->vm, self->vcpu, true);
+}
+
+TEST_F(modes, directory_and_table_nowhere)
+{
+	no_directory(_metadata, self->vm, self->vcpu, false);
+}
+
 /* ---- compatibility mode ------------------------------------------------------------- */
 
 asm(".pushsection .text\n"

@@ -373,6 +373,24 @@ static int spurious(struct sh_fault *ff, struct mmu_fault *f)
 	return r;
 }
 
+/*
+ * The top-level table is in no memory and reads as all ones; without CR4.PSE that
+ * is a table, perhaps in memory. There is nothing to make a shadow of, and
+ * prepare() would find the same root again.
+ */
+static bool nowhere(struct vcpu *vcpu)
+{
+	const struct shadow_root *r;
+	bool is;
+
+	write_lock(&vcpu->vm->mmu.lock);
+	r = shadow_vcpu(vcpu)->cur;
+	is = r && r->nowhere &&
+	     r->generation == memslots_get(vcpu->vm)->generation;
+	write_unlock(&vcpu->vm->mmu.lock);
+	return is;
+}
+
 int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	struct sh_fault ff = {
@@ -423,6 +441,11 @@ int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f)
 	case BUILD_EMULATE:
 		return MMU_EMULATE;
 	case BUILD_NO_ROOT:
+		if (nowhere(vcpu)) {
+			/* what was to be delivered cannot be emulated */
+			f->mmio = f->delivery;
+			return MMU_EMULATE;
+		}
 		vcpu->mmu.need_prepare = true;
 		break;
 	case BUILD_AGAIN:

@@ -261,6 +261,8 @@ const struct mmu_kind shadow_kind = {
 	.age = shadow_age,
 	.slot_init = shadow_slot_init,
 	.slot_free = shadow_slot_free,
+	/* leaves go one by one, and a page may have many */
+	.unmap_step = 16 * SH_ENTRIES,
 	.slot_removed = shadow_slot_removed,
 	.dirty_log_changed = shadow_dirty_log_changed,
 	.sync_dirty = shadow_sync_dirty,

@@ -11,6 +11,7 @@
  * pages go too. The guest sees what a CPU would show it, whose translations
  * the same event drops.
  */
+#include "mmu/kinds.h"
 #include "shadow/shadow.h"
 
 /* What block @b, number @i, has in common with pages [start, end): from, to */
@@ -86,17 +87,16 @@ bool shadow_unmap(struct vm *vm, const struct mmu_range *range)
 	return zap_range(vm, range->start, range->end);
 }
 
-bool shadow_slot_removed(struct vm *vm, struct memslot *slot)
+bool shadow_slot_removed(struct vm *vm, const struct mmu_range *range)
 {
-	gfn_t end = slot->base + slot->npages;
-	bool flush = zap_range(vm, slot->base, end);
+	bool flush = zap_range(vm, range->start, range->end);
 
 	/* a block that another slot has a part of may hold these and look empty */
-	zap_unsync(vm, round_down(slot->base, SH_ENTRIES),
-		   round_up(end, SH_ENTRIES));
+	zap_unsync(vm, round_down(range->start, SH_ENTRIES),
+		   round_up(range->end, SH_ENTRIES));
 	if (shadow_vm(vm)->nr_dead)
 		shadow_reap(vm);
-	rmap_blocks_trim(vm, slot->base, end - 1);
+	rmap_blocks_trim(vm, range->start, range->end - 1);
 	return flush;
 }
 
@@ -160,20 +160,29 @@ static void collapse(struct vm *vm, gfn_t start, gfn_t end)
 
 void shadow_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on)
 {
-	struct mmu_range range = {
-		.slot = slot, .start = slot->base,
-		.end = slot->base + slot->npages,
-	};
+	struct mmu_range range = { .slot = slot, .end = slot->base };
+	gfn_t end = slot->base + slot->npages;
 
-	write_lock(&vm->mmu.lock);
-	if (!on)
-		collapse(vm, range.start, range.end);
-	else if (!(READ_ONCE(vm->mmu.manual_protect) &
-		   KVM_DIRTY_LOG_INITIALLY_SET) &&
-		 shadow_write_protect(vm, &range))
-		mmu_flush_all(vm);
-	/* else every page is in the log, and protected when it is cleared */
-	write_unlock(&vm->mmu.lock);
+	if (!on) {
+		write_lock(&vm->mmu.lock);
+		collapse(vm, slot->base, end);
+		write_unlock(&vm->mmu.lock);
+		return;
+	}
+	/* every page is in the log then, and protected when it is cleared */
+	if (READ_ONCE(vm->mmu.manual_protect) & KVM_DIRTY_LOG_INITIALLY_SET)
+		return;
+	/* in steps: the log begins when all are done */
+	do {
+		range.start = range.end;
+		range.end += min_t(gfn_t, end - range.start,
+				   shadow_kind.unmap_step);
+		write_lock(&vm->mmu.lock);
+		if (shadow_write_protect(vm, &range))
+			mmu_flush_all(vm);
+		write_unlock(&vm->mmu.lock);
+		cond_resched();
+	} while (range.end < end);
 }
 
 /* The CPU logs nothing; P8 has every page in the bitmap that may be written */

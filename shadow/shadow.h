@@ -75,7 +75,8 @@
  *      the guest flushes its other CPUs itself; that leaves stale
  *      translations behind, and shadow_note_stale() records it. From then on
  *      until the next mmu_flush_all() shadow_flush_due() is true, and host
- *      events flush even where they find no entry to change.
+ *      events flush even where they find no entry to change. mmu_flush_all() is
+ *      called with [m] held alone: until it is over nobody sees flush_gen.
  * P10. A page that was unlinked (on shadow_vm.dead) is freed after a
  *      mmu_flush_all() that follows: paging-structure caches and CR3 may point
  *      to it. Zapping a root clears it from every vCPU's cache and requests
@@ -786,8 +787,8 @@ bool shadow_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 bool shadow_age(struct vm *vm, const struct mmu_range *range, bool clear);
 int shadow_slot_init(struct vm *vm, struct memslot *slot);
 void shadow_slot_free(struct vm *vm, struct memslot *slot);
-/* Zaps the pages of guest tables in the slot too; empty blocks are freed */
-bool shadow_slot_removed(struct vm *vm, struct memslot *slot);
+/* Zaps the pages of guest tables in there too; empty blocks are freed */
+bool shadow_slot_removed(struct vm *vm, const struct mmu_range *range);
 void shadow_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on);
 void shadow_sync_dirty(struct vcpu *vcpu);	/* no hardware log: empty */
 void shadow_collect_dirty(struct vm *vm);

@@ -188,7 +188,7 @@ static size_t data_size(const struct stats_file *sf)
 	return sf->nr * sizeof(u64);
 }
 
-static void stats_values(struct stats_file *sf, u64 *values)
+static int stats_values(struct stats_file *sf, u64 *values)
 {
 	struct mmu_stats mmu = {};
 	const void *base = &mmu;
@@ -197,12 +197,15 @@ static void stats_values(struct stats_file *sf, u64 *values)
 	if (sf->vcpu) {
 		base = &sf->vcpu->stats;
 	} else {
-		mutex_lock(&sf->vm->lock);	/* the kind may change until it is used */
+		/* the kind may change until it is used */
+		if (mutex_lock_killable(&sf->vm->lock))
+			return -EINTR;
 		mmu_op(sf->vm, stats, sf->vm, &mmu);
 		mutex_unlock(&sf->vm->lock);
 	}
 	for (i = 0; i < sf->nr; i++)
 		values[i] = READ_ONCE(*(const u64 *)(base + sf->fields[i].offset));
+	return 0;
 }
 
 static ssize_t read_data(struct stats_file *sf, char __user *buf, size_t len,
@@ -213,8 +216,10 @@ static ssize_t read_data(struct stats_file *sf, char __user *buf, size_t len,
 
 	if (!values)
 		return -ENOMEM;
-	stats_values(sf, values);
-	ret = simple_read_from_buffer(buf, len, &pos, values, data_size(sf));
+	ret = stats_values(sf, values);
+	if (!ret)
+		ret = simple_read_from_buffer(buf, len, &pos, values,
+					      data_size(sf));
 	kfree(values);
 	return ret;
 }
