@@ -299,6 +299,9 @@ int x86_set_sregs2(struct vcpu *vcpu, const struct kvm_sregs2 *s)
 
 int x86_get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *s)
 {
+	/* what is latched in the LAPIC is no part of its state: act on it */
+	if (lapic_init_sipi_pending(vcpu))
+		lapic_accept_init_sipi(vcpu);
 	s->mp_state = vcpu->arch.mp_state;
 	/* the kick that ends it has come already */
 	if (s->mp_state == KVM_MP_STATE_HALTED &&

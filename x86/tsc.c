@@ -78,7 +78,10 @@ u64 x86_tsc_offset(struct vcpu *vcpu)
 	return vcpu->arch.tsc_offset;
 }
 
-/* Is @value, now, what the vCPU that wrote last would read, give or take 1 s? */
+/*
+ * Is @value, now, what the vCPU that wrote last would read, give or take 1 s? A
+ * base that only comes of creation says nothing about what user space wants.
+ */
 static bool in_step(struct vcpu *vcpu, u64 value, u64 now_ns)
 {
 	struct x86_vm *vma = &vcpu->vm->arch;
@@ -89,6 +92,8 @@ static bool in_step(struct vcpu *vcpu, u64 value, u64 now_ns)
 	/* a new vCPU joins those that run */
 	if (!value)
 		return true;
+	if (!vma->user_tsc)
+		return false;
 	expected = vma->last_tsc_write +
 		   mul_u64_u64_div_u64(now_ns - vma->last_tsc_ns, khz,
 				       NSEC_PER_MSEC);
@@ -123,6 +128,8 @@ static void sync_write(struct vcpu *vcpu, u64 value)
 			       vcpu->arch.tsc_lost - vma->last_tsc_lost);
 	else
 		new_base(vcpu, value, now_ns, offset);
+	if (value)
+		vma->user_tsc = true;
 	raw_spin_unlock_irqrestore(&vma->tsc_lock, flags);
 	put_offset(vcpu, offset);
 }
@@ -149,6 +156,7 @@ void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host)
 	raw_spin_lock_irqsave(&vma->tsc_lock, flags);
 	new_base(vcpu, scale(vcpu->arch.tsc_ratio, rdtsc()) + offset,
 		 ktime_get_boottime_ns(), offset);
+	vma->user_tsc = true;
 	raw_spin_unlock_irqrestore(&vma->tsc_lock, flags);
 	put_offset(vcpu, offset);
 }

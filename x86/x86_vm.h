@@ -17,6 +17,7 @@ struct x86_vm {
 	u64 last_tsc_offset;		/* tsc_lock */
 	u64 last_tsc_lost;		/* tsc_lock; tsc_lost of that vCPU */
 	u32 last_tsc_khz;		/* tsc_lock; 0: no write yet */
+	bool user_tsc;			/* tsc_lock; user space has set one */
 	s64 kvmclock_offset;		/* [a] kvmclock = host boot time + this */
 	raw_spinlock_t clock_lock;	/* the pair below */
 	u64 clock_tsc, clock_ns;	/* clock_lock: taken at the same moment */
