@@ -12,6 +12,7 @@
 #include "core/run.h"
 #include "core/trace.h"
 #include "irqchip/irqchip.h"
+#include "mmu/dirty_ring.h"
 #include "vmx/vmx.h"
 #include "x86/x86.h"
 
@@ -35,12 +36,23 @@ static int triple_fault(struct vcpu *vcpu)
 	return RUN_EXIT_USER;
 }
 
+/* Again and again, until user space gives places back */
+static int ring_full(struct vcpu *vcpu)
+{
+	vcpu_request(vcpu, REQ_DIRTY_RING);
+	vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+	return RUN_EXIT_USER;
+}
+
 static int handle_requests(struct vcpu *vcpu)
 {
 	if (vcpu_requested(vcpu, REQ_DEAD))
 		return -EIO;
 	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT))
 		return triple_fault(vcpu);
+	if (unlikely(vcpu_take_request(vcpu, REQ_DIRTY_RING)) &&
+	    dirty_ring_full(vcpu))
+		return ring_full(vcpu);
 	if (vcpu_take_request(vcpu, REQ_MMU_RELOAD))
 		vcpu->mmu.need_prepare = true;
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH))
@@ -400,7 +412,7 @@ static bool was_short(const struct vcpu *vcpu, u64 exits)
 {
 	u32 reason = vcpu->run->exit_reason;
 
-	return vcpu->stats.outer_exits - exits <= 1 &&
+	return vcpu->stats.outer_exits - exits <= 1 && !vcpu->mmu.ring &&
 	       vcpu->io.pending <= IO_SIMPLE && !vcpu->arch.steal_msr &&
 	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO);
 }
@@ -450,6 +462,8 @@ int run_full(struct vcpu *vcpu, enum quick_result quick)
 		ret = run_loop(vcpu, false);
 	}
 out:
+	if (unlikely(vcpu->mmu.ring))
+		mmu_op(vcpu->vm, sync_dirty, vcpu);
 	fill_run(vcpu);
 	vcpu->quick = was_short(vcpu, exits);
 	srcu_leave(vcpu);

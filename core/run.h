@@ -165,8 +165,7 @@ static __always_inline void run_fill(struct vcpu *vcpu)
 
 	run->if_flag = enabled;
 	run->apic_base = vcpu->arch.apic_base;
-	static_assert(KVM_RUN_X86_SMM == true);
-	run->flags = vcpu->arch.smm;
+	run->flags = vcpu->arch.smm ? KVM_RUN_X86_SMM : 0;
 	if (likely(vcpu->lapic && !vcpu->vm->irq.split)) {
 		run->cr8 = lapic_get_tpr(vcpu);
 		run->ready_for_interrupt_injection = 1;

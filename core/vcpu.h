@@ -47,6 +47,7 @@ enum vcpu_request {
 	REQ_STEAL_UPDATE,	/* write the steal-time page */
 	REQ_TIMER,		/* the LAPIC timer fired: turn it into an IRR bit */
 	REQ_UNBLOCK,		/* wake from HLT without an event */
+	REQ_DIRTY_RING,		/* the dirty ring may be full */
 	REQ_MSR_FILTER,		/* other MSRs may be touched without an exit */
 	REQ_IOAPIC_EOI,		/* KVM_EXIT_IOAPIC_EOI: split irqchip */
 	REQ_OUTSIDE,		/* nothing to do: the requester only wants it out */

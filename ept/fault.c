@@ -78,7 +78,7 @@ static bool fix_entry(struct vcpu *vcpu, const struct memslot *slot, gfn_t gfn,
 	if (!ept_change(ep, e, new))
 		return false;
 	if (access & MMU_ACC_WRITE)
-		memslot_mark_dirty(slot, gfn);		/* after W: E5 */
+		memslot_mark_dirty(vcpu, slot, gfn);		/* after W: E5 */
 	ept_vcpu(vcpu)->fixed++;
 	return true;
 }
@@ -254,7 +254,7 @@ static int fault_in(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 	switch (res) {
 	case MAP_DONE:
 		if (p.write)
-			memslot_mark_dirty(slot, gfn);
+			memslot_mark_dirty(vcpu, slot, gfn);
 		ept_vcpu(vcpu)->fixed++;
 		break;
 	case MAP_SPURIOUS:
@@ -340,7 +340,7 @@ static bool map_fast(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 			return false;
 	}
 	if (p.write)
-		memslot_mark_dirty(slot, gfn);
+		memslot_mark_dirty(vcpu, slot, gfn);
 	ept_vcpu(vcpu)->fixed++;
 	return true;
 }

@@ -227,7 +227,7 @@ unsigned long ept_shrink(struct vm *vm, unsigned long nr)
  * address space. The vCPU's own thread knows it, as the log is emptied before it
  * changes; somebody else marks the page in all.
  */
-static void pml_take(struct vm *vm, u64 *entry, unsigned int first,
+static void pml_take(struct vcpu *vcpu, u64 *entry, unsigned int first,
 		     unsigned int last)
 {
 	struct memslot *slot;
@@ -241,9 +241,9 @@ static void pml_take(struct vm *vm, u64 *entry, unsigned int first,
 		return;
 	for (; first <= last; first++) {
 		gfn = (mmu_space_base(first) | gpa) >> PAGE_SHIFT;
-		slot = memslot_find(memslots_get(vm), gfn);
+		slot = memslot_find(memslots_get(vcpu->vm), gfn);
 		if (slot)
-			memslot_mark_dirty(slot, gfn);
+			memslot_mark_dirty(vcpu, slot, gfn);
 	}
 }
 
@@ -261,7 +261,7 @@ void ept_sync_dirty(struct vcpu *vcpu)
 		return;
 	i = index < EPT_PML_ENTRIES ? index + 1 : 0;
 	for (; i < EPT_PML_ENTRIES; i++)
-		pml_take(vcpu->vm, pml + i, space, space);
+		pml_take(vcpu, pml + i, space, space);
 	vmcs_write(GUEST_PML_INDEX, EPT_PML_ENTRIES - 1);
 }
 
@@ -279,7 +279,7 @@ void ept_collect_dirty(struct vm *vm)
 		if (!vcpu->vmx.has_pml)
 			continue;
 		for (i = 0; i < EPT_PML_ENTRIES; i++)
-			pml_take(vm, (u64 *)vcpu->vmx.pml + i, 0,
+			pml_take(vcpu, (u64 *)vcpu->vmx.pml + i, 0,
 				 MMU_ADDRESS_SPACES - 1);
 	}
 }

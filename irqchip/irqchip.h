@@ -127,6 +127,9 @@ int irqchip_ack(struct vcpu *vcpu);
  * one (KVM_MP_STATE_INIT_RECEIVED). REQ_EVENT comes with it.
  */
 bool lapic_init_sipi_pending(struct vcpu *vcpu);
+/* A corrected machine check, or the like, is told: the LVT's CMCI register */
+void lapic_cmci(struct vcpu *vcpu);
+void lapic_reset_cmci(struct vcpu *vcpu);	/* KVM_X86_SETUP_MCE */
 /* The INIT that waits while the vCPU is in SMM, for user space to save */
 bool lapic_init_latched(struct vcpu *vcpu);
 void lapic_latch_init(struct vcpu *vcpu, bool init);

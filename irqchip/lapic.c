@@ -79,6 +79,20 @@ int lapic_local_deliver(struct lapic *l, unsigned int lvt)
 	return -1;
 }
 
+void lapic_cmci(struct vcpu *vcpu)
+{
+	lapic_local_deliver(vcpu->lapic, APIC_LVTCMCI);
+}
+
+/* The register comes and goes with MCG_CMCI_P; masked at first */
+void lapic_reset_cmci(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	lapic_set_reg(l, APIC_LVTCMCI, APIC_LVT_MASKED &
+		      lapic_lvt_mask(l, APIC_LVTCMCI));
+}
+
 void lapic_error(struct lapic *l, u32 bit)
 {
 	u32 lvt = lapic_reg(l, APIC_LVTERR);

@@ -25,6 +25,9 @@ static struct memslot *logged_slot(struct vm *vm, u32 slot_arg, int *err)
 	u32 id = slot_arg & 0xffff, space = slot_arg >> 16;
 	struct memslot *slot;
 
+	*err = -ENXIO;
+	if (vm->mmu.ring_size)
+		return NULL;
 	*err = -EINVAL;
 	if (space >= MMU_ADDRESS_SPACES || id >= MMU_USER_SLOTS)
 		return NULL;
@@ -37,8 +40,8 @@ static struct memslot *logged_slot(struct vm *vm, u32 slot_arg, int *err)
  * Take the bits of @mask out of word @i of the log and have the next writes
  * noticed. Returns what was set. [m] held for writing.
  */
-static unsigned long take_bits(struct vm *vm, struct memslot *slot,
-			       unsigned long i, unsigned long mask, bool *flush)
+unsigned long dirty_take_bits(struct vm *vm, struct memslot *slot,
+			      unsigned long i, unsigned long mask, bool *flush)
 {
 	unsigned long *word = &slot->dirty[i], old;
 
@@ -66,13 +69,15 @@ static void read_words(struct vm *vm, struct memslot *slot, unsigned long first,
 	}
 	write_lock(&vm->mmu.lock);
 	for (i = 0; i < n; i++)
-		buf[i] = take_bits(vm, slot, first + i, ~0ul, flush);
+		buf[i] = dirty_take_bits(vm, slot, first + i, ~0ul, flush);
 	write_unlock(&vm->mmu.lock);
 }
 
 /* With the lock: until all have left the guest nobody is to take it for flushed */
-static void flush_locked(struct vm *vm)
+void dirty_flush(struct vm *vm)
 {
+	if (skip_flush(SKIP_FLUSH_DIRTY))
+		return;
 	write_lock(&vm->mmu.lock);
 	mmu_flush_all(vm);
 	write_unlock(&vm->mmu.lock);
@@ -107,8 +112,8 @@ int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 			atomic_long_or(buf[i], (atomic_long_t *)
 				       &slot->dirty[first + i]);
 	}
-	if (flush && !skip_flush(SKIP_FLUSH_DIRTY))
-		flush_locked(vm);
+	if (flush)
+		dirty_flush(vm);
 out:
 	mutex_unlock(&vm->mmu.slots_lock);
 	free_page((unsigned long)buf);
@@ -150,12 +155,13 @@ int mmu_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
 			buf[n - 1] &= BIT(rest) - 1;
 		write_lock(&vm->mmu.lock);
 		for (i = 0; i < n; i++)
-			take_bits(vm, slot, page / BITS_PER_LONG + first + i,
-				  buf[i], &flush);
+			dirty_take_bits(vm, slot,
+					page / BITS_PER_LONG + first + i,
+					buf[i], &flush);
 		write_unlock(&vm->mmu.lock);
 	}
-	if (flush && !skip_flush(SKIP_FLUSH_DIRTY))
-		flush_locked(vm);
+	if (flush)
+		dirty_flush(vm);
 out:
 	mutex_unlock(&vm->mmu.slots_lock);
 	free_page((unsigned long)buf);

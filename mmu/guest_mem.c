@@ -33,7 +33,8 @@ static unsigned int part_len(gpa_t gpa, unsigned int len)
 static void written(struct vm *vm, struct vcpu *vcpu, struct memslot *slot,
 		    gpa_t gpa, unsigned int len)
 {
-	memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+	/* written by nobody: the first one's ring is as good as another */
+	memslot_mark_dirty(vcpu ?: vm_vcpu(vm, 0), slot, gpa >> PAGE_SHIFT);
 	mmu_op(vm, gpa_written, vm, vcpu, gpa, len);
 }
 
@@ -178,13 +179,13 @@ int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
 	return r;
 }
 
-int guest_cmpxchg_quiet(struct vm *vm, gpa_t gpa, void *old, const void *new,
+int guest_cmpxchg_quiet(struct vcpu *vcpu, gpa_t gpa, void *old, const void *new,
 			unsigned int len)
 {
 	struct memslot *slot;
-	int r = cmpxchg_guest(vm, gpa, old, new, len, &slot);
+	int r = cmpxchg_guest(vcpu->vm, gpa, old, new, len, &slot);
 
 	if (!r)
-		memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+		memslot_mark_dirty(vcpu, slot, gpa >> PAGE_SHIFT);
 	return r;
 }

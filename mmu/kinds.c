@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <asm/vmx.h>
+#include "mmu/dirty_ring.h"
 #include "mmu/kinds.h"
 #include "mmu/private.h"
 #include "uapi/kvm_ext.h"
@@ -267,12 +268,19 @@ int mmu_vcpu_init(struct vcpu *vcpu)
 	mmu_forget_devices(vcpu);
 	vcpu->mmu.need_prepare = true;
 	vcpu->mmu.need_load = true;
-	return vcpu->vm->mmu.kind->vcpu_init(vcpu);
+	r = dirty_ring_init(vcpu);
+	if (r)
+		return r;
+	r = vcpu->vm->mmu.kind->vcpu_init(vcpu);
+	if (r)
+		dirty_ring_destroy(vcpu);
+	return r;
 }
 
 void mmu_vcpu_destroy(struct vcpu *vcpu)
 {
 	vcpu->vm->mmu.kind->vcpu_destroy(vcpu);
+	dirty_ring_destroy(vcpu);
 }
 
 void mmu_flush_all(struct vm *vm)

@@ -28,6 +28,7 @@
 #include <linux/srcu.h>
 #include <linux/bitops.h>
 #include "core/vcpu.h"
+#include "mmu/dirty_ring.h"
 
 /* Numbers of slots that the VM makes for itself in each space, above user space's */
 #define SLOT_PRIVATE_TSS	(MMU_USER_SLOTS + 0)
@@ -136,12 +137,15 @@ static inline hva_t memslot_hva(const struct memslot *slot, gfn_t gfn)
 	return slot->hva + (i << PAGE_SHIFT);
 }
 
-static inline void memslot_mark_dirty(const struct memslot *slot, gfn_t gfn)
+/* @vcpu wrote the page, or it was written on its behalf */
+static inline void memslot_mark_dirty(struct vcpu *vcpu,
+				      const struct memslot *slot, gfn_t gfn)
 {
 	unsigned long i = gfn - slot->base;
 
-	if (slot->dirty && !test_bit(i, slot->dirty))
-		set_bit(i, slot->dirty);
+	if (slot->dirty && !test_bit(i, slot->dirty) &&
+	    !test_and_set_bit(i, slot->dirty) && unlikely(vcpu->mmu.ring))
+		dirty_ring_push(vcpu, slot, i);
 }
 
 static inline hva_t memslot_hva_end(const struct memslot *slot)

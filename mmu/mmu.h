@@ -312,6 +312,7 @@ struct mmu_vm {
 	bool tss_set;				/* [s] */
 	unsigned long nr_pages;			/* [s] KVM_SET_NR_MMU_PAGES, or 0 */
 	u64 manual_protect;			/* [V] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
+	u32 ring_size;				/* [s] entries of a dirty ring; 0: none */
 };
 
 /* A way through the guest's tables in long mode: see mmu/again.c */
@@ -371,6 +372,7 @@ struct mmu_vcpu {
 	u64 gap_generation;		/* [v] of the slots: */
 	struct mmu_gap gap[2];		/* [v] pages that none of them had */
 	struct mmu_device device[MMU_DEVICES];	/* [v] by their pages */
+	struct dirty_ring *ring;	/* [I] mmu/dirty_ring.c; NULL: none */
 };
 
 /* ---- the module's and the VM's life ------------------------------------ */
@@ -496,7 +498,7 @@ int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
  * structures that are no page tables. The page is marked dirty. Takes no lock;
  * with page faults disabled it does not sleep.
  */
-int guest_cmpxchg_quiet(struct vm *vm, gpa_t gpa, void *old, const void *new,
+int guest_cmpxchg_quiet(struct vcpu *vcpu, gpa_t gpa, void *old, const void *new,
 			unsigned int len);
 
 /* ---- the guest page walker (mmu/walk.c) --------------------------------- */

@@ -14,6 +14,11 @@ int memslot_set_private(struct vm *vm, u32 id, gpa_t gpa, unsigned long npages,
 int private_slots_vcpu(struct vm *vm);
 void private_slots_release(struct vm *vm);
 
+/* dirty.c, for dirty_ring.c: take bits of one word, [m] held for writing; flush */
+unsigned long dirty_take_bits(struct vm *vm, struct memslot *slot,
+			      unsigned long i, unsigned long mask, bool *flush);
+void dirty_flush(struct vm *vm);
+
 int notifier_init(struct vm *vm);
 void notifier_release(struct vm *vm);
 

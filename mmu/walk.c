@@ -298,7 +298,7 @@ static int set_accessed(struct vcpu *vcpu, const struct walk_env *env,
 			new |= PTE_D;
 		if (new == old || !mmu_gpa_is_memory(vcpu->vm, at, true))
 			continue;
-		r = guest_cmpxchg_quiet(vcpu->vm, at, &old, &new, bytes);
+		r = guest_cmpxchg_quiet(vcpu, at, &old, &new, bytes);
 		if (r)
 			return r;
 		p->entry[i].val = new;

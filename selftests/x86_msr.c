@@ -367,4 +367,74 @@ TEST_F(x86_msr, machine_check)
 	expect_exit(v, KVM_EXIT_SHUTDOWN);
 }
 
+/* ---- errors that CMCI tells of ------------------------------------------------- */
+
+#define MC_CTL2(bank)	(0x280u + (bank))
+#define CMCI_EN		(1ull << 30)
+#define LVT_CMCI	0x2f0
+#define CMCI_VECTOR	0x42
+
+static volatile u64 cmcis;
+
+static void on_cmci(struct guest_regs *r)
+{
+	cmcis++;
+	wrmsr(0x80b, 0);	/* EOI */
+}
+
+static void guest_cmci(void)
+{
+	guest_handlers[CMCI_VECTOR] = on_cmci;
+	wrmsr(0x1b, rdmsr(0x1b) | 3 << 10);
+	wrmsr(0x80f, 0x1ff);
+	GUEST_ASSERT_EQ(rdmsr(0x803) >> 16 & 0xff, 6);
+	GUEST_ASSERT_EQ(rdmsr(0x82f), 1 << 16);
+	wrmsr(0x82f, CMCI_VECTOR);
+	GUEST_ASSERT_EQ(rdmsr(MC_CTL2(1)), 0);
+	wrmsr(MC_CTL2(1), CMCI_EN | 1);
+	GUEST_ASSERT_EQ(rdmsr(MC_CTL2(1)), CMCI_EN | 1);
+	GUEST_ASSERT_EQ(try_wrmsr(MC_CTL2(1), 1ull << 31), VEC_GP);
+	GUEST_ASSERT_EQ(try_wrmsr(MC_CTL2(10), 0), VEC_GP);
+	asm volatile("sti");
+	GUEST_SYNC(1);		/* bank 1 */
+	GUEST_ASSERT_EQ(cmcis, 1);
+	GUEST_ASSERT_EQ(rdmsr(MSR_MC0_ADDR + 4), 0xbeef000);
+	GUEST_SYNC(2);		/* bank 2, which does not tell */
+	GUEST_ASSERT_EQ(cmcis, 1);
+	GUEST_ASSERT_EQ(rdmsr(MSR_MC0_ADDR + 8), 0xbeef000);
+	GUEST_DONE();
+}
+
+static void guest_no_cmci(void)
+{
+	GUEST_ASSERT_EQ(try_wrmsr(MC_CTL2(0), CMCI_EN), VEC_GP);
+	GUEST_ASSERT_EQ(try_wrmsr(MC_CTL2(0), 0), VEC_GP);
+	GUEST_DONE();
+}
+
+TEST_F(x86_msr, cmci)
+{
+	/* uncorrected, no action required */
+	struct kvm_x86_mce mce = {
+		.status = 1ull << 63 | 1ull << 61 | 0x35, .addr = 0xbeef000,
+		.bank = 1,
+	};
+	struct vm *vm = vm_new(variant->kind);
+	u64 cap = 1 << 10 | 1 << 8 | 10;
+	struct vcpu *v;
+
+	vcpu_set_entry(self->vcpu, guest_no_cmci);
+	expect_done(self->vcpu);
+	ASSERT_EQ(0, ioctl(vm->fd, KVM_CREATE_IRQCHIP));
+	v = vcpu_new(vm, 0, guest_cmci);
+	ASSERT_EQ(0, ioctl(v->fd, KVM_X86_SETUP_MCE, &cap));
+	expect_sync(v, 1);
+	ASSERT_EQ(0, ioctl(v->fd, KVM_X86_SET_MCE, &mce));
+	expect_sync(v, 2);
+	mce.bank = 2;
+	ASSERT_EQ(0, ioctl(v->fd, KVM_X86_SET_MCE, &mce));
+	expect_done(v);
+	vm_free(vm);
+}
+
 TEST_HARNESS_MAIN

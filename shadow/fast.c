@@ -102,7 +102,7 @@ static void make(struct fast *ff, bool write)
 	u64 *ep = &ff->sp->table[ff->i], old = READ_ONCE(*ep), new;
 
 	if (write)
-		memslot_mark_dirty(ff->slot, ff->gfn);
+		memslot_mark_dirty(ff->vcpu, ff->slot, ff->gfn);
 	new = shadow_leaf_value(ff->sp, ff->gpte, ff->slot, ff->b, ff->gfn,
 				(u64)ff->host.pfn << PAGE_SHIFT,
 				ff->host.writable, write) | SH_A;
@@ -244,7 +244,7 @@ static bool set_ad(struct fast *ff, const struct mmu_fault *f, u64 all, u64 nx)
 		new |= SH_D;
 	}
 	if (!mmu_gpa_is_memory(ff->vm, at, true) ||
-	    guest_cmpxchg_quiet(ff->vm, at, &old, &new, sh_gpte_bytes(sp)))
+	    guest_cmpxchg_quiet(ff->vcpu, at, &old, &new, sh_gpte_bytes(sp)))
 		return false;
 	ff->gpte = new;
 	return true;

@@ -175,7 +175,7 @@ static enum build_result make_leaf(struct sh_fault *ff, struct shadow_page *sp,
 	}
 	new = leaf_entry(ff, sp, b, gpte);
 	if (ff->access & MMU_ACC_WRITE && new & SH_W)
-		memslot_mark_dirty(ff->slot, ff->gfn);
+		memslot_mark_dirty(ff->vcpu, ff->slot, ff->gfn);
 	if (sh_present(old) && (old | SH_A) == new)
 		return BUILD_SPURIOUS;
 	shadow_entry_make(vm, &shadow_vcpu(ff->vcpu)->cache, b, ep, gpte, new);

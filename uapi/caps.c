@@ -10,6 +10,7 @@
 #include "core/vcpu.h"
 #include "core/vm.h"
 #include "irqchip/irqchip.h"
+#include "mmu/dirty_ring.h"
 #include "mmu/mmu.h"
 #include "uapi/ioctl.h"
 #include "uapi/kvm_ext.h"
@@ -109,6 +110,8 @@ static const struct cap caps[] = {
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, MANUAL_PROTECT },
+	{ KVM_CAP_DIRTY_LOG_RING, DIRTY_RING_MAX_BYTES },
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MAX_BYTES },
 	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_MMIO_PAGE_OFFSET },
 	{ KVM_CAP_COALESCED_PIO, 1 },
 	{ KVM_CAP_MMU_KIND, .fn = mmu_kinds },
@@ -304,8 +307,15 @@ static long enable_manual_protect(struct vm *vm, const u64 *args)
 	/* the second means nothing without the first */
 	if (args[0] == KVM_DIRTY_LOG_INITIALLY_SET)
 		return -EINVAL;
+	if (args[0] && vm->mmu.ring_size)
+		return -EINVAL;
 	WRITE_ONCE(vm->mmu.manual_protect, args[0]);
 	return 0;
+}
+
+static long enable_dirty_ring(struct vm *vm, const u64 *args)
+{
+	return dirty_ring_enable(vm, args[0]);
 }
 
 static const struct enable {
@@ -322,6 +332,8 @@ static const struct enable {
 	{ KVM_CAP_MSR_PLATFORM_INFO, enable_platform_info },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, enable_triple_fault },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, enable_manual_protect },
+	{ KVM_CAP_DIRTY_LOG_RING, enable_dirty_ring },
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, enable_dirty_ring },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, enable_emulation_exit },
 	{ KVM_CAP_X86_USER_SPACE_MSR, enable_user_msr },
 	{ KVM_CAP_EXIT_HYPERCALL, enable_exit_hypercall },

@@ -12,6 +12,7 @@
 #include "core/coalesced.h"
 #include "core/vcpu.h"
 #include "irqchip/irqchip.h"
+#include "mmu/dirty_ring.h"
 #include "uapi/ioctl.h"
 #include "x86/x86.h"
 
@@ -447,6 +448,13 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- the file ------------------------------------------------------------------------- */
 
+static struct page *ring_page(struct vcpu *vcpu, unsigned long pgoff)
+{
+	if (pgoff < KVM_DIRTY_LOG_PAGE_OFFSET)
+		return NULL;
+	return dirty_ring_page(vcpu, pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
+}
+
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
 	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
@@ -465,7 +473,9 @@ static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 			return VM_FAULT_OOM;
 		break;
 	default:
-		return VM_FAULT_SIGBUS;
+		page = ring_page(vcpu, vmf->pgoff);
+		if (!page)
+			return VM_FAULT_SIGBUS;
 	}
 	get_page(page);
 	vmf->page = page;
@@ -478,6 +488,13 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct vcpu *vcpu = file->private_data;
+	unsigned long last = vma->vm_pgoff + vma_pages(vma) - 1;
+
+	/* a private copy of the ring, or one to execute, can only be a mistake */
+	if ((ring_page(vcpu, vma->vm_pgoff) || ring_page(vcpu, last)) &&
+	    (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_SHARED)))
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }

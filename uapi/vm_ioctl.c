@@ -11,6 +11,7 @@
 #include "core/vcpu.h"
 #include "core/vm.h"
 #include "irqchip/irqchip.h"
+#include "mmu/dirty_ring.h"
 #include "uapi/ioctl.h"
 #include "x86/x86.h"
 
@@ -38,6 +39,11 @@ static long clear_dirty_log(struct vm *vm, void *data, unsigned long arg)
 	if (in_compat_syscall())
 		log->dirty_bitmap = compat_ptr(ptr_to_compat(log->dirty_bitmap));
 	return mmu_clear_dirty_log(vm, log);
+}
+
+static long reset_dirty_rings(struct vm *vm, void *data, unsigned long arg)
+{
+	return dirty_ring_reset(vm);
 }
 
 static long set_tss_addr(struct vm *vm, void *data, unsigned long addr)
@@ -310,6 +316,7 @@ static const struct ioctl_def vm_ioctls[] = {
 	VM_IOCTL(KVM_GET_NR_MMU_PAGES, 0, get_nr_mmu_pages),
 	VM_IOCTL(KVM_GET_DIRTY_LOG, ARG_IN, get_dirty_log),
 	VM_IOCTL(KVM_CLEAR_DIRTY_LOG, ARG_IN, clear_dirty_log),
+	VM_IOCTL(KVM_RESET_DIRTY_RINGS, 0, reset_dirty_rings),
 	VM_IOCTL(KVM_SET_TSS_ADDR, 0, set_tss_addr),
 	VM_IOCTL(KVM_SET_IDENTITY_MAP_ADDR, ARG_IN, set_identity_map_addr),
 	VM_IOCTL(KVM_UNREGISTER_COALESCED_MMIO, ARG_IN, unregister_coalesced_mmio),

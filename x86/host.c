@@ -112,7 +112,7 @@ int x86_vcpu_init(struct vcpu *vcpu)
 	struct x86_vcpu *a = &vcpu->arch;
 	int err = -ENOMEM;
 
-	a->mce_banks = kcalloc(X86_MCE_BANKS * 4, sizeof(u64), GFP_KERNEL_ACCOUNT);
+	a->mce_banks = kcalloc(X86_MCE_BANKS * 5, sizeof(u64), GFP_KERNEL_ACCOUNT);
 	if (!a->mce_banks)
 		return -ENOMEM;
 	/* empty, and replaced by KVM_SET_CPUID2 */

@@ -4,10 +4,10 @@
 #include "core/run.h"
 #include "x86/priv.h"
 
-/* MCG_CTL is there, software error recovery too; no CMCI, no extended state */
+/* MCG_CTL is there, software error recovery and CMCI too; no extended state */
 u64 x86_mce_cap(void)
 {
-	return MCG_CTL_P | MCG_SER_P | X86_MCE_BANKS;
+	return MCG_CTL_P | MCG_SER_P | MCG_CMCI_P | X86_MCE_BANKS;
 }
 
 static unsigned int nr_banks(struct vcpu *vcpu)
@@ -22,6 +22,44 @@ static u64 *find_bank_reg(struct vcpu *vcpu, u32 index)
 	if (index < MSR_IA32_MC0_CTL || n >= 4 * nr_banks(vcpu))
 		return NULL;
 	return &vcpu->arch.mce_banks[array_index_nospec(n, 4 * X86_MCE_BANKS)];
+}
+
+static u64 *bank_ctl2(struct vcpu *vcpu, unsigned int bank)
+{
+	bank = array_index_nospec(bank, X86_MCE_BANKS);
+	return &vcpu->arch.mce_banks[4 * X86_MCE_BANKS + bank];
+}
+
+/* IA32_MCi_CTL2: SDM 3B 16.3.2.5 */
+static u64 *find_ctl2(struct vcpu *vcpu, u32 index, bool host)
+{
+	u32 bank = index - MSR_IA32_MC0_CTL2;
+
+	if (index < MSR_IA32_MC0_CTL2 || bank >= nr_banks(vcpu) ||
+	    (!host && !(vcpu->arch.mcg_cap & MCG_CMCI_P)))
+		return NULL;
+	return bank_ctl2(vcpu, bank);
+}
+
+int mce_get_ctl2(struct vcpu *vcpu, u32 index, u64 *value, bool host)
+{
+	u64 *reg = find_ctl2(vcpu, index, host);
+
+	if (!reg)
+		return 1;
+	*value = *reg;
+	return 0;
+}
+
+int mce_set_ctl2(struct vcpu *vcpu, u32 index, u64 value, bool host)
+{
+	u64 *reg = find_ctl2(vcpu, index, host);
+
+	if (!reg || value & ~(MCI_CTL2_CMCI_EN | MCI_CTL2_CMCI_THRESHOLD_MASK) ||
+	    (value && !(vcpu->arch.mcg_cap & MCG_CMCI_P)))
+		return 1;
+	*reg = value;
+	return 0;
 }
 
 int mce_get(struct vcpu *vcpu, u32 index, u64 *value, bool host)
@@ -103,7 +141,34 @@ int x86_setup_mce(struct vcpu *vcpu, u64 mcg_cap)
 		a->mcg_ctl = ~0ULL;
 	for (i = 0; i < banks; i++)
 		a->mce_banks[4 * i] = ~0ULL;
+	for (i = 0; i < X86_MCE_BANKS; i++)
+		*bank_ctl2(vcpu, i) = 0;
+	if (vcpu->lapic)
+		lapic_reset_cmci(vcpu);
 	return 0;
+}
+
+static void put_error(u64 *bank, const struct kvm_x86_mce *mce)
+{
+	bank[1] = mce->status |
+		  (bank[1] & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0);
+	bank[2] = mce->addr;
+	bank[3] = mce->misc;
+}
+
+/* Uncorrected, and no action is required: told by CMCI, if at all (SDM 3B 16.6.3) */
+static bool is_ucna(const struct kvm_x86_mce *mce)
+{
+	return mce->status & MCI_STATUS_UC && !mce->mcg_status &&
+	       !(mce->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
+}
+
+/* SDM 3B 16.5: the threshold is 1 for errors that are told one by one */
+static void tell_by_cmci(struct vcpu *vcpu, unsigned int bank)
+{
+	if (vcpu->arch.mcg_cap & MCG_CMCI_P && vcpu->lapic &&
+	    *bank_ctl2(vcpu, bank) & MCI_CTL2_CMCI_EN)
+		lapic_cmci(vcpu);
 }
 
 /* KVM_X86_SET_MCE: an error happens in the guest's machine */
@@ -115,6 +180,11 @@ int x86_set_mce(struct vcpu *vcpu, const struct kvm_x86_mce *mce)
 	if (mce->bank >= nr_banks(vcpu) || !(mce->status & MCI_STATUS_VAL))
 		return -EINVAL;
 	bank = &a->mce_banks[4 * array_index_nospec(mce->bank, X86_MCE_BANKS)];
+	if (is_ucna(mce)) {
+		put_error(bank, mce);
+		tell_by_cmci(vcpu, mce->bank);
+		return 0;
+	}
 	/* reporting turned off: an uncorrected error is lost */
 	if (mce->status & MCI_STATUS_UC) {
 		if (a->mcg_cap & MCG_CTL_P && a->mcg_ctl != ~0ULL)
@@ -127,10 +197,7 @@ int x86_set_mce(struct vcpu *vcpu, const struct kvm_x86_mce *mce)
 			x86_triple_fault(vcpu);
 			return 0;
 		}
-		bank[1] = mce->status |
-			  (bank[1] & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0);
-		bank[2] = mce->addr;
-		bank[3] = mce->misc;
+		put_error(bank, mce);
 		a->mcg_status = mce->mcg_status;
 		x86_queue_exception(vcpu, X86_TRAP_MC);
 		return 0;
@@ -140,9 +207,7 @@ int x86_set_mce(struct vcpu *vcpu, const struct kvm_x86_mce *mce)
 		bank[1] |= MCI_STATUS_OVER;
 		return 0;
 	}
-	bank[1] = mce->status |
-		  (bank[1] & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0);
-	bank[2] = mce->addr;
-	bank[3] = mce->misc;
+	put_error(bank, mce);
+	tell_by_cmci(vcpu, mce->bank);
 	return 0;
 }

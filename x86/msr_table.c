@@ -338,6 +338,8 @@ const struct msr_desc x86_msr_table[] = {
 	  .get = mtrr_get, .set = mtrr_set },
 	{ MSR_IA32_CR_PAT, MSR_IA32_CR_PAT, MSR_F_LIST, GCAP_PAT,
 	  .get = get_pat, .set = set_pat },
+	{ MSR_IA32_MC0_CTL2, MSR_IA32_MC0_CTL2 + X86_MCE_BANKS - 1, 0, ANYONE,
+	  .get = mce_get_ctl2, .set = mce_set_ctl2 },
 	{ MSR_MTRRdefType, MSR_MTRRdefType, 0, GCAP_MTRR,
 	  .get = mtrr_get, .set = mtrr_set },
 	{ MSR_IA32_MC0_CTL, MSR_IA32_MCx_CTL(X86_MCE_BANKS) - 1, 0, ANYONE,

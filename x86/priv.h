@@ -92,6 +92,8 @@ bool pat_valid(u64 pat);
 #define X86_MCE_BANKS	32
 int mce_get(struct vcpu *vcpu, u32 index, u64 *value, bool host);
 int mce_set(struct vcpu *vcpu, u32 index, u64 value, bool host);
+int mce_get_ctl2(struct vcpu *vcpu, u32 index, u64 *value, bool host);
+int mce_set_ctl2(struct vcpu *vcpu, u32 index, u64 value, bool host);
 
 /* x86/pvclock.c */
 int pv_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host);

@@ -52,7 +52,7 @@ static void set_running(struct vcpu *vcpu, gpa_t gpa, u8 was)
 	do {
 		if (!was)
 			return;
-		r = guest_cmpxchg_quiet(vcpu->vm, gpa, &was, &running, sizeof(was));
+		r = guest_cmpxchg_quiet(vcpu, gpa, &was, &running, sizeof(was));
 	} while (r > 0);
 	if (!r && was & KVM_VCPU_FLUSH_TLB && x86_gcap(vcpu, GCAP_PV_TLB_FLUSH)) {
 		vcpu->stats.pv_tlb_flushes++;
@@ -121,7 +121,7 @@ void x86_steal_preempted(struct vcpu *vcpu)
 	      offsetof(struct kvm_steal_time, preempted);
 	idx = srcu_read_lock(&vm->srcu);
 	pagefault_disable();
-	guest_cmpxchg_quiet(vm, gpa, &running, &preempted, sizeof(preempted));
+	guest_cmpxchg_quiet(vcpu, gpa, &running, &preempted, sizeof(preempted));
 	pagefault_enable();
 	srcu_read_unlock(&vm->srcu, idx);
 }

@@ -102,7 +102,8 @@ struct x86_vcpu {
 	bool smm_nmi_blocked;		/* [v] as NMIs were before it */
 	bool unhalted;			/* [v] an event ended HLT a moment ago */
 	u64 mcg_cap, mcg_status, mcg_ctl;	/* [v] */
-	u64 *mce_banks;			/* [v] 4 per bank: CTL, STATUS, ADDR, MISC */
+	u64 *mce_banks;			/* [v] 4 per bank: CTL, STATUS, ADDR, MISC; */
+					/* then CTL2 of all */
 	struct {
 		u64 fixed[11];
 		u64 var[2 * X86_NR_VAR_MTRRS];	/* base, mask, base, ... */
