@@ -26,6 +26,7 @@
 #include "power.h"
 #include "rtc.h"
 #include "serial.h"
+#include "snapshot.h"
 #include "stats.h"
 #include "stop.h"
 #include "term.h"
@@ -33,6 +34,7 @@
 #include "vm.h"
 
 static int signal_fd = -1;
+static const char *save_file;
 
 /* The shell gets its terminal back for as long as vmrun is stopped. */
 static void suspend(void)
@@ -62,6 +64,10 @@ static void signal_arrived(void *opaque)
 			term_make_raw();
 		return;
 	}
+	if (info.ssi_signo == SIGUSR2) {
+		request_stop(EXIT_SAVED, "saved to %s", save_file);
+		return;
+	}
 	request_stop(EXIT_SIGNAL + (int)info.ssi_signo, "stopped by %s",
 		     strsignal((int)info.ssi_signo));
 }
@@ -78,6 +84,8 @@ static void catch_signals(void)
 	sigemptyset(&set);
 	for (i = 0; i < ARRAY_SIZE(wanted); i++)
 		sigaddset(&set, wanted[i]);
+	if (save_file)
+		sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	/* A console without a reader is no reason to end the guest. */
 	signal(SIGPIPE, SIG_IGN);
@@ -91,6 +99,8 @@ static void time_is_up(void *opaque)
 {
 	const struct options *options = opaque;
 
+	if (options->save)
+		request_stop(EXIT_SAVED, "saved to %s", options->save);
 	request_stop(EXIT_TIMEOUT, "time limit of %u s reached",
 		     options->timeout);
 }
@@ -122,15 +132,29 @@ static struct irq_line irq_line(unsigned int gsi)
 	return (struct irq_line){ .set = vm_set_irq, .gsi = gsi };
 }
 
-static struct serial *add_devices(struct vm *vm)
+static struct devices add_devices(struct vm *vm)
 {
-	struct serial *serial = serial_create(irq_line(GSI_SERIAL),
-					      console_serial_host());
+	struct devices devices = {
+		.serial = serial_create(irq_line(GSI_SERIAL),
+					console_serial_host()),
+		.rtc = rtc_create(irq_line(GSI_RTC)),
+	};
 
-	serial_attach(serial, &vm->ports, PORT_SERIAL);
-	rtc_attach(rtc_create(irq_line(GSI_RTC)), &vm->ports);
+	serial_attach(devices.serial, &vm->ports, PORT_SERIAL);
+	rtc_attach(devices.rtc, &vm->ports);
 	power_attach(&vm->ports, irq_line(GSI_ACPI));
-	return serial;
+	return devices;
+}
+
+/* The VM is as large as the one in the file. */
+static void begin_restore(struct snapshot *file, struct options *options)
+{
+	struct snapshot_config config;
+
+	snapshot_open(file, options->restore, &config);
+	options->cpus = config.ncpus;
+	options->memory = config.memory_size;
+	options->irqchip = config.irqchip;
 }
 
 /* The status of a good end is only as good as what was expected of it. */
@@ -160,30 +184,40 @@ int main(int argc, char **argv)
 	struct console_options console = { .power_button = power_button };
 	struct options options;
 	struct entry_state entry;
-	struct serial *serial;
+	struct devices devices;
+	struct snapshot file;
 	static struct vm vm;
 	int status;
 
 	options_parse(&options, argc, argv);
 	set_verbose(options.verbose);
 	stop_init();
+	save_file = options.save;
+	if (options.restore)
+		begin_restore(&file, &options);
 	vm_create(&vm, &(struct vm_config){
 		.device = options.device, .ncpus = options.cpus,
 		.mmu_kind = options.mmu_kind, .irqchip = options.irqchip,
 		.memory_size = options.memory,
 	});
-	load_guest(&vm, &options, &entry);
-	vcpus_create(&vm, &entry);
-	serial = add_devices(&vm);
+	vm.save = options.save;
+	if (!options.restore)
+		load_guest(&vm, &options, &entry);
+	vcpus_create(&vm, options.restore ? NULL : &entry);
+	devices = add_devices(&vm);
+	if (options.restore)
+		snapshot_restore(&file, &vm, &devices);
 	catch_signals();
 	console.expect = options.expect;
-	console_start(serial, &console);
+	console_start(devices.serial, &console);
 	start_timeout(&options);
 	vcpus_start(&vm);
 
 	loop_run();
 
 	vcpus_join(&vm);
+	if (stop_status() == EXIT_SAVED)
+		snapshot_save(options.save, &vm, &devices);
 	console_flush();
 	term_restore();
 	status = report_end(&options);

@@ -34,11 +34,13 @@ static const char doc[] =
 	"  86    --timeout reached\n"
 	"  87    quit from the keyboard\n"
 	"  88    powered off without the --expect text\n"
+	"  89    saved with --save\n"
 	"  128+N ended by signal N";
 
 enum {
 	KEY_MMU = 0x100, KEY_DEVICE, KEY_STATS, KEY_STATS_FILE, KEY_TIMEOUT,
-	KEY_FORMAT, KEY_LOAD, KEY_IRQCHIP, KEY_EXPECT,
+	KEY_FORMAT, KEY_LOAD, KEY_IRQCHIP, KEY_EXPECT, KEY_SAVE,
+	KEY_RESTORE,
 };
 
 static const struct argp_option table[] = {
@@ -52,6 +54,8 @@ static const struct argp_option table[] = {
 	  "auto (default), linux, multiboot, flat16, flat32 or flat64", 0 },
 	{ "load", KEY_LOAD, "ADDRESS", 0,
 	  "where a flat binary goes (default 0x7c00 or 0x100000)", 0 },
+	{ "restore", KEY_RESTORE, "FILE", 0,
+	  "go on with the guest that --save wrote, with its memory and CPUs", 0 },
 	{ NULL, 0, NULL, 0, "The machine:", 2 },
 	{ "mem", 'm', "SIZE", 0,
 	  "memory, in MiB or with K, M, G, T (default 256M)", 0 },
@@ -64,6 +68,8 @@ static const struct argp_option table[] = {
 	{ NULL, 0, NULL, 0, "The run:", 3 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "end the guest after so long",
 	  0 },
+	{ "save", KEY_SAVE, "FILE", 0,
+	  "save the guest to FILE when the time is over, or at SIGUSR2", 0 },
 	{ "expect", KEY_EXPECT, "TEXT", 0,
 	  "fail unless TEXT appears on the console before a good end", 0 },
 	{ "stats", KEY_STATS, "FORMAT", OPTION_ARG_OPTIONAL,
@@ -201,6 +207,9 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		options->stats = arg ? choice(state, "stats", arg, formats) :
 				 STATS_TEXT;
 		return 0;
+	case KEY_SAVE:
+		options->save = arg;
+		return 0;
 	case KEY_STATS_FILE:
 		options->stats_file = arg;
 		return 0;
@@ -223,6 +232,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'k':
 		options->kernel = arg;
 		return 0;
+	case KEY_RESTORE:
+		options->restore = arg;
+		return 0;
 	case 'i':
 		options->initrd = arg;
 		return 0;
@@ -236,8 +248,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->load = number_in(state, "load", arg, 0x500, 0xffffffff);
 		return 0;
 	case ARGP_KEY_END:
-		if (!options->kernel)
+		if (!options->kernel && !options->restore)
 			argp_error(state, "--kernel is missing");
+		if (options->restore && (options->kernel || options->initrd))
+			argp_error(state, "--restore brings its own kernel");
 		return 0;
 	}
 	return parse_run(key, arg, state);

@@ -18,6 +18,7 @@ struct options {
 	const char *device;
 	const char *expect;
 	const char *stats_file;
+	const char *save, *restore;
 	enum boot_format format;
 	enum stats_format stats;
 	uint64_t load;

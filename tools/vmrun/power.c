@@ -4,6 +4,7 @@
 #include "array.h"
 #include "loop.h"
 #include "power.h"
+#include "snapshot.h"
 #include "stop.h"
 
 /* ACPI 6.4, 4.8.3.1 and 4.8.3.2 */
@@ -78,6 +79,22 @@ void power_button(void)
 {
 	pthread_mutex_lock(&pm.lock);
 	pm.status |= PM1_POWER_BUTTON;
+	update();
+	pthread_mutex_unlock(&pm.lock);
+}
+
+void power_snapshot(struct snapshot *s)
+{
+	uint64_t age;
+
+	pthread_mutex_lock(&pm.lock);
+	age = now_ns() - pm.epoch_ns;
+	snapshot_item(s, &age, sizeof(age));
+	snapshot_item(s, &pm.half_turns, sizeof(pm.half_turns));
+	snapshot_item(s, &pm.status, sizeof(pm.status));
+	snapshot_item(s, &pm.enable, sizeof(pm.enable));
+	snapshot_item(s, &pm.control, sizeof(pm.control));
+	pm.epoch_ns = now_ns() - age;
 	update();
 	pthread_mutex_unlock(&pm.lock);
 }

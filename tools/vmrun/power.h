@@ -9,6 +9,8 @@
 #include "bus.h"
 #include "irq.h"
 
+struct snapshot;
+
 /* The FADT and the DSDT tell the guest of these. */
 #define ACPI_PM_BASE		0x600
 #define ACPI_PM1_EVENT		ACPI_PM_BASE
@@ -27,5 +29,8 @@ void power_attach(struct bus *ports, struct irq_line sci);
 
 /* As if the user pressed the machine's button for a moment. */
 void power_button(void);
+
+/* The ACPI registers and timer to a file or from it. */
+void power_snapshot(struct snapshot *s);
 
 #endif

@@ -24,6 +24,7 @@ enum exit_status {
 	EXIT_TIMEOUT		= 86,
 	EXIT_QUIT		= 87,	/* the user typed the escape sequence */
 	EXIT_NOT_SEEN		= 88,	/* --expect text never appeared */
+	EXIT_SAVED		= 89,	/* to the file of --save */
 	EXIT_SIGNAL		= 128,	/* plus the signal's number */
 };
 

@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "report.h"
 #include "rtc.h"
+#include "snapshot.h"
 
 enum {
 	SECONDS = 0, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM,
@@ -323,6 +324,27 @@ static void port_write(void *opaque, uint64_t offset, unsigned int len,
 		rtc->index = value % NVRAM_SIZE;	/* bit 7 masks NMI */
 	else
 		write_reg(rtc, rtc->index, (uint8_t)value);
+	pthread_mutex_unlock(&rtc->lock);
+}
+
+void rtc_snapshot(struct rtc *rtc, struct snapshot *s)
+{
+	/* the guest's clock stands still while there is no guest */
+	int64_t time = guest_time(rtc), checked = rtc->checked;
+	int64_t period = (int64_t)(rtc->period_end - now_ns());
+
+	pthread_mutex_lock(&rtc->lock);
+	snapshot_item(s, &rtc->index, sizeof(rtc->index));
+	snapshot_item(s, rtc->nvram, sizeof(rtc->nvram));
+	snapshot_item(s, &time, sizeof(time));
+	snapshot_item(s, &checked, sizeof(checked));
+	snapshot_item(s, &period, sizeof(period));
+	rtc->index %= NVRAM_SIZE;
+	rtc->offset += time - guest_time(rtc);
+	rtc->checked = checked;
+	rtc->period_end = now_ns() + (uint64_t)period;
+	update_irq(rtc);
+	set_timer(rtc);
 	pthread_mutex_unlock(&rtc->lock);
 }
 

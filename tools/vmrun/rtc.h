@@ -9,10 +9,14 @@
 #include "irq.h"
 
 struct rtc;
+struct snapshot;
 
 #define RTC_CENTURY 0x32	/* where the FADT says the century is */
 
 struct rtc *rtc_create(struct irq_line irq);
 void rtc_attach(struct rtc *rtc, struct bus *ports);
+
+/* Registers, memory and the guest's time to a file or from it. */
+void rtc_snapshot(struct rtc *rtc, struct snapshot *s);
 
 #endif

@@ -6,8 +6,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "report.h"
 #include "serial.h"
+#include "snapshot.h"
 
 enum {
 	REG_DATA = 0,		/* RBR, THR; DLL with DLAB */
@@ -309,6 +311,32 @@ void serial_receive(struct serial *serial, const uint8_t *bytes, size_t len)
 	pthread_mutex_lock(&serial->lock);
 	while (len--)
 		push(serial, *bytes++);
+	update_irq(serial);
+	pthread_mutex_unlock(&serial->lock);
+}
+
+void serial_snapshot(struct serial *serial, struct snapshot *s)
+{
+	uint8_t *regs[] = {
+		&serial->ier, &serial->fcr, &serial->lcr, &serial->mcr,
+		&serial->scr, &serial->dll, &serial->dlm, &serial->msr_lines,
+		&serial->msr_delta,
+	};
+	uint32_t place[] = {
+		serial->fifo_head, serial->fifo_len, serial->overrun,
+		serial->tx_empty_pending,
+	};
+	size_t i;
+
+	pthread_mutex_lock(&serial->lock);
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
+		snapshot_item(s, regs[i], 1);
+	snapshot_item(s, serial->fifo, sizeof(serial->fifo));
+	snapshot_item(s, place, sizeof(place));
+	serial->fifo_head = place[0] % FIFO_SIZE;
+	serial->fifo_len = place[1] <= FIFO_SIZE ? place[1] : FIFO_SIZE;
+	serial->overrun = place[2];
+	serial->tx_empty_pending = place[3];
 	update_irq(serial);
 	pthread_mutex_unlock(&serial->lock);
 }

@@ -12,6 +12,7 @@
 #include "irq.h"
 
 struct serial;
+struct snapshot;
 
 struct serial_host {
 	/* A byte the guest sent. Called with the UART's lock held. */
@@ -27,5 +28,8 @@ void serial_attach(struct serial *serial, struct bus *ports, uint16_t base);
 /* How many bytes serial_receive() will take now. */
 size_t serial_room(struct serial *serial);
 void serial_receive(struct serial *serial, const uint8_t *bytes, size_t len);
+
+/* All registers and the FIFO to a file or from it; drives the line anew. */
+void serial_snapshot(struct serial *serial, struct snapshot *s);
 
 #endif

@@ -48,6 +48,20 @@ static void run_failed(struct vcpu *vcpu)
 				     : "");
 }
 
+/*
+ * The instruction that made the last exit is completed by the next KVM_RUN, which
+ * then ends at once; it may need user space again before that.
+ */
+static void complete_exit(struct vcpu *vcpu)
+{
+	do {
+		vcpu->run->immediate_exit = 1;
+		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0)
+			return;
+		handle_exit(vcpu);
+	} while (true);
+}
+
 static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *vcpu = opaque;
@@ -59,6 +73,8 @@ static void *vcpu_thread(void *opaque)
 		else
 			handle_exit(vcpu);
 	}
+	if (vcpu->vm->save)
+		complete_exit(vcpu);
 	return NULL;
 }
 
@@ -137,7 +153,8 @@ void vcpus_create(struct vm *vm, const struct entry_state *entry)
 		set_memory_type(&vm->vcpus[i]);
 	}
 	free(supported);
-	entry_set_registers(&vm->vcpus[0], entry);
+	if (entry)
+		entry_set_registers(&vm->vcpus[0], entry);
 }
 
 void vcpus_start(struct vm *vm)

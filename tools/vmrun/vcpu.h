@@ -31,7 +31,10 @@ struct entry_state {
 	uint64_t rax, rbx, rsi;
 };
 
-/* Creates all of vm->ncpus vCPUs and prepares CPU 0 to start at @entry. */
+/*
+ * Creates all of vm->ncpus vCPUs and prepares CPU 0 to start at @entry; NULL:
+ * their state comes from elsewhere.
+ */
 void vcpus_create(struct vm *vm, const struct entry_state *entry);
 
 void vcpus_start(struct vm *vm);

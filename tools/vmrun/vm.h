@@ -17,6 +17,7 @@ struct vm {
 	int kvm_fd;
 	int fd;
 	bool irqchip;		/* in the kernel, else none at all */
+	bool save;		/* vCPUs come home in a state that can be saved */
 	unsigned int ncpus;
 	struct vcpu *vcpus;
 	size_t run_size;	/* of the area shared with each vCPU */

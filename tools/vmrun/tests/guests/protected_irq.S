@@ -8,7 +8,9 @@
 #include "guest.inc"
 #define VECTOR		0x20
 #define IDT		0x200000
+#ifndef WANTED
 #define WANTED		3
+#endif
 #define PIC1		0x20
 #define PIC2		0xa0
 #define EOI		0x20
