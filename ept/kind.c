@@ -323,8 +323,9 @@ static void ept_stats(struct vm *vm, struct mmu_stats *out)
 }
 
 /* As many as there is memory behind: the limit is one of shadow pages */
-static void ept_limit_pages(struct vm *vm, unsigned long nr)
+static bool ept_limit_pages(struct vm *vm, unsigned long nr)
 {
+	return false;
 }
 
 const struct mmu_kind ept_kind = {

@@ -282,7 +282,7 @@ struct mmu_kind {
 	void (*sync_dirty)(struct vcpu *vcpu);
 	void (*collect_dirty)(struct vm *vm);
 	unsigned long (*shrink)(struct vm *vm, unsigned long nr);
-	void (*limit_pages)(struct vm *vm, unsigned long nr);
+	bool (*limit_pages)(struct vm *vm, unsigned long nr);
 
 	int (*audit)(struct vm *vm, struct seq_file *out);
 	void (*stats)(struct vm *vm, struct mmu_stats *out);

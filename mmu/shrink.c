@@ -58,15 +58,20 @@ static unsigned long scan(struct shrinker *s, struct shrink_control *sc)
 
 int mmu_set_nr_pages(struct vm *vm, unsigned long nr)
 {
+	bool more;
+
 	if (nr < NR_PAGES_MIN)
 		return -EINVAL;
 	/* the ioctl returns an int */
 	nr = min_t(unsigned long, nr, INT_MAX);
 	mutex_lock(&vm->mmu.slots_lock);
 	WRITE_ONCE(vm->mmu.nr_pages, nr);
-	write_lock(&vm->mmu.lock);
-	mmu_op(vm, limit_pages, vm, nr);
-	write_unlock(&vm->mmu.lock);
+	do {
+		write_lock(&vm->mmu.lock);
+		more = mmu_op(vm, limit_pages, vm, nr);
+		write_unlock(&vm->mmu.lock);
+		cond_resched();
+	} while (more);
 	mutex_unlock(&vm->mmu.slots_lock);
 	return 0;
 }

@@ -217,6 +217,80 @@ TEST_F(table_limits, some_tables_edited)
 		edit_all(_metadata, variant->kind, nr, 3);
 }
 
+/*
+ * Two CPUs, each with tables of its own and tables that both write to, in root
+ * tables of their own: each sees what it or the other has written before its CR3
+ * load.
+ */
+static u64 phase[2];
+
+static void meet(u64 me, u64 n)
+{
+	__atomic_store_n(&phase[me], n, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&phase[!me], __ATOMIC_ACQUIRE) < n)
+		asm volatile("pause");
+}
+
+static void guest_edit_two(u64 me, u64 root, u64 nr, u64 rounds)
+{
+	for (u64 r = 0; r < rounds; r++) {
+		for (u64 k = me; k < nr; k += 2) {
+			write_at(PT(k) + 8, (PAGES + (k + r) % NR_PAGES *
+					     PAGE_4K) | RW);
+			write_cr3(root);
+			GUEST_ASSERT_EQ(read_at(AT(k, 1)), (k + r) % NR_PAGES);
+		}
+		meet(me, 2 * r + 1);
+		/* what the other has written is seen after a load of CR3 */
+		write_cr3(root);
+		for (u64 k = 0; k < nr; k++)
+			GUEST_ASSERT_EQ(read_at(AT(k, 1)), (k + r) % NR_PAGES);
+		meet(me, 2 * r + 2);
+	}
+	GUEST_DONE();
+}
+
+static void *done_thread(void *arg)
+{
+	expect_done(arg);
+	return NULL;
+}
+
+static void edit_two(unsigned int kind, u64 nr, u64 rounds)
+{
+	struct vm *vm = tables_vm(kind, nr, 1, NR_PAGES);
+	long before;
+	pthread_t t;
+
+	vcpu_new(vm, 1, NULL);
+	phase[0] = 0;
+	phase[1] = 0;
+	sync_to_guest(vm, phase);
+	for (u64 n = 0; n < 2; n++) {
+		u64 root = pt_alloc(vm);
+
+		*entry(vm, root, 0) = *entry(vm, vm->pt.root, 0);
+		*entry(vm, root, 1) = PDPT | RW;
+		vcpu_set_entry(vm->vcpus[n], guest_edit_two);
+		vcpu_args(vm->vcpus[n], 4, n, root, nr, rounds);
+	}
+	before = mmu_stat("flushes");
+	t = vcpu_thread(vm->vcpus[1], done_thread);
+	expect_done(vm->vcpus[0]);
+	pthread_join(t, NULL);
+	if (before >= 0)
+		fprintf(stderr, "# %lu loads of CR3 or so: %ld flushes\n",
+			(nr + 2) * rounds, mmu_stat("flushes") - before);
+	require(!kvm_audit());
+	vm_free(vm);
+}
+
+TEST_F(table_limits, two_cpus_edit)
+{
+	edit_two(variant->kind, 2, 300);
+	edit_two(variant->kind, 20, 20);
+}
+
 /* ---- more tables than there may be --------------------------------------------------- */
 
 static void guest_use_all(u64 nr, u64 rounds)

@@ -59,6 +59,20 @@ TEST_F(torture, all_modes)
 	ASSERT_TRUE(some_rounds(variant->kind, MODES_ALL, false, 3, 1500));
 }
 
+/* Recycled all the time */
+TEST_F(torture, few_tables)
+{
+	struct tt_options o = {
+		.seed = 3, .rounds = 3, .ops = 1500, .modes = MODES_ALL,
+		.host_ops = true, .tables = 64, .kinds = { variant->kind },
+		.nr_kinds = 1,
+	};
+
+	if (variant->kind != KVM_MMU_KIND_SHADOW)
+		skip_test("no limit of tables");
+	ASSERT_TRUE(tt_rounds(&o));
+}
+
 /* Both kinds at once, each step on one after the other; flags compared too */
 TEST_F(torture, lockstep)
 {
@@ -88,7 +102,7 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: torture --seed N [--rounds N] [--ops N] [--time SECONDS]\n"
 		"               [--modes MASK] [--kind ept|shadow|both] [--wild]\n"
-		"               [--quiet-host] [--shrink] [--verbose]\n"
+		"               [--tables N] [--quiet-host] [--shrink] [--verbose]\n"
 		"modes: 1 none, 2 32-bit, 4 PAE, 8 4-level, 16 5-level\n");
 	return 2;
 }
@@ -117,6 +131,7 @@ static int by_hand(int argc, char **argv)
 		{ "time", required_argument, NULL, 't' },
 		{ "modes", required_argument, NULL, 'm' },
 		{ "kind", required_argument, NULL, 'k' },
+		{ "tables", required_argument, NULL, 'T' },
 		{ "wild", no_argument, NULL, 'w' },
 		{ "quiet-host", no_argument, NULL, 'q' },
 		{ "shrink", no_argument, NULL, 'S' },
@@ -152,6 +167,9 @@ static int by_hand(int argc, char **argv)
 			break;
 		case 'k':
 			kind = optarg;
+			break;
+		case 'T':
+			o.tables = strtoul(optarg, NULL, 0);
 			break;
 		case 'w':
 			o.wild = true;

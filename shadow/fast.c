@@ -469,8 +469,9 @@ static struct shadow_root *known_root(struct shadow_vcpu *v, u64 cr3)
 static bool cr3_locked(struct vcpu *vcpu, u64 cr3, bool noflush)
 {
 	struct shadow_vcpu *v = shadow_vcpu(vcpu);
-	struct shadow_vm *sv = shadow_vm(vcpu->vm);
+	u16 pcid = cr3 & X86_CR3_PCID_MASK;
 	struct shadow_root *r;
+	bool done;
 	int idx;
 
 	if (!v->cur)
@@ -485,18 +486,17 @@ static bool cr3_locked(struct vcpu *vcpu, u64 cr3, bool noflush)
 	r = known_root(v, cr3);
 	if (!r || r->nowhere)
 		return false;
-	if (!noflush && !list_empty(&sv->unsync)) {
-		/*
-		 * Protecting them again takes a flush of all vCPUs; and many
-		 * take long with interrupts off.
-		 */
-		if (READ_ONCE(vcpu->vm->nr_vcpus) > 1 ||
-		    sv->nr_unsync > SH_UNSYNC_FAST)
-			return false;
+	/* a PCID that was flushed since has nothing older than that */
+	if ((!noflush || r->epoch != v->epoch || r->pcid != pcid) &&
+	    !list_empty(&shadow_vm(vcpu->vm)->unsync)) {
 		idx = srcu_read_lock(&vcpu->vm->srcu);
-		shadow_sync_all(vcpu);
+		done = shadow_sync_root(vcpu, r, true);
 		srcu_read_unlock(&vcpu->vm->srcu, idx);
+		if (!done)
+			return false;
 	}
+	r->epoch = v->epoch;
+	r->pcid = pcid;
 	if (r != v->cur)
 		v->prev = v->cur;
 	v->cur = r;

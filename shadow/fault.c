@@ -253,6 +253,7 @@ static enum build_result build(struct sh_fault *ff)
 		child = child_get(vcpu, gfn, role);
 		if (!child)
 			return BUILD_AGAIN;
+		shadow_sync_below(vcpu, child);
 		shadow_entry_link(vm, &v->cache, ep, gpte, child, bits);
 	}
 }

@@ -143,7 +143,8 @@ static void shadow_vcpu_destroy(struct vcpu *vcpu)
  */
 static void flush_later(struct vcpu *vcpu)
 {
-	shadow_vcpu(vcpu)->need_sync = true;
+	shadow_vcpu(vcpu)->need_sync = SYNC_ALL;
+	shadow_vcpu(vcpu)->epoch++;
 	vcpu->mmu.need_prepare = true;
 	vcpu->mmu.need_load = true;
 	if (!skip_flush(SKIP_FLUSH_ROOT))
@@ -157,8 +158,14 @@ static void shadow_mode_changed(struct vcpu *vcpu)
 
 static void shadow_new_cr3(struct vcpu *vcpu, u64 cr3, bool noflush)
 {
+	struct shadow_vcpu *v = shadow_vcpu(vcpu);
+	enum sync_what sync = v->need_sync ? SYNC_ALL : SYNC_ROOT;
+	u64 epoch = v->epoch;
+
 	/* the real CR4.PCIDE is 0: all translations have the same tag */
 	flush_later(vcpu);
+	v->need_sync = sync;
+	v->epoch = epoch;
 }
 
 static void shadow_invlpg(struct vcpu *vcpu, gva_t gva)

@@ -83,6 +83,7 @@ static void adopt(struct vcpu *vcpu, struct shadow_page *sp, unsigned int i,
 	child = shadow_page_find(vcpu->vm, shadow_table_gfn(sp, gpte), role);
 	if (!child || child->unsync)
 		return;
+	shadow_sync_below(vcpu, child);
 	shadow_entry_link(vcpu->vm, &shadow_vcpu(vcpu)->cache, &sp->table[i],
 			  gpte, child, shadow_link_bits(sp, gpte));
 }

@@ -217,6 +217,8 @@ static void root_use(struct vcpu *vcpu, struct shadow_root *r)
 	struct shadow_vcpu *v = shadow_vcpu(vcpu);
 
 	r->used = ++v->clock;
+	r->epoch = v->epoch;
+	r->pcid = x86_cr3(vcpu) & X86_CR3_PCID_MASK;
 	if (v->cur != r)
 		v->prev = v->cur;
 	v->cur = r;
@@ -240,6 +242,7 @@ int shadow_prepare(struct vcpu *vcpu)
 	struct shadow_vcpu *v = shadow_vcpu(vcpu);
 	struct vm *vm = vcpu->vm;
 	struct shadow_root *r;
+	enum sync_what sync;
 	bool flush = false;
 	struct wanted w;
 	unsigned int i;
@@ -266,13 +269,17 @@ int shadow_prepare(struct vcpu *vcpu)
 		root_release(r);
 		if (!root_build(vcpu, r, &w, &flush))
 			r = NULL;
+		else if (!v->need_sync)
+			v->need_sync = SYNC_ROOT;
 	}
 	if (r)
 		root_use(vcpu, r);
-	if (v->need_sync) {
-		v->need_sync = false;
+	sync = v->need_sync;
+	v->need_sync = SYNC_NOTHING;
+	if (sync == SYNC_ALL || !r)
 		shadow_sync_all(vcpu);
-	}
+	else if (sync == SYNC_ROOT)
+		shadow_sync_root(vcpu, r, false);
 	if (flush)
 		shadow_flush(vcpu);
 	for (i = 0; r && i < ARRAY_SIZE(r->top); i++)

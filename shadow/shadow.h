@@ -58,8 +58,9 @@
  *      together, and only while the gfn has no other indirect page. They
  *      have no GUEST_NP entry: the guest may make entries present without a
  *      flush. Present entries may be older than the guest's, as a TLB may be,
- *      until the guest flushes: INVLPG re-reads the entry, a CR3 load or flush
- *      all unsynchronised pages of the VM (shadow_vm.unsync).
+ *      until the guest flushes: INVLPG re-reads the entry, a CR3 load all that
+ *      the root leads to, another flush all of the VM (shadow_vm.unsync). What is
+ *      linked anew leads to none: the vCPU may have no older translations there.
  *  P6. An entry is made present only while [m] is held and, under it: the guest's
  *      entry was read again and is what the walk found; the host mapping is
  *      still valid (mmu_inv_stale(), H1); the guest page is not a
@@ -165,6 +166,8 @@ struct rmap {
 #define SH_RMAP_MAX	1024
 #define SH_UNSYNC_MAX	1024
 #define SH_UNSYNC_FAST	32
+#define SH_UNSYNC_KEEP	8	/* left behind by a CR3 load, if not of its root */
+#define SH_REFRESH_MAX	4	/* times a table is read and left unsynchronised */
 #define SH_RECLAIM_MAX	256ul
 
 struct rmap_desc {		/* a cache line */
@@ -202,6 +205,7 @@ struct shadow_page {
 	u16 nr_np;			/* GUEST_NP entries that were stored as such */
 	u16 writes;			/* emulated writes since one of its entries was made */
 	bool unsync;
+	u8 refreshed;		/* CR3 loads that read it and left it so */
 	bool dead;
 };
 
@@ -226,6 +230,8 @@ struct shadow_root {
 	u64 hw;			/* for GUEST_CR3, without PCID */
 	struct shadow_page *top[4];	/* NULL: not present, or nowhere */
 	u64 used;		/* shadow_vcpu.clock at last use */
+	u64 epoch;		/* shadow_vcpu.epoch then ... */
+	u16 pcid;		/* ... and the guest's PCID */
 	u64 id;			/* of what the slot holds, never used again */
 };
 
@@ -242,6 +248,13 @@ struct shadow_hint {
 	u64 all, nx;		/* W and U that all links have; NX of any */
 };
 
+/* What a guest's flush is about */
+enum sync_what {
+	SYNC_NOTHING,
+	SYNC_ROOT,		/* what the root leads to: CR3 was loaded */
+	SYNC_ALL,
+};
+
 #define SH_HINTS	8
 #define SH_NP_SEEN	16
 #define SH_ROOTS	24
@@ -256,7 +269,8 @@ struct shadow_vcpu {
 	struct shadow_root *prev;	/* [v] the one before: likely the next */
 	u64 link_gen;			/* [v] shadow_vm.link_gen at the last flush */
 	u64 clock;			/* [v] */
-	bool need_sync;			/* [v] prepare() is to synchronise */
+	enum sync_what need_sync;	/* [v] what prepare() is to synchronise */
+	u64 epoch;			/* [v] flushes of more than the current PCID */
 	u64 (*pdpt)[4];			/* [I] a page below 4 GiB: SH_ROOTS PDPTs */
 	u64 flushed_gen;		/* [v] flush_gen its VPID was flushed for ... */
 	int last_cpu;			/* [v] ... on this CPU */
@@ -556,6 +570,24 @@ bool shadow_retire_gfn(struct vm *vm, gfn_t gfn);
 void shadow_resync_gfn(struct vcpu *vcpu, gfn_t gfn);
 void shadow_sync_all(struct vcpu *vcpu);	/* all tables of the VM */
 
+/**
+ * shadow_sync_root() - all tables that a root leads to
+ * @vcpu: the vCPU that loads it
+ * @r: the root
+ * @fast: interrupts are off
+ *
+ * All of the VM where many are unsynchronised. With several vCPUs, @fast reads
+ * the guest's entries and leaves the tables unsynchronised, since protecting
+ * them takes a flush of all; not again and again.
+ *
+ * Context: [m] and vm->srcu held.
+ * Return: false, with nothing changed, where @fast cannot do it.
+ */
+bool shadow_sync_root(struct vcpu *vcpu, const struct shadow_root *r, bool fast);
+
+/* All tables that @sp leads to; before it is linked where it was not (P5) */
+void shadow_sync_below(struct vcpu *vcpu, struct shadow_page *sp);
+
 /* INVLPG: entries for the address agree with guest memory */
 void shadow_sync_addr(struct vcpu *vcpu, gva_t gva);
 
@@ -807,7 +839,7 @@ unsigned long shadow_quota(void);
  */
 unsigned long shadow_reclaim(struct vm *vm, unsigned long nr);
 unsigned long shadow_shrink(struct vm *vm, unsigned long nr);
-void shadow_limit_pages(struct vm *vm, unsigned long nr);
+bool shadow_limit_pages(struct vm *vm, unsigned long nr);
 
 /* Is a vCPU on this root right now? [m] held */
 bool shadow_root_in_use(struct vm *vm, const struct shadow_page *sp);

@@ -120,11 +120,12 @@ unsigned long shadow_shrink(struct vm *vm, unsigned long nr)
 	return shadow_reclaim(vm, nr);
 }
 
-void shadow_limit_pages(struct vm *vm, unsigned long nr)
+bool shadow_limit_pages(struct vm *vm, unsigned long nr)
 {
 	struct shadow_vm *sv = shadow_vm(vm);
 
 	sv->quota = nr;
 	if (sv->nr_pages > nr)
-		shadow_reclaim(vm, sv->nr_pages - nr);
+		shadow_reclaim(vm, min(sv->nr_pages - nr, SH_RECLAIM_MAX));
+	return sv->nr_pages > nr;
 }

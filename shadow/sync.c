@@ -4,7 +4,7 @@
  *
  *     synchronised --- guest writes, all pages of the gfn at level 1 ---> unsync
  *          ^                                                           |
- *          +--- CR3 load, flush, another use of the gfn as a table ----+
+ *          +--- CR3 load that leads to it, flush, another use or link -+
  *
  * The way back is: count as a table, protect, flush, read. A write before the
  * flush is read; one after it faults.
@@ -138,6 +138,7 @@ bool shadow_unsync_gfn(struct vm *vm, gfn_t gfn)
 			return false;
 		shadow_entry_np_to_trap(sp);
 		sp->unsync = true;
+		sp->refreshed = 0;
 		list_add_tail(&sp->unsync_link, &sv->unsync);
 		sv->nr_unsync++;
 		rmap_count_table(vm, gfn, -1);
@@ -166,24 +167,33 @@ static void end_sync(struct vcpu *vcpu, struct list_head *list)
 	}
 }
 
-void shadow_resync_gfn(struct vcpu *vcpu, gfn_t gfn)
+/* Guest tables on their way back: all pages of each together (P5) */
+static void sync_gfns(struct vcpu *vcpu, const gfn_t *gfn, unsigned int n)
 {
 	struct vm *vm = vcpu->vm;
 	struct shadow_page *sp;
 	bool flush = false;
 	LIST_HEAD(list);
 
-	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp)) {
-		if (!sp->unsync)
-			continue;
-		list_move_tail(&sp->unsync_link, &list);
-		flush |= begin_sync(vm, sp);
+	for (; n; n--, gfn++) {
+		for (sp = shadow_first_of(vm, *gfn); sp;
+		     sp = shadow_next_of(sp)) {
+			if (!sp->unsync)
+				continue;
+			list_move_tail(&sp->unsync_link, &list);
+			flush |= begin_sync(vm, sp);
+		}
 	}
 	if (list_empty(&list))
 		return;
 	if (flush || shadow_flush_due(vm))
 		shadow_flush(vcpu);
 	end_sync(vcpu, &list);
+}
+
+void shadow_resync_gfn(struct vcpu *vcpu, gfn_t gfn)
+{
+	sync_gfns(vcpu, &gfn, 1);
 }
 
 void shadow_sync_all(struct vcpu *vcpu)
@@ -200,6 +210,108 @@ void shadow_sync_all(struct vcpu *vcpu)
 	if (flush || shadow_flush_due(vm))
 		shadow_flush(vcpu);
 	end_sync(vcpu, &sv->unsync);
+}
+
+/* ---- what a root leads to ---------------------------------------------------------- */
+
+/* Pages looked at on the way up; beyond, a table is taken for reached */
+#define REACH_MAX	64
+
+struct reach {
+	struct shadow_page *const *from;
+	unsigned int n;			/* of them; NULLs are none */
+	unsigned int left;
+};
+
+static bool link_reached(const struct rmap *head, u64 *ep, void *data);
+
+/* Does one of @r->from lead to @sp? Five levels deep at the most */
+static bool reached(const struct shadow_page *sp, struct reach *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->n; i++)
+		if (r->from[i] == sp)
+			return true;
+	if (!r->left)
+		return true;
+	r->left--;
+	return rmap_any(&sp->parents, link_reached, r);
+}
+
+static bool link_reached(const struct rmap *head, u64 *ep, void *data)
+{
+	return reached(sh_page_of(ep), data);
+}
+
+static bool is_below(const struct shadow_page *sp,
+		     struct shadow_page *const *from, unsigned int n)
+{
+	struct reach r = { .from = from, .n = n, .left = REACH_MAX };
+
+	return reached(sp, &r);
+}
+
+/* Where there are many, simply all */
+static void sync_below(struct vcpu *vcpu, struct shadow_page *const *from,
+		       unsigned int n)
+{
+	struct shadow_vm *sv = shadow_vm(vcpu->vm);
+	unsigned int nr_tables = 0;
+	gfn_t table[SH_UNSYNC_KEEP];
+	struct shadow_page *sp;
+
+	if (sv->nr_unsync > SH_UNSYNC_KEEP) {
+		shadow_sync_all(vcpu);
+		return;
+	}
+	list_for_each_entry(sp, &sv->unsync, unsync_link)
+		if (is_below(sp, from, n))
+			table[nr_tables++] = sp->gfn;
+	sync_gfns(vcpu, table, nr_tables);
+}
+
+void shadow_sync_below(struct vcpu *vcpu, struct shadow_page *sp)
+{
+	if (sp->role.level > 1 && sp->nr_present &&
+	    !list_empty(&shadow_vm(vcpu->vm)->unsync))
+		sync_below(vcpu, &sp, 1);
+}
+
+/* Entries as they are now, and no flush of other vCPUs; the tables stay as they are */
+static bool refresh(struct vcpu *vcpu, const struct shadow_root *r)
+{
+	struct shadow_page *sp, *reach[SH_UNSYNC_KEEP];
+	unsigned int n = 0;
+
+	list_for_each_entry(sp, &shadow_vm(vcpu->vm)->unsync, unsync_link) {
+		if (!is_below(sp, r->top, ARRAY_SIZE(r->top)))
+			continue;
+		if (sp->refreshed >= SH_REFRESH_MAX || n == ARRAY_SIZE(reach))
+			return false;
+		reach[n++] = sp;
+	}
+	while (n) {
+		sp = reach[--n];
+		sp->refreshed++;
+		sync_page(vcpu, sp);
+	}
+	return true;
+}
+
+bool shadow_sync_root(struct vcpu *vcpu, const struct shadow_root *r, bool fast)
+{
+	struct shadow_vm *sv = shadow_vm(vcpu->vm);
+	bool alone = READ_ONCE(vcpu->vm->nr_vcpus) == 1;
+
+	if (list_empty(&sv->unsync))
+		return true;
+	if (fast && sv->nr_unsync > (alone ? SH_UNSYNC_FAST : SH_UNSYNC_KEEP))
+		return false;
+	if (fast && !alone)
+		return refresh(vcpu, r);
+	sync_below(vcpu, r->top, ARRAY_SIZE(r->top));
+	return true;
 }
 
 /* The lowest page that translates @gva as far as there are pages; NULL: none */

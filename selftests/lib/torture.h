@@ -291,6 +291,7 @@ struct tt_options {
 	u64 seed;
 	unsigned int rounds, ops;
 	u64 modes;
+	unsigned int tables;		/* shadow pages a VM may have, or 0 */
 	bool wild, host_ops, shrink, verbose;
 	unsigned int kinds[TT_MAX_VMS], nr_kinds;
 };

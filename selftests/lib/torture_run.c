@@ -54,6 +54,14 @@ static void print_tail(const struct tt_run *r, unsigned int n)
 
 /* ---- making it small ------------------------------------------------------------ */
 
+/* Not every KVM has the limit */
+static void limit_tables(struct tt_run *r, unsigned int tables)
+{
+	for (unsigned int i = 0; tables && i < r->nr_vms; i++)
+		if (ioctl(r->vm[i].vm->fd, KVM_SET_NR_MMU_PAGES, tables))
+			require(errno == ENOTTY);
+}
+
 /*
  * The ops of @p that keep[] says, as far as the model agrees with each; a
  * process of its own, since a wrong program may end it. Does it still fail?
@@ -75,6 +83,7 @@ static bool replay(const struct tt_options *o, u64 seed,
 		if (!print && !freopen("/dev/null", "w", stderr))
 			_exit(3);
 		tt_run_init(&r, seed, o->kinds, o->nr_kinds);
+		limit_tables(&r, o->tables);
 		r.m->wild = o->wild;
 		r.prog.op = calloc(p->nr + 1, sizeof(*p->op));
 		r.prog.exp = calloc(p->nr + 1, sizeof(*p->exp));
@@ -153,6 +162,7 @@ bool tt_round(const struct tt_options *o, u64 seed)
 	bool ok = true;
 
 	tt_run_init(&r, seed, o->kinds, o->nr_kinds);
+	limit_tables(&r, o->tables);
 	r.m->wild = o->wild;
 	g = (struct tt_gen) {
 		.rng = seed * 2 + 1, .m = r.m, .prog = &r.prog,
@@ -189,6 +199,9 @@ bool tt_rounds(const struct tt_options *o)
 				seed, o->ops, o->modes,
 				o->wild ? " --wild" : "",
 				o->host_ops ? "" : " --quiet-host");
+			if (o->tables)
+				fprintf(stderr, "# and --tables %u\n",
+					o->tables);
 			return false;
 		}
 		seed = tt_random(&state);
