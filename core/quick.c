@@ -113,6 +113,8 @@ static __always_inline enum quick_result run_quick(struct vcpu *vcpu)
 	}
 	if (likely(x86_host.fpu_section))
 		x86_fpu_enter(vcpu);
+	else
+		x86_fpu_again();
 	guest_time_begin();
 	vcpu->stats.entries++;
 	vmx_enter(vcpu);

@@ -10,6 +10,7 @@
 #include "core/compat.h"
 #include "core/emul.h"
 #include "core/run.h"
+#include "core/thread_work.h"
 #include "core/trace.h"
 #include "irqchip/irqchip.h"
 #include "mmu/dirty_ring.h"
@@ -129,6 +130,7 @@ static int block(struct vcpu *vcpu)
 	int ret;
 
 	lapic_sync_pv_eoi(vcpu);
+	lapic_timer_block(vcpu);
 	srcu_leave(vcpu);
 	wait_for_event(vcpu);
 	srcu_enter(vcpu);
@@ -183,6 +185,7 @@ static int enter_guest(struct vcpu *vcpu)
 	local_irq_disable();
 	vmx_switch_to_guest(vcpu);
 	vmx_arm_user_return();
+	x86_fpu_again();
 
 	srcu_leave(vcpu);
 	WRITE_ONCE(vcpu->mode, VCPU_IN_GUEST);
@@ -250,8 +253,11 @@ static int step(struct vcpu *vcpu)
 	if ((vcpu_take_request(vcpu, REQ_EVENT) ||
 	     vcpu->run->request_interrupt_window) && !ready_events(vcpu))
 		return RUN_RESUME;
-	if (unlikely(vmx_needs_emulation(vcpu)))
+	if (unlikely(vmx_needs_emulation(vcpu))) {
+		/* no entry, so none of the CPU's timer either */
+		lapic_timer_expired(vcpu);
 		return vmx_emulate(vcpu);
+	}
 	return enter_guest(vcpu);
 }
 
@@ -264,35 +270,23 @@ static bool irq_window_wanted(struct vcpu *vcpu)
 	       vmx_irq_allowed(vcpu);
 }
 
-/*
- * The thread's own work. xfer_to_guest_mode_handle_work() would do, but it is
- * written for mainline's vCPU structure.
- *
- * Task work can be done only on the way to user space. Where that is all there
- * is, KVM_RUN is started again by the system-call exit, which user space does
- * not notice: the exit path looks for a signal, finds none and restarts. Where
- * one has come meanwhile, its handler runs and KVM_RUN ends with -EINTR.
- */
 static int handle_thread_work(struct vcpu *vcpu)
 {
+	int ret;
+
 	/* user space may save the VM now, where the request would be lost */
 	if (unlikely(vcpu_take_request(vcpu, REQ_IOAPIC_EOI)))
 		return irqchip_eoi_exit(vcpu);
-	if (signal_pending(current)) {
+	srcu_leave(vcpu);
+	ret = thread_work();
+	srcu_enter(vcpu);
+	if (likely(!ret))
+		return RUN_RESUME;
+	if (ret == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		vcpu->stats.signal_exits++;
-		return -EINTR;
 	}
-	if (need_resched()) {
-		srcu_leave(vcpu);
-		schedule();
-		srcu_enter(vcpu);
-	}
-	if (test_thread_flag(TIF_NOTIFY_RESUME)) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		return -ERESTARTNOHAND;
-	}
-	return RUN_RESUME;
+	return ret;
 }
 
 /* @exited: there is an exit to be handled first */

@@ -199,6 +199,20 @@ bool lapic_mmio_write(struct vcpu *vcpu, gpa_t gpa, unsigned int len,
 
 /* REQ_TIMER: the timer's expiry becomes an interrupt */
 void lapic_timer_fired(struct vcpu *vcpu);
+
+/**
+ * lapic_set_timer() - have the vCPU call lapic_timer_expired() in time
+ * @vcpu: the vCPU, loaded
+ * @at: value of the host's TSC; 0: no more
+ *
+ * vmx/ puts in its own where the CPU has a timer for it, which counts while the
+ * vCPU is in the guest. Return: false where it has not. Never for 0.
+ */
+extern bool (*lapic_set_timer)(struct vcpu *vcpu, u64 at);
+/* Has it expired? Then the interrupt is pending; REQ_EVENT. Interrupts may be off. */
+void lapic_timer_expired(struct vcpu *vcpu);
+/* The vCPU is about to sleep: what the CPU counts, an hrtimer has to */
+void lapic_timer_block(struct vcpu *vcpu);
 /* The vCPU thread moved: move its timers to this CPU */
 void lapic_migrate_timers(struct vcpu *vcpu);
 /* Guest TSC offset or frequency changed: recompute a pending deadline */

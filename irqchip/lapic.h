@@ -26,6 +26,7 @@ struct lapic_timer {
 	u32 divide;		/* [v] 1 to 128 */
 	u64 period;		/* [v] ns; 0 unless periodic. The callback reads it */
 	u64 deadline;		/* [v] IA32_TSC_DEADLINE, 0 is disarmed */
+	u64 cpu_at;		/* [v] host TSC of it, where the CPU counts; or 0 */
 };
 
 enum lapic_event {

@@ -7,6 +7,11 @@
  * it, in lapic_timer_fired(). So IA32_TSC_DEADLINE and LVTT stay with that
  * thread.
  *
+ * A TSC deadline is counted by the CPU where it can (lapic_set_timer()), until
+ * the vCPU sleeps: then by the hrtimer, which stays until the next deadline.
+ * timer.cpu_at tells. A vCPU that neither runs nor sleeps needs no timer: it
+ * looks at the clock when it enters the guest.
+ *
  * A guest can not storm the host: a periodic timer's period has a lower limit,
  * and the other modes need an exit for each expiry.
  */
@@ -56,6 +61,11 @@ static enum hrtimer_restart timer_expired(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
+static bool no_timer(struct vcpu *vcpu, u64 at)
+{
+	return !at;
+}
+
 void lapic_timer_init(struct lapic *l)
 {
 	compat_hrtimer_setup(&l->timer.timer, timer_expired, CLOCK_MONOTONIC,
@@ -63,8 +73,19 @@ void lapic_timer_init(struct lapic *l)
 	l->timer.divide = 2;
 }
 
+bool (*lapic_set_timer)(struct vcpu *vcpu, u64 at) = no_timer;
+
+static void leave_cpu_timer(struct lapic *l)
+{
+	if (!l->timer.cpu_at)
+		return;
+	l->timer.cpu_at = 0;
+	lapic_set_timer(l->vcpu, 0);
+}
+
 void lapic_timer_stop(struct lapic *l)
 {
+	leave_cpu_timer(l);
 	hrtimer_cancel(&l->timer.timer);
 	l->timer.period = 0;
 	l->timer.deadline = 0;
@@ -133,20 +154,46 @@ u32 lapic_timer_count(struct lapic *l)
 
 /* ---- TSC deadline -------------------------------------------------------- */
 
-static void start_deadline(struct lapic *l)
+/* An hrtimer that counts a deadline; an expiry under way is seen to be early */
+static void stop_hrtimer(struct lapic *l)
+{
+	if (hrtimer_is_queued(&l->timer.timer))
+		hrtimer_cancel(&l->timer.timer);
+}
+
+/* The CPU counts @delta of the guest's ticks from the host's @now */
+static bool start_on_cpu(struct lapic *l, u64 now, u64 delta)
+{
+	u64 at = now + x86_host_ticks(l->vcpu, delta);
+
+	/* so far ahead that it does not fit: whenever */
+	if (unlikely(at < now))
+		at = ~0ull;
+	if (!lapic_set_timer(l->vcpu, at))
+		return false;
+	l->timer.cpu_at = at;
+	stop_hrtimer(l);
+	return true;
+}
+
+/* @sleep: the vCPU does not enter the guest before */
+static void start_deadline(struct lapic *l, bool sleep)
 {
 	struct vcpu *vcpu = l->vcpu;
 	u32 khz = vcpu->arch.tsc_khz;
-	u64 tsc, delta, ns = FAR_FUTURE_NS;
+	u64 now = rdtsc(), tsc, delta, ns = FAR_FUTURE_NS;
 
-	tsc = x86_guest_tsc(vcpu, rdtsc());
+	tsc = x86_guest_tsc(vcpu, now);
 	if (l->timer.deadline <= tsc) {
-		if (hrtimer_is_queued(&l->timer.timer))
-			hrtimer_cancel(&l->timer.timer);
+		leave_cpu_timer(l);
+		stop_hrtimer(l);
 		fire_now(l);
 		return;
 	}
 	delta = l->timer.deadline - tsc;
+	if (!sleep && start_on_cpu(l, now, delta))
+		return;
+	leave_cpu_timer(l);
 	/* the limit also keeps the division from overflowing */
 	if (khz && delta < (u64)khz * (FAR_FUTURE_NS / NSEC_PER_MSEC))
 		ns = mul_u64_u32_div(delta, NSEC_PER_MSEC, khz) + 1;
@@ -176,10 +223,12 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value)
 	 * A timer that runs is started anew, which is cheaper than to cancel
 	 * it first. An expiry that comes in between is seen to be too early.
 	 */
-	if (value)
-		start_deadline(l);
-	else
-		hrtimer_cancel(&l->timer.timer);
+	if (value) {
+		start_deadline(l, false);
+		return;
+	}
+	leave_cpu_timer(l);
+	hrtimer_cancel(&l->timer.timer);
 }
 
 void lapic_tsc_changed(struct vcpu *vcpu)
@@ -188,7 +237,15 @@ void lapic_tsc_changed(struct vcpu *vcpu)
 
 	if (!l || !l->timer.deadline)
 		return;
-	start_deadline(l);
+	start_deadline(l, false);
+}
+
+void lapic_timer_block(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	if (l && l->timer.cpu_at)
+		start_deadline(l, true);
 }
 
 /* ---- expiry and migration ------------------------------------------------- */
@@ -201,6 +258,10 @@ void lapic_timer_fired(struct vcpu *vcpu)
 	if (!l)
 		return;
 	t = &l->timer;
+	if (t->cpu_at && rdtsc() >= t->cpu_at) {
+		leave_cpu_timer(l);
+		atomic_set(&t->pending, 1);
+	}
 	if (!atomic_read(&t->pending) || !atomic_xchg(&t->pending, 0))
 		return;
 	if (lapic_timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE) {
@@ -211,12 +272,19 @@ void lapic_timer_fired(struct vcpu *vcpu)
 		 * slower than the TSC: not before the guest's TSC says so.
 		 */
 		if (x86_guest_tsc(vcpu, rdtsc()) < t->deadline) {
-			start_deadline(l);
+			start_deadline(l, false);
 			return;
 		}
 		t->deadline = 0;
 	}
 	lapic_local_deliver(l, APIC_LVTT);
+}
+
+void lapic_timer_expired(struct vcpu *vcpu)
+{
+	/* the hrtimer's expiry says so by timer.pending, and is none of ours */
+	if (vcpu->lapic && vcpu->lapic->timer.cpu_at)
+		lapic_timer_fired(vcpu);
 }
 
 void lapic_migrate_timers(struct vcpu *vcpu)

@@ -286,12 +286,6 @@ int vmx_exit_tpr(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
-int vmx_exit_preemption_timer(struct vcpu *vcpu)
-{
-	vcpu_request(vcpu, REQ_TIMER);
-	return RUN_RESUME;
-}
-
 /*
  * SDM 3C table 28-2. The switch delivers the event that went through a task
  * gate.

@@ -148,8 +148,19 @@ void vmx_asm_exit(void);
 #define VMX_REASON_VMFAIL	0xffffffffu	/* the entry instruction failed */
 #define VMX_REASON_NONE		0x0000ffffu	/* handled in the fast loop */
 
+/* timer.c */
+void vmx_timer_setup(void);
+void vmx_write_timer(struct vcpu *vcpu);
+int vmx_fast_preemption_timer(struct vcpu *vcpu);
+
 /* inject.c */
 void vmx_take_back_event(struct vcpu *vcpu);
+
+/* exit_fast.c */
+bool vmx_fast_events(struct vcpu *vcpu);
+int vmx_fast_irq_window(struct vcpu *vcpu);
+int vmx_fast_tpr(struct vcpu *vcpu);
+int vmx_fast_hlt(struct vcpu *vcpu);
 
 /*
  * In the fast loop the guest's CR2 is in the CPU. What may take a page fault

@@ -104,7 +104,7 @@ static __always_inline const struct vmx_exit *exit_entry(struct vcpu *vcpu,
 	return &vmx_exits[reason];
 }
 
-/* Something that only the outer loop can do? */
+/* Something that only the outer loop can do, unless vmx_fast_events() can? */
 static __always_inline bool must_leave(struct vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending();
@@ -141,8 +141,12 @@ int vmx_enter(struct vcpu *vcpu)
 		flags = vmx_entry_flags;
 		if (likely(v->vmcs.launched))
 			flags |= VMX_ENTRY_RESUME;
-		if (unlikely(v->spec_ctrl_passthrough))
-			flags |= VMX_ENTRY_SPEC_CTRL;
+		if (unlikely(v->seldom)) {
+			if (v->spec_ctrl_passthrough)
+				flags |= VMX_ENTRY_SPEC_CTRL;
+			if (v->timer_armed)
+				vmx_write_timer(vcpu);
+		}
 		if (unlikely(flags & (VMX_ENTRY_SPEC_CTRL | VMX_ENTRY_IBRS)))
 			v->entry.host_spec_ctrl =
 				this_cpu_read(x86_spec_ctrl_current);
@@ -165,7 +169,7 @@ int vmx_enter(struct vcpu *vcpu)
 		/* a full exit, unless a fast handler did it all */
 		if (!entry || !entry->fast || entry->fast(vcpu) != FAST_RESUME)
 			break;
-		if (unlikely(must_leave(vcpu))) {
+		if (unlikely(must_leave(vcpu)) && !vmx_fast_events(vcpu)) {
 			/* what a fast handler gave has not been delivered */
 			vmx_cancel_injection(vcpu);
 			v->exit_reason = VMX_REASON_NONE;

@@ -364,6 +364,7 @@ int vmx_setup(void)
 	err = vmx_setup_caps();
 	if (err)
 		return err;
+	vmx_timer_setup();
 	err = vmx_setup_shared();
 	if (err)
 		return err;

@@ -86,7 +86,14 @@ struct vmx_vcpu {
 	u16 host_ldt;			/* [c] */
 	struct desc_ptr host_gdt;	/* [c] of the CPU the VMCS is active on */
 	bool guest_state_loaded;	/* [c] host-only state has been put aside */
-	bool spec_ctrl_passthrough;	/* [v] the guest has written it */
+	union {			/* before an entry one look for all of them */
+		struct {
+			bool spec_ctrl_passthrough;	/* [v] the guest has written it */
+			bool timer_armed;		/* [v] timer.c */
+		};
+		u16 seldom;
+	};
+	u64 timer_at;			/* [v] host TSC of the exit, with timer_armed */
 	bool emulation_required;	/* [v] state VMX cannot enter: emulate */
 	bool state_changed;		/* [v] emulation_required is to be worked out anew */
 	bool v86;			/* [v] real mode as virtual-8086 mode */

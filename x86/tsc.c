@@ -34,6 +34,18 @@ u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc)
 	return scale(vcpu->arch.tsc_ratio, host_tsc) + vcpu->arch.tsc_offset;
 }
 
+u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks)
+{
+	u64 ratio = vcpu->arch.tsc_ratio;
+
+	if (likely(ratio == RATIO_ONE))
+		return ticks;
+	/* the quotient would not fit */
+	if (ticks >> (64 - RATIO_SHIFT) >= ratio)
+		return ~0ull;
+	return mul_u64_u64_div_u64(ticks, RATIO_ONE, ratio) + 1;
+}
+
 static void put_offset(struct vcpu *vcpu, u64 offset)
 {
 	trace_kvm_write_tsc_offset(vcpu->id, vcpu->arch.tsc_offset, offset);

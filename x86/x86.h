@@ -9,6 +9,7 @@
 #ifndef X86_X86_H
 #define X86_X86_H
 
+#include <asm/fpu/api.h>
 #include <asm/trapnr.h>
 #include <linux/nospec.h>
 #include "core/vcpu.h"
@@ -257,6 +258,17 @@ bool x86_user_irq_ready(struct vcpu *vcpu);
 void x86_fpu_load(struct vcpu *vcpu);		/* KVM_RUN begins */
 void x86_fpu_put(struct vcpu *vcpu);		/* KVM_RUN ends */
 void x86_fpu_enter(struct vcpu *vcpu);
+
+/*
+ * Is the state that x86_fpu_load() made the thread's in the CPU? Others may have
+ * used the FPU since: another thread, or the kernel in a softirq. Interrupts off.
+ */
+static __always_inline void x86_fpu_again(void)
+{
+	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)))
+		switch_fpu_return();
+}
+
 void x86_fpu_leave(struct vcpu *vcpu);
 /* The guest's FXSAVE image and vector registers, for the emulator */
 void x86_fpu_read(struct vcpu *vcpu, void *buf, unsigned int off, unsigned int len);
@@ -291,6 +303,8 @@ static __always_inline void x86_load_host_xcr0(struct vcpu *vcpu)
 /* ---- TSC (x86/tsc.c) ----------------------------------------------------- */
 
 u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
+/* Ticks of the host's TSC until the guest's has made @ticks; no fewer. ~0: too many */
+u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks);
 void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host);
 /* Called in vcpu_load() when the vCPU came to another CPU */
 void x86_tsc_load(struct vcpu *vcpu);
