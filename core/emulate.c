@@ -112,10 +112,14 @@ static int emulation_failed(struct vcpu *vcpu)
 static int completed(struct vcpu *vcpu)
 {
 	struct emul_ctx *ctx = &vcpu->emul;
+	u64 rflags = vcpu->emul_rflags;
 	int ret;
 
 	vcpu->stats.insn_emulated++;
-	ret = vmx_skipped(vcpu, vcpu->emul_rflags);
+	/* after MOV SS the trap waits for another instruction (SDM 3A 6.8.3) */
+	if (ctx->no_trap || ctx->shadow == EMUL_SHADOW_MOV_SS)
+		rflags &= ~X86_EFLAGS_TF;
+	ret = vmx_skipped(vcpu, rflags);
 	if (ctx->shadow == EMUL_SHADOW_STI)
 		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_STI);
 	else if (ctx->shadow == EMUL_SHADOW_MOV_SS)
@@ -158,6 +162,10 @@ static int act_on(struct vcpu *vcpu, int result)
 		ret = completed(vcpu);
 		break;
 	case EMUL_YIELD:
+		/* each iteration traps where TF is set */
+		if (unlikely(vcpu->emul_rflags & X86_EFLAGS_TF))
+			ret = vmx_skipped(vcpu, vcpu->emul_rflags);
+		break;
 	case EMUL_RETRY:
 	case EMUL_IO:
 		break;

@@ -220,6 +220,7 @@ int emul_decode(struct emul_ctx *ctx)
 	ctx->dirty = 0;
 	ctx->shadow = EMUL_SHADOW_NONE;
 	ctx->stop = false;
+	ctx->no_trap = false;
 	if (unlikely(!ctx->insn_len))
 		return fetch_first(ctx);
 	length = decode_fast(ctx);

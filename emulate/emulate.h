@@ -388,6 +388,8 @@ struct emul_insn {
  * Results:
  * @dirty: %EMUL_DIRTY_* and a bit for each general register that changed
  * @shadow: %EMUL_SHADOW_*; the caller clears its own blocking otherwise
+ * @no_trap: the single-step trap that RFLAGS.TF asks for is not due: an event
+ *	or a task switch was the instruction's effect
  * @stop: may be set by a callback: end a REP after this iteration
  * @fault: filled for %EMUL_FAULT
  * @io_data: with %EMUL_IO from a reading callback: where the data goes
@@ -419,6 +421,7 @@ struct emul_ctx {
 	u32 dirty;
 	u8 shadow;
 	bool stop;
+	bool no_trap;
 	u16 io_len;
 	void *io_data;
 	struct emul_fault fault;

@@ -149,7 +149,7 @@ static int deliver_gate(struct emul_ctx *ctx, const struct event *ev,
 			u64 gate, u64 gate_high)
 {
 	unsigned int type = gate >> 40 & 15, size, ist = 0, cpl;
-	bool lma = is_lma(ctx), v86 = ctx->mode == EMUL_MODE_VM86, switches;
+	bool lma = is_lma(ctx), v86 = ctx->mode == EMUL_MODE_VM86, inner, switches;
 	u16 sel = gate >> 16 & 0xffff;
 	u64 off = (gate & 0xffff) | (gate >> 48) << 16 | gate_high << 32;
 	u32 ar, error = (sel & ~3u) | ev->ext;
@@ -179,7 +179,9 @@ static int deliver_gate(struct emul_ctx *ctx, const struct event *ev,
 	/* out of virtual-8086 mode only to CPL 0 */
 	if (v86 && cpl)
 		return fault_sel(ctx, VEC_GP, error);
-	switches = cpl != ctx->cpl || ist;
+	/* a stack of the IST does not change SS at the same level */
+	inner = cpl != ctx->cpl;
+	switches = inner || ist;
 	rc = emul_set_accessed(ctx, &desc);
 	if (rc)
 		return rc;
@@ -216,7 +218,7 @@ static int deliver_gate(struct emul_ctx *ctx, const struct event *ev,
 		ctx->mode = EMUL_MODE_PROT;
 	}
 	ctx->cpl = cpl;
-	emul_frame_commit(ctx, &f, switches);
+	emul_frame_commit(ctx, &f, inner);
 	emul_set_cs(ctx, &cs);
 	ctx->next_rip = off;
 	ctx->new_rflags = ctx->rflags &
@@ -272,13 +274,17 @@ int emul_deliver(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 		.error = error,
 		.ext = event != EMUL_EVENT_SOFTWARE,
 		.from = from,
-		.flags = ctx->rflags & ~(u64)FL_RF,
+		.flags = ctx->rflags,
 	};
 
 	/* Faults set RF in the image: the instruction is to be retried */
-	if (event == EMUL_EVENT_EXCEPTION && vector != VEC_DB &&
-	    vector != VEC_BP && vector != VEC_OF)
+	if (event == EMUL_EVENT_SOFTWARE)
+		ev.flags &= ~(u64)FL_RF;
+	else if (event == EMUL_EVENT_EXCEPTION && vector != VEC_DB &&
+		 vector != VEC_BP && vector != VEC_OF)
 		ev.flags |= FL_RF;
+	/* TF is clear in the handler (SDM 3A 6.12.1.3), and that is when it counts */
+	ctx->no_trap = true;
 	if (ctx->mode == EMUL_MODE_REAL)
 		return deliver_real(ctx, &ev);
 	return deliver_idt(ctx, &ev);
@@ -363,7 +369,8 @@ int emul_x_int(struct emul_ctx *ctx)
 				if (ctx->rflags & FL_VIF)
 					ev.flags |= FL_IF;
 			}
-			return deliver_ivt(ctx, &ev, 0, FL_TF | FL_NT |
+			ctx->no_trap = true;
+			return deliver_ivt(ctx, &ev, 0, FL_TF |
 					   (virt ? FL_VIF : FL_IF));
 		}
 	}

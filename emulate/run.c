@@ -30,12 +30,29 @@ static int execute(struct emul_ctx *ctx)
 	return rc;
 }
 
+/*
+ * VIF and VIP are both set where CR4 has virtual interrupts: #GP instead of the
+ * next instruction, whichever (SDM 3B 20.3.2, 20.4).
+ */
+static bool virtual_interrupt(struct emul_ctx *ctx)
+{
+	u64 cr4;
+
+	if (ctx->cpl != 3)
+		return false;
+	cr4 = ctx->ops->get_cr(ctx, 4);
+	return cr4 & (ctx->mode == EMUL_MODE_VM86 ? CR4_VME : CR4_PVI);
+}
+
 int emul_run(struct emul_ctx *ctx)
 {
 	int rc;
 
 	ctx->insn_seq++;
 	rc = emul_decode(ctx);
+	if (unlikely(!(~ctx->rflags & (FL_VIF | FL_VIP))) &&
+	    virtual_interrupt(ctx))
+		return fault_gp(ctx, 0);
 	if (unlikely(rc))
 		return rc;
 	if (unlikely(ctx->d.op->attr & A_NOX))

@@ -234,6 +234,17 @@ static void touch_registers(struct emul_ctx *ctx)
 		reg_set(ctx, EMUL_RDI, 4, ctx->regs[EMUL_RDI]);
 }
 
+/*
+ * Interrupts and traps between iterations push RF set, so that a breakpoint on
+ * the instruction is not hit again (SDM 3B 17.3.1.1).
+ */
+static int yield(struct emul_ctx *ctx)
+{
+	ctx->rflags |= FL_RF;
+	ctx->dirty |= EMUL_DIRTY_RFLAGS;
+	return EMUL_YIELD;
+}
+
 int emul_x_string(struct emul_ctx *ctx)
 {
 	unsigned int fn = ctx->d.op->fn, size = ctx->d.opsize, n, i;
@@ -268,7 +279,7 @@ int emul_x_string(struct emul_ctx *ctx)
 		if (ctx->stop || ctx->rflags & FL_TF)
 			break;
 	}
-	return EMUL_YIELD;
+	return yield(ctx);
 }
 
 static int ins_one(struct emul_ctx *ctx, u16 port, unsigned int size)
@@ -436,5 +447,5 @@ int emul_x_io_string(struct emul_ctx *ctx)
 		if (ctx->stop || ctx->rflags & FL_TF)
 			break;
 	}
-	return EMUL_YIELD;
+	return yield(ctx);
 }

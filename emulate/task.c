@@ -273,6 +273,8 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 	u16 link;
 	int rc;
 
+	ctx->no_trap = true;
+
 	rc = new_tss(ctx, sel, cause, &desc, &tr);
 	if (rc)
 		return rc;

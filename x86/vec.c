@@ -33,12 +33,21 @@ static bool get_image(struct vcpu *vcpu, struct image *im)
 	return true;
 }
 
+/*
+ * What the guest has of it. Without CR4.OSXSAVE nobody asks XCR0 about SSE, so
+ * that it may say no.
+ */
+static u64 features(struct vcpu *vcpu)
+{
+	return vcpu->arch.xcr0 | XFEATURE_MASK_FPSSE;
+}
+
 static void put_image(struct vcpu *vcpu, struct image *im, u64 written)
 {
 	u64 *xstate_bv = (u64 *)(im->data + FXSAVE_SIZE);
 
 	if (written) {
-		*xstate_bv |= written & vcpu->arch.xcr0;
+		*xstate_bv |= written & features(vcpu);
 		x86_set_xsave(vcpu, im->data);
 	}
 	if (im->loaded)
@@ -133,7 +142,7 @@ void x86_vec_write(struct vcpu *vcpu, unsigned int reg, const void *buf,
 		p = piece(&im, reg, at, &n, &feature);
 		if (at < len)
 			n = min(n, len - at);
-		if (!p || !(vcpu->arch.xcr0 & feature))
+		if (!p || !(features(vcpu) & feature))
 			break;
 		if (at < len)
 			memcpy(p, buf + at, n);
