@@ -217,6 +217,8 @@ static int enter_guest(struct vcpu *vcpu)
 	preempt_enable();
 
 	srcu_enter(vcpu);
+	if (unlikely(vcpu->arch.vapic_addr))
+		vapic_from_guest(vcpu);
 	return vmx_handle_exit(vcpu);
 }
 
@@ -253,6 +255,8 @@ static int step(struct vcpu *vcpu)
 	if ((vcpu_take_request(vcpu, REQ_EVENT) ||
 	     vcpu->run->request_interrupt_window) && !ready_events(vcpu))
 		return RUN_RESUME;
+	if (unlikely(vcpu->arch.vapic_addr))
+		vapic_to_guest(vcpu);
 	if (unlikely(vmx_needs_emulation(vcpu))) {
 		/* no entry, so none of the CPU's timer either */
 		lapic_timer_expired(vcpu);
@@ -408,6 +412,7 @@ static bool was_short(const struct vcpu *vcpu, u64 exits)
 
 	return vcpu->stats.outer_exits - exits <= 1 && !vcpu->mmu.ring &&
 	       vcpu->io.pending <= IO_SIMPLE && !vcpu->arch.steal_msr &&
+	       !vcpu->arch.vapic_addr &&
 	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO);
 }
 

@@ -174,6 +174,13 @@ static inline void lapic_sync_pv_eoi(struct vcpu *vcpu)
 long lapic_send_many(struct vcpu *vcpu, u64 low, u64 high, u32 first, u32 icr,
 		     unsigned int width);
 
+/* ---- TPR in guest memory (irqchip/vapic.c); vm->srcu held ---- */
+
+int vapic_set_addr(struct vcpu *vcpu, gpa_t addr);	/* 0, -EINVAL */
+/* Where there is an address: after an exit, before an entry */
+void vapic_from_guest(struct vcpu *vcpu);
+void vapic_to_guest(struct vcpu *vcpu);
+
 u64 lapic_get_tpr(struct vcpu *vcpu);		/* CR8 view: bits 3:0 */
 void lapic_set_tpr(struct vcpu *vcpu, u64 cr8);
 int lapic_highest_irr(struct vcpu *vcpu);	/* or -1; for the TPR threshold */

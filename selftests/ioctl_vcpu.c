@@ -193,6 +193,19 @@ TEST_F(cpu, lapic_needs_irqchip)
 	EXPECT_ERR(EINVAL, self->bare, KVM_SET_LAPIC, &s);
 }
 
+TEST_F(cpu, vapic_addr)
+{
+	struct kvm_vapic_addr va = { };
+
+	EXPECT_ERR(EINVAL, self->bare, KVM_SET_VAPIC_ADDR, &va);
+	EXPECT_ERR(0, self->irq, KVM_SET_VAPIC_ADDR, &va);
+	EXPECT_ERR(EFAULT, self->irq, KVM_SET_VAPIC_ADDR, BAD_POINTER);
+	va.vapic_addr = 0x1000;		/* there is no memory */
+	EXPECT_ERR(EINVAL, self->irq, KVM_SET_VAPIC_ADDR, &va);
+	va.vapic_addr = ~0ull;
+	EXPECT_ERR(EINVAL, self->irq, KVM_SET_VAPIC_ADDR, &va);
+}
+
 TEST_F(cpu, mp_state)
 {
 	struct kvm_mp_state s;

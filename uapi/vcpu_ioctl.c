@@ -267,6 +267,16 @@ static long set_lapic(struct vcpu *vcpu, void *data, unsigned long arg)
 	return lapic_set_state(vcpu, data);
 }
 
+static long set_vapic_addr(struct vcpu *vcpu, void *data, unsigned long arg)
+{
+	const struct kvm_vapic_addr *va = data;
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	long ret = vapic_set_addr(vcpu, va->vapic_addr);
+
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return ret;
+}
+
 static long setup_mce(struct vcpu *vcpu, void *data, unsigned long arg)
 {
 	return x86_setup_mce(vcpu, *(u64 *)data);
@@ -374,6 +384,7 @@ static const struct ioctl_def vcpu_ioctls[] = {
 	VCPU_IOCTL(KVM_SET_GUEST_DEBUG, SET, set_guest_debug),
 	VCPU_IOCTL(KVM_GET_LAPIC, GET, get_lapic),
 	VCPU_IOCTL(KVM_SET_LAPIC, SET, set_lapic),
+	VCPU_IOCTL(KVM_SET_VAPIC_ADDR, SET, set_vapic_addr),
 	VCPU_IOCTL(KVM_X86_SETUP_MCE, SET, setup_mce),
 	VCPU_IOCTL(KVM_X86_SET_MCE, SET, set_mce),
 

@@ -114,6 +114,7 @@ struct x86_vcpu {
 	u64 misc_features;		/* [v] */
 	u64 feature_control;		/* [v] */
 	u64 system_time_msr;		/* [v] kvmclock */
+	gpa_t vapic_addr;		/* [v] KVM_SET_VAPIC_ADDR, 0 for none */
 	u64 steal_msr;			/* [v] */
 	u64 pv_eoi_msr;			/* [v] */
 	enum {
