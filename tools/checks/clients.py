@@ -13,6 +13,7 @@ import subprocess
 import threading
 
 KST_SKIP = 4
+TWO_CPUS = "-2cpus"
 HERE = "tools/clients"
 BEGIN = re.compile(r"^### begin (\S+)$")
 END = re.compile(r"^### end (\S+) (\d+) (\d+)$")
@@ -22,10 +23,12 @@ STATUS = {2: "the host crashed", 3: "time limit of the test host"}
 LIMIT = int(os.environ.get("CLIENTS_TIMEOUT", "2400"))
 
 
-def selftest_list(top):
+def selftest_list(top, quick):
     """Expectation and command line of each of the kernel's selftests."""
     with open(os.path.join(top, HERE, "kernel-selftests.list")) as text:
         for line in text:
+            if quick and line.startswith("# ---- long"):
+                return
             if line.strip() and not line.startswith("#"):
                 expected, _, command = line.strip().partition(" ")
                 yield expected, command.strip()
@@ -81,9 +84,9 @@ class Clients:
 
     # ---- the kernel's selftests ----------------------------------------------
 
-    def selftests(self, kind, tests):
-        expected = {c.split()[0]: e for e, c in tests}
-        listing = os.path.join(self.out, "list-" + kind)
+    def selftests(self, kind, tests, cpus=1):
+        expected = {c.split()[0]: e.replace(TWO_CPUS, "") for e, c in tests}
+        listing = os.path.join(self.out, "list-%s-%d" % (kind, cpus))
         with open(listing, "w") as out:
             out.writelines(c + "\n" for _, c in tests)
         begun, text = set(), []
@@ -105,13 +108,17 @@ class Clients:
                     want, kind, int(status), text), int(seconds)))
 
         code, log = self.testhost(
-            "clients-selftests-%s%s" % (kind, "-peer" if self.peer else ""),
+            "clients-selftests-%s-%d%s" % (
+                kind, cpus, "-peer" if self.peer else ""),
             ["--tree", self.trees["selftests"],
-             "--file", listing + ":/root/list", "--cpus", "2",
+             "--file", listing + ":/root/list", "--cpus", str(cpus),
              "--file", os.path.join(self.top, HERE,
                                     "kernel-selftests-in-host")],
             "./kernel-selftests-in-host " + kind, line)
         self.rest("kernel's", expected, begun, kind, code, log)
+
+    def selftests_smp(self, kind, tests):
+        self.selftests(kind, tests, cpus=2)
 
     def judge(self, want, kind, status, text):
         """ok, or None for a skip that is allowed, and a note."""
@@ -166,16 +173,19 @@ class Clients:
 
     def all(self, only=(), quick=False):
         """Yields (name, ok, note, seconds) as it comes."""
-        tests = [(e, c) for e, c in selftest_list(self.top)
+        tests = [(e, c) for e, c in selftest_list(self.top, quick)
                  if not only or c.split()[0] in only or "selftests" in only]
-        names = [n for n in self.scenarios()
+        names = [n for n in self.scenarios() if not quick
                  if not only or "qemu" in only or
                  any(n == o or n.startswith(o + "-") for o in only)]
         self.trees = {}
         jobs = queue.Queue()
+        smp = [t for t in tests if t[0].endswith(TWO_CPUS)]
         for function, what, needs in (
-                (self.selftests, tests, ("selftests",)),
-                (self.qemu, names, ("qemu", "guest"))):
+                (self.qemu, names, ("qemu", "guest")),
+                (self.selftests, [t for t in tests if t not in smp],
+                 ("selftests",)),
+                (self.selftests_smp, smp, ("selftests",))):
             if what:
                 self.trees.update((n, self.prepared(n)) for n in needs)
                 for kind in self.kinds:
