@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include "ept/ept.h"
+#include "mmu/apic_page.h"
 
 #define MAX_REPORTED	20	/* lines; all findings are counted */
 
@@ -30,10 +31,15 @@ static void finding(struct audit *a, gfn_t gfn, unsigned int level, u64 e,
 static void check_host(struct audit *a, const struct memslot *slot, gfn_t gfn,
 		       unsigned int level, u64 e)
 {
-	const char *what = host_audit(a->vm, slot, gfn, level,
-				      (e & EPT_ADDR) >> PAGE_SHIFT,
-				      e & EPT_HOST_W);
+	const char *what;
 
+	if (mmu_is_apic_slot(slot))
+		what = (e & EPT_ADDR) == mmu_apic_page_hpa(a->vm) ? NULL :
+		       "not the APIC-access page";
+	else
+		what = host_audit(a->vm, slot, gfn, level,
+				  (e & EPT_ADDR) >> PAGE_SHIFT,
+				  e & EPT_HOST_W);
 	if (what)
 		finding(a, gfn, level, e, what);
 }
@@ -61,7 +67,8 @@ static void check_log(struct audit *a, const struct memslot *slot, gfn_t gfn,
 
 static void check_leaf(struct audit *a, gfn_t gfn, unsigned int level, u64 e)
 {
-	const struct memslot *slot = memslot_find(a->slots, gfn);
+	const struct memslot *slot = memslot_find(a->slots, gfn) ?:
+				     mmu_apic_slot(a->vm, gfn);
 	gfn_t last = gfn + pg_pages(level) - 1;
 
 	a->leaves[level]++;

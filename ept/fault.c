@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include "ept/ept.h"
+#include "mmu/apic_page.h"
 
 /* Internal answers of the mapping step, apart from enum mmu_result and errnos */
 enum map_result {
@@ -267,6 +268,28 @@ static int fault_in(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 	return MMU_RESUME;
 }
 
+static int map_apic_page(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
+			 u32 access)
+{
+	struct host_page p = { .write = true };
+	struct vm *vm = vcpu->vm;
+	enum map_result res;
+	int r;
+
+	mmu_apic_host_page(vm, &p);
+	do {
+		r = ept_cache_fill(vcpu);
+		if (r)
+			return r;
+		res = MAP_STALE;
+		read_lock(&vm->mmu.lock);
+		if (mmu_apic_slot(vm, gfn))
+			res = map_page(vcpu, slot, gfn, &p, access, MAP_SHARED);
+		read_unlock(&vm->mmu.lock);
+	} while (res == MAP_NEED_PAGES);
+	return MMU_RESUME;
+}
+
 /* The CPU objects to an entry: all of ours are good ones, so something broke it */
 static int misconfig(struct vcpu *vcpu, gfn_t gfn)
 {
@@ -301,6 +324,9 @@ int ept_fault(struct vcpu *vcpu, struct mmu_fault *f)
 		return misconfig(vcpu, gfn);
 	slot = memslot_find_vcpu(vcpu, slots, gfn);
 	if (!slot) {
+		slot = mmu_apic_slot(vcpu->vm, gfn);
+		if (slot)
+			return map_apic_page(vcpu, slot, gfn, f->access);
 		f->mmio = true;
 		return MMU_EMULATE;
 	}

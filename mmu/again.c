@@ -12,6 +12,7 @@
  */
 #include <linux/mm.h>
 #include <linux/uaccess.h>
+#include "mmu/apic_page.h"
 #include "mmu/host.h"
 #include "mmu/walk.h"
 #include "x86/x86.h"
@@ -284,6 +285,26 @@ bool mmu_in_gap(struct vcpu *vcpu, gfn_t gfn)
 	       vcpu->mmu.gap_generation == memslots_get(vcpu->vm)->generation;
 }
 
+/* Where the CPU virtualizes the LAPIC, accesses to its page are no device's */
+static void cut_apic_page(struct vm *vm, gfn_t gfn, struct mmu_gap *gap)
+{
+	/* pairs with mmu_apic_page_create() */
+	struct mmu_apic_page *a = smp_load_acquire(&vm->mmu.apic_page);
+	gfn_t apic, end = gap->first + gap->pages;
+
+	if (!a)
+		return;
+	apic = a->slot.base;
+	if (apic - gap->first >= gap->pages)
+		return;
+	if (gfn <= apic) {
+		gap->pages = apic - gap->first;
+	} else {
+		gap->first = apic + 1;
+		gap->pages = end - gap->first;
+	}
+}
+
 void mmu_note_gap(struct vcpu *vcpu, gfn_t gfn)
 {
 	const struct memslots *slots = memslots_get(vcpu->vm);
@@ -294,6 +315,7 @@ void mmu_note_gap(struct vcpu *vcpu, gfn_t gfn)
 	vcpu->mmu.gap_generation = slots->generation;
 	if (!memslots_gap(slots, gfn, &new))
 		return;
+	cut_apic_page(vcpu->vm, gfn, &new);
 	gap[1] = gap[0];
 	gap[0] = new;
 }

@@ -254,6 +254,7 @@ void mmu_vm_destroy(struct vm *vm)
 {
 	memslots_destroy(vm);
 	vm->mmu.kind->vm_destroy(vm);
+	mmu_apic_page_destroy(vm);
 }
 
 int mmu_vcpu_init(struct vcpu *vcpu)

@@ -313,6 +313,7 @@ struct mmu_vm {
 	unsigned long nr_pages;			/* [s] KVM_SET_NR_MMU_PAGES, or 0 */
 	u64 manual_protect;			/* [V] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	u32 ring_size;				/* [s] entries of a dirty ring; 0: none */
+	struct mmu_apic_page *apic_page;	/* [I] once set, with release: apic_page.c */
 };
 
 /* A way through the guest's tables in long mode: see mmu/again.c */
@@ -583,6 +584,18 @@ u64 mmu_guest_cr3(struct vcpu *vcpu);
  */
 void mmu_set_space(struct vcpu *vcpu, bool smm);
 void mmu_guest_pdptes(struct vcpu *vcpu, u64 pdpte[4]);
+
+/* ---- the APIC-access page (mmu/apic_page.c) ------------------------------ */
+
+/* With the LAPICs; it may be mapped at once. 0 or -ENOMEM. */
+int mmu_apic_page_create(struct vm *vm);
+void mmu_apic_page_destroy(struct vm *vm);
+u64 mmu_apic_page_hpa(struct vm *vm);		/* or 0 */
+/*
+ * May the guest have it mapped? When this returns after @on is false, it has not,
+ * and no CPU knows otherwise. Calls do not overlap; may sleep.
+ */
+void mmu_apic_page_allow(struct vm *vm, bool on);
 
 /* ---- calls into the kind, for readers ----------------------------------- */
 

@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
+#include "mmu/apic_page.h"
 #include "shadow/shadow.h"
 
 #define MAX_REPORTED	20	/* lines; all findings are counted */
@@ -58,9 +59,14 @@ static void check_host(struct audit *a, const struct shadow_page *sp,
 		       unsigned int i, const struct memslot *slot, gfn_t gfn)
 {
 	u64 e = sp->table[i];
-	const char *what = host_audit(a->vm, slot, gfn, sp->role.level,
-				      sh_pfn(e), e & SH_W);
+	const char *what;
 
+	if (mmu_is_apic_slot(slot))
+		what = (e & SH_ADDR) == mmu_apic_page_hpa(a->vm) ? NULL :
+		       "not the APIC-access page";
+	else
+		what = host_audit(a->vm, slot, gfn, sp->role.level, sh_pfn(e),
+				  e & SH_W);
 	if (what)
 		finding(a, sp, i, what);
 }
@@ -100,7 +106,8 @@ static void check_leaf(struct audit *a, const struct shadow_page *sp,
 {
 	unsigned int level = sp->role.level;
 	gfn_t gfn = shadow_entry_gfn(sp, i), n = pg_pages(level);
-	const struct memslot *slot = memslot_find(a->slots, gfn);
+	const struct memslot *slot = memslot_find(a->slots, gfn) ?:
+				     mmu_apic_slot(a->vm, gfn);
 	struct rmap_block *b = rmap_block(a->vm, gfn);
 	u64 *ep = &sp->table[i], e = *ep;
 	gfn_t k;

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 #include <linux/sched/signal.h>
+#include "mmu/apic_page.h"
 #include "mmu/mmu.h"
 #include "shadow/shadow.h"
 #include "vmx/insn.h"
@@ -261,12 +262,15 @@ static enum build_result build(struct sh_fault *ff)
 /* Host memory that the entry and its neighbours were looked up for */
 static bool look_is_stale(const struct sh_fault *ff, unsigned long seq)
 {
+	if (unlikely(mmu_is_apic_slot(ff->slot)))
+		return !mmu_apic_slot(ff->vcpu->vm, ff->gfn);
 	return host_page_stale(ff->vcpu->vm, ff->slot, ff->gfn, &ff->host, seq);
 }
 
 int shadow_block_make(struct vcpu *vcpu, gfn_t gfn)
 {
-	if (!memslot_find_vcpu(vcpu, memslots_get(vcpu->vm), gfn))
+	if (!memslot_find_vcpu(vcpu, memslots_get(vcpu->vm), gfn) &&
+	    !mmu_apic_slot(vcpu->vm, gfn))
 		return 0;
 	rcu_read_lock();
 	if (rmap_block_rcu(vcpu->vm, gfn)) {
@@ -339,6 +343,8 @@ static int translate(struct sh_fault *ff, struct mmu_fault *f)
 	ff->gfn = f->gpa >> PAGE_SHIFT;
 	ff->slot = !mmu_gpa_possible(vcpu->vm, f->gpa) ? NULL :
 		   memslot_find_vcpu(vcpu, memslots_get(vcpu->vm), ff->gfn);
+	if (!ff->slot)
+		ff->slot = mmu_apic_slot(vcpu->vm, ff->gfn);
 	if (!ff->slot) {
 		f->mmio = true;
 		return MMU_EMULATE + 1;
@@ -419,7 +425,10 @@ int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f)
 		ff.host.write = f->access & MMU_ACC_WRITE;
 		ff.host.window = 1;
 		seq = mmu_inv_begin(vm);
-		r = host_lookup(vm, ff.slot, ff.gfn, &ff.host);
+		if (unlikely(mmu_is_apic_slot(ff.slot)))
+			mmu_apic_host_page(vm, &ff.host);
+		else
+			r = host_lookup(vm, ff.slot, ff.gfn, &ff.host);
 		if (r == -EAGAIN || r == -EHWPOISON)
 			return MMU_RESUME;
 		if (r)
