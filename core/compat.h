@@ -17,6 +17,7 @@
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
+#include <asm/apic.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/nospec-branch.h>
@@ -189,6 +190,26 @@ static inline void compat_send_reschedule(int cpu)
 	arch_smp_send_reschedule(cpu);
 #else
 	smp_send_reschedule(cpu);
+#endif
+}
+
+/* Another CPU's interrupt. send_IPI_mask is the one that modules may call. */
+static inline void compat_send_ipi(int cpu, int vector)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	__apic_send_IPI_mask(get_cpu_mask(cpu), vector);
+#else
+	apic->send_IPI_mask(get_cpu_mask(cpu), vector);
+#endif
+}
+
+/* Do interrupts go through gates of the IDT, which can be called? */
+static inline bool compat_can_call_idt(void)
+{
+#ifdef X86_FEATURE_FRED
+	return !cpu_feature_enabled(X86_FEATURE_FRED);
+#else
+	return true;
 #endif
 }
 

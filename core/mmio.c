@@ -19,11 +19,8 @@
 #include "vmx/vmx.h"
 #include "x86/x86.h"
 
-/*
- * The instruction at RIP, if it is a plain move; and if @gfn is no memory,
- * under the same slots as the instruction was found in.
- */
-static noinline const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip, gfn_t gfn)
+/* The instruction at RIP, or NULL */
+static __always_inline struct mmio_insn *fetch_insn(struct vcpu *vcpu, u64 rip)
 {
 	struct mmio_insn *i = &vcpu->mmio_insn[hash_64(rip, MMIO_INSN_BITS)];
 	enum mmu_fetched fetched = mmu_fetch_again(vcpu, &i->code, rip);
@@ -33,6 +30,19 @@ static noinline const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip, gfn_t g
 			return NULL;
 		i->plain = emul_mov_decode((u8 *)i->code.insn, 8, &i->mov);
 	}
+	return i;
+}
+
+/*
+ * The instruction at RIP, if it is a plain move; and if @gfn is no memory,
+ * under the same slots as the instruction was found in.
+ */
+static noinline const struct emul_mov *fetch(struct vcpu *vcpu, u64 rip, gfn_t gfn)
+{
+	struct mmio_insn *i = fetch_insn(vcpu, rip);
+
+	if (unlikely(!i))
+		return NULL;
 	if (i->code.way.generation != vcpu->mmu.gap_generation ||
 	    !mmu_maybe_gap(&vcpu->mmu, gfn))
 		return NULL;
@@ -124,6 +134,28 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
 		return MMIO_OTHER;
 	return m->store ? store(vcpu, gpa, rip, m, devices) :
 			  load(vcpu, gpa, rip, m, devices);
+}
+
+/*
+ * The CPU tells the offset and not the address; no more is needed of it, since
+ * the page was found by the CPU.
+ */
+int run_apic_page(struct vcpu *vcpu, unsigned int off, bool write)
+{
+	gpa_t gpa = (vcpu->arch.apic_base & PAGE_MASK) + off;
+	const struct mmio_insn *i;
+	u64 rip;
+
+	if (!vcpu_64bit(vcpu) || trace_kvm_emulate_insn_enabled())
+		return MMIO_OTHER;
+	rip = vcpu_rip(vcpu);
+	i = fetch_insn(vcpu, rip);
+	if (unlikely(!i || !i->plain || i->mov.store != write ||
+		     offset_in_page(emul_mov_address(&i->mov, vcpu->regs, rip)) != off ||
+		     off & (i->mov.size - 1)))
+		return MMIO_OTHER;
+	return write ? store(vcpu, gpa, rip, &i->mov, true) :
+		       load(vcpu, gpa, rip, &i->mov, true);
 }
 
 int mmio_mov_complete(struct vcpu *vcpu)

@@ -51,6 +51,16 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices);
 #define MMIO_OTHER	2
 
 /**
+ * run_apic_page() - the same for an APIC-access exit
+ * @vcpu: the vCPU, whose LAPIC is where its base says; no event is under way
+ * @off: offset into the page
+ * @write: direction
+ *
+ * Return: as run_mmio().
+ */
+int run_apic_page(struct vcpu *vcpu, unsigned int off, bool write);
+
+/**
  * run_mmu_fault() - hand a fault to the MMU kind and act on the answer
  * @vcpu: the vCPU
  * @f: the fault

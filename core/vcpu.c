@@ -129,6 +129,7 @@ static int init_vcpu(struct vcpu *vcpu)
 			goto x86;
 	}
 	vcpu_load(vcpu);
+	vmx_apic_init(vcpu);
 	x86_vcpu_reset(vcpu, false);
 	vcpu_put(vcpu);
 	return 0;

@@ -93,6 +93,7 @@ struct irqchip {
 	struct routes __rcu *routes;		/* [r] lock */
 	struct lapic_map __rcu *map;		/* [r] lock */
 	struct list_head lapics;		/* lock */
+	unsigned int nr_odd;			/* lock; LAPICs that are odd */
 };
 
 /* ---- messages to LAPICs (lapic_msg.c) ------------------------------------ */
@@ -164,6 +165,9 @@ void irqchip_notify_eoi(struct irqchip *chip, enum chip_kind kind,
 void irqchip_notify_unmask(struct irqchip *chip, enum chip_kind kind,
 			   unsigned int pin);
 void irqchip_put(struct irqchip *chip);
+extern const struct irqchip_assist *irqchip_assist;
+/* vm->irq.assists, before vCPUs */
+void irqchip_choose_assists(struct vm *vm);
 /* Timers off, no vCPU reachable; at the start of VM teardown. Idempotent. */
 void irqchip_stop(struct irqchip *chip);
 /* Which edge pins matter changed: routing, PIT, reinjection. irqchip.lock held. */

@@ -13,6 +13,38 @@
 #include "eventfds.h"
 #include "lapic.h"
 
+static u32 no_assists(void)
+{
+	return 0;
+}
+
+static bool no_notify(struct vcpu *vcpu)
+{
+	return false;
+}
+
+static const struct irqchip_assist no_assist = {
+	.available = no_assists,
+	.notify = no_notify,
+};
+
+const struct irqchip_assist *irqchip_assist = &no_assist;
+
+void irqchip_set_assist(const struct irqchip_assist *assist)
+{
+	irqchip_assist = assist ?: &no_assist;
+}
+
+void irqchip_choose_assists(struct vm *vm)
+{
+	u32 assists = irqchip_assist->available();
+
+	/* one can do without it */
+	if (assists & IRQ_ASSIST_ACCESS && mmu_apic_page_create(vm))
+		assists &= ~IRQ_ASSIST_ACCESS;
+	vm->irq.assists = assists;
+}
+
 int irqchip_create(struct vm *vm)
 {
 	struct irqchip *chip;
@@ -40,6 +72,7 @@ int irqchip_create(struct vm *vm)
 	err = routes_default(chip);
 	if (err)
 		goto ioapic;
+	irqchip_choose_assists(vm);
 	/* complete before anybody sees it: irqchip_in_kernel() */
 	smp_store_release(&vm->irqchip, chip);
 	return 0;

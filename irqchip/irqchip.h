@@ -18,6 +18,33 @@ enum irq_source {
 	NR_IRQ_SOURCES
 };
 
+/*
+ * What the CPU does of a LAPIC's work (Documentation/interrupts.rst). Each wants
+ * those above it, but for X2APIC, which stands beside ACCESS.
+ */
+#define IRQ_ASSIST_TPR		BIT(0)	/* CR8, and TPR where it is virtualized */
+#define IRQ_ASSIST_ACCESS	BIT(1)	/* the xAPIC page, at its usual address */
+#define IRQ_ASSIST_X2APIC	BIT(2)	/* x2APIC MSRs */
+#define IRQ_ASSIST_REGS		BIT(3)	/* reads, and exits after writes */
+#define IRQ_ASSIST_DELIVERY	BIT(4)	/* interrupts out of IRR, and EOI */
+#define IRQ_ASSIST_POSTED	BIT(5)	/* interrupts into IRR while it runs */
+
+/**
+ * struct irqchip_assist - what has the CPU do it; vmx/ fills it in
+ *
+ * available() IRQ_ASSIST_* for VMs that get their LAPICs now
+ * notify()    a posted interrupt waits (SDM 3C 30.6): true where the CPU that
+ *	       runs the vCPU has been told, false where the vCPU must be made to
+ *	       look by itself. Any context, after the bit in the descriptor.
+ */
+struct irqchip_assist {
+	u32 (*available)(void);
+	bool (*notify)(struct vcpu *vcpu);
+};
+
+/* At module load, before any VM exists */
+void irqchip_set_assist(const struct irqchip_assist *assist);
+
 #define IRQCHIP_MAX_ROUTES	4096	/* KVM_CAP_IRQ_ROUTING; GSIs are below it */
 
 /*
@@ -181,9 +208,9 @@ int vapic_set_addr(struct vcpu *vcpu, gpa_t addr);	/* 0, -EINVAL */
 void vapic_from_guest(struct vcpu *vcpu);
 void vapic_to_guest(struct vcpu *vcpu);
 
+int lapic_highest_irr(struct vcpu *vcpu);	/* or -1 */
 u64 lapic_get_tpr(struct vcpu *vcpu);		/* CR8 view: bits 3:0 */
 void lapic_set_tpr(struct vcpu *vcpu, u64 cr8);
-int lapic_highest_irr(struct vcpu *vcpu);	/* or -1; for the TPR threshold */
 
 /* IA32_APIC_BASE write: 0, or 1 for #GP */
 int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
@@ -225,8 +252,60 @@ void lapic_migrate_timers(struct vcpu *vcpu);
 /* Guest TSC offset or frequency changed: recompute a pending deadline */
 void lapic_tsc_changed(struct vcpu *vcpu);
 
+/* ---- hardware assists (lapic_virt.c) -------------------------------------- */
+
 /* The register page in the layout of a virtual-APIC page (SDM 3C 30.1.1) */
 void *lapic_page(struct vcpu *vcpu);
+/* The posted-interrupt descriptor, alone in its page; NULL where there is none */
+void *lapic_posted(struct vcpu *vcpu);
+/* The word of it that is not 0 while something waits there */
+unsigned long *lapic_posted_on(struct vcpu *vcpu);
+
+enum lapic_access {
+	LAPIC_NONE,		/* off, or its page is not where it usually is */
+	LAPIC_XAPIC,
+	LAPIC_X2APIC,
+};
+
+enum lapic_access lapic_access(struct vcpu *vcpu);
+
+/*
+ * Can the CPU deliver the LAPIC's interrupts, by @deliver's leave? Before an
+ * entry's events are chosen. From here to lapic_entry(), and in the guest where
+ * the answer is true, the IRR of the page has all that had been posted.
+ */
+bool lapic_choose_delivery(struct vcpu *vcpu, bool deliver);
+
+/* What the CPU is to be told before it enters */
+struct lapic_entry {
+	u8 rvi, svi;		/* with delivery by the CPU (SDM 3C 25.4.2) */
+	u8 threshold;		/* without (SDM 3C 25.6.8) */
+	bool eoi_exits_changed;
+	const unsigned long *eoi_exits;	/* bitmap of 256 vectors */
+};
+
+void lapic_entry(struct vcpu *vcpu, struct lapic_entry *e);
+
+/*
+ * An interrupt of the PIC waits, which the CPU never delivers by itself. Where
+ * lapic_choose_delivery() said no, as irqchip_pending().
+ */
+int lapic_pending_by_hand(struct vcpu *vcpu);
+
+/* An EOI-induced exit (SDM 3C 30.1.4): @vector is out of the ISR already */
+void lapic_eoi_exit(struct vcpu *vcpu, u8 vector);
+/*
+ * An APIC-write exit (SDM 3C 30.4.3.3): what was written to @off is in the page.
+ * With interrupts off for APIC_ICR and APIC_EOI alone.
+ */
+void lapic_apic_write(struct vcpu *vcpu, unsigned int off);
+/* vcpu->arch.mcg_cap changed: so may the version register */
+void lapic_version_changed(struct vcpu *vcpu);
+
+static inline u32 lapic_assists(const struct vcpu *vcpu)
+{
+	return vcpu->lapic ? vcpu->vm->irq.assists : 0;
+}
 
 void lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *s);
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s);

@@ -21,10 +21,24 @@ void lapic_notify(struct lapic *l)
 	vcpu_kick(l->vcpu);
 }
 
+/* The CPU is to say when TPR falls below what an interrupt waits for */
+u8 lapic_threshold(struct lapic *l)
+{
+	int irr;
+
+	if (!(l->assists & IRQ_ASSIST_TPR) || !lapic_sw_enabled(l))
+		return 0;
+	irr = lapic_highest(l, APIC_IRR);
+	if (irr < 0 || irr >> 4 > lapic_reg(l, APIC_TASKPRI) >> 4)
+		return 0;
+	return irr >> 4;
+}
+
 void lapic_reeval(struct lapic *l)
 {
 	WRITE_ONCE(l->head.changed, true);
-	if (irqchip_pending(l->vcpu) >= 0)
+	if (l->virt || irqchip_pending(l->vcpu) >= 0 ||
+	    lapic_threshold(l) != l->threshold)
 		vcpu_request(l->vcpu, REQ_EVENT);
 }
 
@@ -43,6 +57,8 @@ int lapic_accept_vector(struct lapic *l, u8 vector, bool level)
 		else
 			clear_bit(vector & 31, lapic_vec_word(l, APIC_TMR, vector));
 	}
+	if (l->virt)
+		return lapic_post(l, vector);
 	/* whoever set it has told the vCPU */
 	if (test_and_set_bit(vector & 31, lapic_vec_word(l, APIC_IRR, vector)))
 		return 0;
@@ -117,14 +133,19 @@ bool lapic_accepts_pic(const struct lapic *l)
 
 /* ---- interrupts out -------------------------------------------------------- */
 
+u32 lapic_priority(const struct lapic *l)
+{
+	u32 tpr = lapic_reg(l, APIC_TASKPRI);
+	int isr = lapic_in_service(l);
+
+	return isr >= 0 && isr >> 4 > tpr >> 4 ? isr & 0xf0 : tpr;
+}
+
 /* PPR (SDM 3A 11.8.3.1), kept in its register; returns it */
 static u32 update_ppr(struct lapic *l)
 {
-	u32 tpr = lapic_reg(l, APIC_TASKPRI);
-	u32 ppr = tpr;
+	u32 ppr = lapic_priority(l);
 
-	if (l->isrv >= 0 && l->isrv >> 4 > tpr >> 4)
-		ppr = l->isrv & 0xf0;
 	lapic_set_reg(l, APIC_PROCPRI, ppr);
 	return ppr;
 }
@@ -155,15 +176,26 @@ int irqchip_pending_slow(struct vcpu *vcpu)
 	struct lapic *l = vcpu->lapic;
 	int vector;
 
-	WRITE_ONCE(l->head.changed, false);
+	if (!l->assists)
+		WRITE_ONCE(l->head.changed, false);
 	smp_mb();	/* L3: what is set after this look sets the flag again */
 	lapic_timer_fired(vcpu);
+	lapic_collect_posted(l);
 
 	vector = pic_vector(l);
 	if (vector < 0)
 		vector = pending_vector(l);
 	l->head.vector = vector;
 	return vector;
+}
+
+int lapic_pending_by_hand(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	if (likely(l->virt && l->virt->by_cpu))
+		return pic_vector(l);
+	return irqchip_pending(vcpu);
 }
 
 int irqchip_ack(struct vcpu *vcpu)
@@ -192,10 +224,17 @@ int irqchip_ack(struct vcpu *vcpu)
 	return vector;
 }
 
+void lapic_tell_eoi(struct lapic *l, u8 vector)
+{
+	if (unlikely(l->chip->vm->irq.split))
+		lapic_eoi_to_user(l, vector);
+	else
+		ioapic_eoi(l->chip, vector);
+}
+
 void lapic_eoi(struct lapic *l)
 {
-	int vector = l->isrv;
-	bool level;
+	int vector = lapic_in_service(l);
 
 	trace_kvm_eoi(l->vcpu->id, vector);
 	/* a real one: what the bit says means nothing any more */
@@ -205,14 +244,19 @@ void lapic_eoi(struct lapic *l)
 		return;
 	__clear_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
 	l->isrv = lapic_highest(l, APIC_ISR);
-	level = lapic_test_vec(l, APIC_TMR, vector);
-	if (unlikely(l->chip->vm->irq.split)) {
-		if (level)
-			lapic_eoi_to_user(l, vector);
-	} else if (level || ioapic_wants_eoi(l->chip, vector)) {
-		ioapic_eoi(l->chip, vector);
-	}
+	if (lapic_eoi_is_seen(l, vector))
+		lapic_tell_eoi(l, vector);
 	lapic_reeval(l);
+}
+
+int lapic_highest_irr(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	if (!l)
+		return -1;
+	lapic_collect_posted(l);
+	return lapic_sw_enabled(l) ? lapic_highest(l, APIC_IRR) : -1;
 }
 
 u64 lapic_get_tpr(struct vcpu *vcpu)
@@ -224,13 +268,6 @@ void lapic_set_tpr(struct vcpu *vcpu, u64 cr8)
 {
 	if (vcpu->lapic)
 		lapic_write_tpr(vcpu->lapic, (cr8 & 0xf) << 4);
-}
-
-int lapic_highest_irr(struct vcpu *vcpu)
-{
-	struct lapic *l = vcpu->lapic;
-
-	return l && lapic_sw_enabled(l) ? lapic_highest(l, APIC_IRR) : -1;
 }
 
 /* ---- INIT and SIPI --------------------------------------------------------- */
@@ -318,9 +355,12 @@ static void reset_regs(struct lapic *l, bool init)
 	if (l->vcpu->id == vm->arch.bsp_vcpu_id &&
 	    !(vm->arch.disabled_quirks & KVM_X86_QUIRK_LINT0_REENABLED))
 		lapic_set_reg(l, APIC_LVT0, LVT0_EXTINT);
+	lapic_timer_set_mode(l);
 	lapic_timer_set_divide(l, 0);
 	atomic_set(&l->esr, 0);
 	l->isrv = -1;
+	l->sw_on = false;
+	lapic_virt_reset(l);
 	WRITE_ONCE(l->extint, false);
 	WRITE_ONCE(l->head.changed, true);
 	if (l->vcpu->arch.pv_eoi == PV_EOI_OFFERED)
@@ -371,7 +411,10 @@ int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 	}
 
 	WRITE_ONCE(vcpu->arch.apic_base, value);
-	if (!l || !((old ^ value) & (en | ext)))
+	if (!l)
+		return 0;
+	lapic_base_changed(l);
+	if (!((old ^ value) & (en | ext)))
 		return 0;
 	if (!(value & en) || !(old & en))
 		reset_regs(l, false);
@@ -381,6 +424,8 @@ int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 		lapic_set_reg(l, APIC_ID, vcpu->id << 24);
 	lapic_map_rebuild(l->chip);
 	lapic_reeval(l);
+	/* the assists depend on the mode */
+	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
 }
 
@@ -397,6 +442,7 @@ void lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *s)
 
 	lapic_timer_fired(vcpu);
 	lapic_sync_pv_eoi(vcpu);
+	lapic_collect_posted(l);
 	update_ppr(l);
 	memcpy(s->regs, l->regs, sizeof(s->regs));
 	*state_reg(s->regs, APIC_LVR) = lapic_version(l);
@@ -451,6 +497,9 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 	}
 	atomic_set(&l->esr, 0);
 	l->isrv = lapic_highest(l, APIC_ISR);
+	l->sw_on = lapic_reg(l, APIC_SPIV) & APIC_SPIV_APIC_ENABLED;
+	lapic_timer_set_mode(l);
+	lapic_virt_reset(l);
 	lapic_map_rebuild(l->chip);
 
 	count = lapic_reg(l, APIC_TMCCT);
@@ -468,11 +517,6 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 
 /* ---- life ------------------------------------------------------------------ */
 
-void *lapic_page(struct vcpu *vcpu)
-{
-	return vcpu->lapic ? vcpu->lapic->regs : NULL;
-}
-
 int lapic_create(struct vcpu *vcpu)
 {
 	struct irqchip *chip = vcpu->vm->irqchip;
@@ -488,6 +532,11 @@ int lapic_create(struct vcpu *vcpu)
 	}
 	l->vcpu = vcpu;
 	l->chip = chip;
+	if (lapic_virt_create(l)) {
+		free_page((unsigned long)l->regs);
+		kfree(l);
+		return -ENOMEM;
+	}
 	refcount_inc(&chip->refs);
 	l->head.vector = -1;
 	l->head.changed = true;
@@ -525,6 +574,7 @@ void lapic_destroy(struct vcpu *vcpu)
 	}
 	hrtimer_cancel(&l->timer.timer);
 	vcpu->lapic = NULL;
+	lapic_virt_destroy(l);
 	free_page((unsigned long)l->regs);
 	kfree(l);
 	irqchip_put(chip);

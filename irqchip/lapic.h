@@ -7,9 +7,16 @@
  *  L1. other threads set bits of IRR and TMR, head.changed, events,
  *      sipi_vector, extint, esr and timer.pending, all atomically, then
  *      request REQ_EVENT (or REQ_TIMER) and kick; they only read the rest.
+ *      Where there is virt, IRR is the vCPU's own as well: they set bits of
+ *      virt->posted or virt->trapped instead (lapic_virt.c).
  *  L2. everything else is written under vcpu->mutex.
  *  L3. after a change of what irqchip_pending() answers, head.changed is set.
- *  L4. isrv is the highest bit of the ISR, or -1.
+ *      With IRQ_ASSIST_TPR the guest changes that unseen: it is always set.
+ *  L4. isrv is the highest bit of the ISR, or -1; without virt. With it the
+ *      CPU may change the ISR: ask lapic_in_service().
+ *  L5. in the guest the CPU may change the registers of the page as the
+ *      assists allow. What a register was before it was written is kept
+ *      elsewhere: sw_on, timer.mode, timer.divide.
  */
 #ifndef IRQCHIP_LAPIC_H
 #define IRQCHIP_LAPIC_H
@@ -23,10 +30,28 @@
 struct lapic_timer {
 	struct hrtimer timer;
 	atomic_t pending;	/* [a] expiries that are no interrupt yet */
+	u32 mode;		/* [v] of LVTT: APIC_LVT_TIMER_* */
 	u32 divide;		/* [v] 1 to 128 */
 	u64 period;		/* [v] ns; 0 unless periodic. The callback reads it */
 	u64 deadline;		/* [v] IA32_TSC_DEADLINE, 0 is disarmed */
 	u64 cpu_at;		/* [v] host TSC of it, where the CPU counts; or 0 */
+};
+
+/* SDM 3C table 30-1; must be alone in its page (lapic_posted()) */
+struct lapic_posted {
+	unsigned long pir[4];
+	unsigned long on;		/* bit 0: outstanding notification */
+	unsigned long unused[3];
+} __aligned(64);
+
+/* With delivery by the CPU */
+struct lapic_virt {
+	struct lapic_posted *posted;	/* [I] one page; [a] */
+	unsigned long trapped[4];	/* [a] vectors that wait for eoi_exits */
+	u8 any_trapped;			/* [a] */
+	bool by_cpu;			/* [v] of the next entry, or the one that is */
+	bool eoi_exits_changed;		/* [v] since the CPU was told */
+	unsigned long eoi_exits[4];	/* [v] written; read by all */
 };
 
 enum lapic_event {
@@ -37,6 +62,11 @@ enum lapic_event {
 struct lapic {
 	struct lapic_head head;		/* must be first, see irqchip_pending() */
 	s16 isrv;			/* [v] L4 */
+	u8 threshold;			/* [v] TPR threshold as the CPU has it */
+	bool sw_on;			/* [v] SPIV's enable bit, as last acted upon */
+	u32 assists;			/* [I] vm->irq.assists */
+	bool odd;			/* [v] no xAPIC at the usual address: chip->nr_odd */
+	struct lapic_virt *virt;	/* [I] with IRQ_ASSIST_DELIVERY */
 	void *regs;			/* [I] one page */
 	struct vcpu *vcpu;		/* [I] */
 	struct irqchip *chip;		/* [I] */
@@ -126,18 +156,51 @@ int lapic_accept_vector(struct lapic *l, u8 vector, bool level);
 /* An event of one of the LVT registers. 1, 0 or -1 as above. */
 int lapic_local_deliver(struct lapic *l, unsigned int lvt);
 void lapic_eoi(struct lapic *l);
+u8 lapic_threshold(struct lapic *l);
+/* PPR, as the other registers have it; by any thread */
+u32 lapic_priority(const struct lapic *l);
 void lapic_error(struct lapic *l, u32 bit);
 void lapic_set_x2apic_ids(struct lapic *l);
+
+void lapic_tell_eoi(struct lapic *l, u8 vector);
 
 /* ---- split.c ---- */
 
 /* The EOI of a level interrupt, where the IOAPIC is in user space */
 void lapic_eoi_to_user(struct lapic *l, u8 vector);
 
+/* The vector in service that counts, or -1 */
+static inline int lapic_in_service(const struct lapic *l)
+{
+	return l->virt ? lapic_highest(l, APIC_ISR) : l->isrv;
+}
+
+/* Is somebody to hear of the EOI? TMR says so of level interrupts. */
+static inline bool lapic_eoi_is_seen(struct lapic *l, u8 vector)
+{
+	return lapic_test_vec(l, APIC_TMR, vector) ||
+	       ioapic_wants_eoi(l->chip, vector);
+}
+
+/* ---- lapic_virt.c ---- */
+
+int lapic_virt_create(struct lapic *l);		/* 0, -ENOMEM */
+void lapic_virt_destroy(struct lapic *l);
+/* lapic_accept_vector() where there is virt: 1 or 0 */
+int lapic_post(struct lapic *l, u8 vector);
+/* What was posted into the IRR; by the vCPU's thread, the guest does not run */
+void lapic_collect_posted(struct lapic *l);
+/* IRR and ISR are new: nothing posted, and which EOIs are to exit */
+void lapic_virt_reset(struct lapic *l);
+/* The mode or the address changed: is the xAPIC page to be mapped? May sleep. */
+void lapic_base_changed(struct lapic *l);
+
 /* ---- lapic_reg.c ---- */
 
 u32 lapic_version(const struct lapic *l);
 u32 lapic_lvt_mask(const struct lapic *l, unsigned int off);
+/* A write to the xAPIC page: false where there is no register to write */
+bool lapic_write_reg(struct lapic *l, unsigned int off, u32 val);
 /* IPI as ICR says */
 void lapic_send_ipi(struct lapic *l, u32 low, u32 dest);
 void lapic_write_tpr(struct lapic *l, u8 tpr);
@@ -153,7 +216,12 @@ void lapic_timer_set_divide(struct lapic *l, u32 tdcr);
 
 static inline u32 lapic_timer_mode(const struct lapic *l)
 {
-	return lapic_reg(l, APIC_LVTT) & (3 << 17);
+	return l->timer.mode;
+}
+
+static inline void lapic_timer_set_mode(struct lapic *l)
+{
+	l->timer.mode = lapic_reg(l, APIC_LVTT) & (3 << 17);
 }
 
 #endif

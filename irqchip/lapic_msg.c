@@ -134,8 +134,8 @@ static struct lapic *arbitrate(struct lapic *a, struct lapic *b)
 		return a;
 	if (!a)
 		return b;
-	pa = lapic_reg(a, APIC_PROCPRI) >> 4;
-	pb = lapic_reg(b, APIC_PROCPRI) >> 4;
+	pa = lapic_priority(a) >> 4;
+	pb = lapic_priority(b) >> 4;
 	if (pa != pb)
 		return pa < pb ? a : b;
 	/* among equals, turn by turn */

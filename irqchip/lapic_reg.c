@@ -160,13 +160,14 @@ void lapic_write_tpr(struct lapic *l, u8 tpr)
 
 static void write_spiv(struct lapic *l, u32 val)
 {
-	bool was = lapic_sw_enabled(l);
+	bool was = l->sw_on;
 	unsigned int off;
 
 	lapic_set_reg(l, APIC_SPIV,
 		      val & (APIC_SPIV_APIC_ENABLED | APIC_VECTOR_MASK));
+	l->sw_on = val & APIC_SPIV_APIC_ENABLED;
 	/* SDM 3A 11.4.7.2: disabling masks every LVT, for good */
-	if (was && !lapic_sw_enabled(l)) {
+	if (was && !l->sw_on) {
 		for (off = APIC_LVTT; off <= APIC_LVTERR; off += 0x10)
 			lapic_set_reg(l, off, lapic_reg(l, off) | APIC_LVT_MASKED);
 		if (has_cmci(l))
@@ -192,7 +193,10 @@ static void write_lvt(struct lapic *l, unsigned int off, u32 val)
 	lapic_set_reg(l, off, val);
 	if (off == APIC_LVT0)
 		lapic_reeval(l);
-	if (off != APIC_LVTT || old_mode == lapic_timer_mode(l))
+	if (off != APIC_LVTT)
+		return;
+	lapic_timer_set_mode(l);
+	if (old_mode == lapic_timer_mode(l))
 		return;
 	/* SDM 3A 11.5.4.1: to or from TSC deadline disarms the timer */
 	if ((old_mode | lapic_timer_mode(l)) & APIC_LVT_TIMER_TSCDEADLINE) {
@@ -250,6 +254,7 @@ static bool write_reg(struct lapic *l, unsigned int off, u32 val, bool x2apic)
 		lapic_write_tpr(l, val);
 		return true;
 	case APIC_EOI:
+		lapic_set_reg(l, APIC_EOI, 0);
 		lapic_eoi(l);
 		return true;
 	case APIC_SPIV:
@@ -266,8 +271,10 @@ static bool write_reg(struct lapic *l, unsigned int off, u32 val, bool x2apic)
 		write_lvt(l, off, val);
 		return true;
 	case APIC_TMICT:
-		if (lapic_timer_mode(l) & APIC_LVT_TIMER_TSCDEADLINE)
+		if (lapic_timer_mode(l) & APIC_LVT_TIMER_TSCDEADLINE) {
+			lapic_set_reg(l, APIC_TMICT, 0);
 			return true;
+		}
 		lapic_timer_fired(l->vcpu);
 		lapic_set_reg(l, APIC_TMICT, val);
 		lapic_timer_start(l, val);
@@ -308,6 +315,11 @@ static bool write_reg(struct lapic *l, unsigned int off, u32 val, bool x2apic)
 		return true;
 	}
 	return false;
+}
+
+bool lapic_write_reg(struct lapic *l, unsigned int off, u32 val)
+{
+	return write_reg(l, off, val, false);
 }
 
 /* ---- x2APIC MSRs ----------------------------------------------------------- */

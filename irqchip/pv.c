@@ -49,6 +49,9 @@ void lapic_offer_pv_eoi(struct vcpu *vcpu, u8 vector)
 	struct lapic *l = vcpu->lapic;
 	u8 flags;
 
+	/* the CPU, which may deliver the next one, knows nothing of the bit */
+	if (l->virt)
+		return;
 	if (vcpu->arch.pv_eoi != PV_EOI_NONE || l->isrv != vector ||
 	    lapic_test_vec(l, APIC_TMR, vector) ||
 	    ioapic_wants_eoi(l->chip, vector) || lapic_highest(l, APIC_IRR) >= 0)

@@ -37,6 +37,7 @@ int irqchip_create_split(struct vm *vm, u64 nr_pins)
 	refcount_set(&chip->refs, 1);
 	mutex_init(&chip->lock);
 	INIT_LIST_HEAD(&chip->lapics);
+	irqchip_choose_assists(vm);
 	/* complete before anybody sees it: irqchip_in_kernel() */
 	smp_store_release(&vm->irqchip, chip);
 	return 0;

@@ -163,6 +163,7 @@ bool vmx_emulation_forced(void)
 static void settle(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
+	bool by_hand = v->v86 || v->emulation_required;
 
 	if (unlikely(vcpu->vm->vmx.force_emulation)) {
 		v->emulation_required = true;
@@ -179,6 +180,9 @@ static void settle(struct vcpu *vcpu)
 		v->emulation_required = true;
 	}
 	v->state_changed = false;
+	/* who delivers interrupts now? vmx_apic_choose() */
+	if (unlikely(by_hand != (v->v86 || v->emulation_required)))
+		vcpu_request(vcpu, REQ_EVENT);
 }
 
 /**

@@ -232,3 +232,26 @@ SYM_INNER_LABEL(vmx_asm_exit, SYM_L_GLOBAL)
 	mov	$1, %eax
 	jmp	.Lclear
 SYM_FUNC_END(vmx_asm_enter)
+
+/*
+ * void vmx_asm_interrupt(unsigned long handler)
+ *			  %rdi
+ *
+ * The stack as the CPU would leave it (SDM 3A 6.14.2); the handler's IRET comes
+ * back here. Interrupts stay off.
+ */
+SYM_FUNC_START(vmx_asm_interrupt)
+	push	%rbp
+	mov	%rsp, %rbp
+	and	$-16, %rsp
+	UNWIND_HINT_SAVE
+	push	$__KERNEL_DS
+	push	%rbp
+	pushf
+	push	$__KERNEL_CS
+	CALL_NOSPEC rdi
+	UNWIND_HINT_RESTORE
+	mov	%rbp, %rsp
+	pop	%rbp
+	RET
+SYM_FUNC_END(vmx_asm_interrupt)

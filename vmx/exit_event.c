@@ -240,7 +240,7 @@ int vmx_exit_exception(struct vcpu *vcpu)
 }
 
 /*
- * It was taken when interrupts came on after the exit. Perhaps a tick: then RCU
+ * It was taken right after the exit, see vmx_host_interrupt(). Perhaps a tick: then RCU
  * may wait for this CPU, to which running a guest is no more than kernel code.
  */
 int vmx_exit_external_interrupt(struct vcpu *vcpu)

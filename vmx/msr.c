@@ -13,6 +13,7 @@
 #include <linux/percpu.h>
 #include <linux/user-return-notifier.h>
 #include <asm/msr.h>
+#include "irqchip/irqchip.h"
 #include "vmx/private.h"
 #include "x86/x86.h"
 
@@ -198,6 +199,45 @@ static void set_passthrough(struct vcpu *vcpu, u32 msr, int how, bool on)
 
 #define RW (MSR_BITMAP_READ | MSR_BITMAP_WRITE)
 
+/*
+ * x2APIC MSRs that the CPU answers for by itself out of the virtual-APIC page,
+ * and right (SDM 3C 30.5): bits are the MSR's number less 800H. What is not
+ * there is #GP, TMCCT is counted, the CMCI's LVT may not exist.
+ */
+#define X2APIC_READ	(BIT_ULL(0x02) | BIT_ULL(0x03) | BIT_ULL(0x0d) | \
+			 BIT_ULL(0x0f) | GENMASK_ULL(0x28, 0x10) | \
+			 BIT_ULL(0x30) | GENMASK_ULL(0x38, 0x32) | BIT_ULL(0x3e))
+#define X2APIC_TPR	BIT_ULL(0x08)
+#define X2APIC_PPR	BIT_ULL(0x0a)
+#define X2APIC_EOI	BIT_ULL(0x0b)
+#define X2APIC_SELF	BIT_ULL(0x3f)
+
+/* vmx.x2apic_virt is another */
+void vmx_msr_x2apic_changed(struct vcpu *vcpu)
+{
+	u8 virt = vcpu->vmx.x2apic_virt;
+	u64 read = 0, write = 0;
+	unsigned int i;
+
+	if (virt & IRQ_ASSIST_X2APIC) {
+		read |= X2APIC_TPR;
+		write |= X2APIC_TPR;
+		if (virt & IRQ_ASSIST_REGS)
+			read |= X2APIC_READ;
+		if (virt & IRQ_ASSIST_DELIVERY)
+			write |= X2APIC_EOI | X2APIC_SELF;
+		/* without delivery nobody keeps PPR up to date */
+		if (virt & IRQ_ASSIST_REGS && virt & IRQ_ASSIST_DELIVERY)
+			read |= X2APIC_PPR;
+	}
+	for (i = 0; i < 64; i++) {
+		set_passthrough(vcpu, 0x800 + i, MSR_BITMAP_READ,
+				read & BIT_ULL(i));
+		set_passthrough(vcpu, 0x800 + i, MSR_BITMAP_WRITE,
+				write & BIT_ULL(i));
+	}
+}
+
 int vmx_msr_vcpu_init(struct vcpu *vcpu)
 {
 	vmx_msr_update_intercepts(vcpu);
@@ -230,6 +270,7 @@ void vmx_msr_update_intercepts(struct vcpu *vcpu)
 			x86_gcap(vcpu, GCAP_PRED_CMD));
 	set_passthrough(vcpu, MSR_IA32_FLUSH_CMD, MSR_BITMAP_WRITE,
 			x86_gcap(vcpu, GCAP_FLUSH_L1D));
+	vmx_msr_x2apic_changed(vcpu);
 	if (!x86_gcap(vcpu, GCAP_SPEC_CTRL))
 		vcpu->vmx.spec_ctrl_passthrough = false;
 	set_passthrough(vcpu, MSR_IA32_SPEC_CTRL, RW,

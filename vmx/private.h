@@ -90,6 +90,7 @@ void vmx_msr_reload(struct vcpu *vcpu);
 void vmx_msr_cpu_off(void);
 int vmx_msr_setup(void);
 void vmx_msr_unsetup(void);
+void vmx_msr_x2apic_changed(struct vcpu *vcpu);
 
 /* host.c */
 void vmx_host_state_init(struct vcpu *vcpu);
@@ -144,6 +145,9 @@ static __always_inline void vmx_mitigate_vcpu_load(struct vcpu *vcpu)
 int vmx_asm_enter(u64 *regs, unsigned long flags, struct vmx_entry *entry);
 void vmx_asm_exit(void);
 
+/* Call the handler of an external interrupt as the IDT would; interrupts off */
+void vmx_asm_interrupt(unsigned long handler);
+
 /* exit_reason where there is no hardware exit to handle */
 #define VMX_REASON_VMFAIL	0xffffffffu	/* the entry instruction failed */
 #define VMX_REASON_NONE		0x0000ffffu	/* handled in the fast loop */
@@ -152,6 +156,14 @@ void vmx_asm_exit(void);
 void vmx_timer_setup(void);
 void vmx_write_timer(struct vcpu *vcpu);
 int vmx_fast_preemption_timer(struct vcpu *vcpu);
+/* apicv.c */
+void vmx_apic_setup(void);
+void vmx_apic_unsetup(void);
+void vmx_host_interrupt(struct vcpu *vcpu);
+int vmx_exit_apic_access(struct vcpu *vcpu);
+int vmx_exit_eoi_induced(struct vcpu *vcpu);
+int vmx_exit_apic_write(struct vcpu *vcpu);
+int vmx_fast_apic_write(struct vcpu *vcpu);
 
 /* inject.c */
 void vmx_take_back_event(struct vcpu *vcpu);

@@ -222,6 +222,10 @@ void vmx_handle_exit_irqoff(struct vcpu *vcpu)
 		forward_machine_check();
 		return;
 	}
+	if (reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
+		vmx_host_interrupt(vcpu);
+		return;
+	}
 	if (reason != EXIT_REASON_EXCEPTION_NMI)
 		return;
 	info = vmx_intr_info(vcpu);

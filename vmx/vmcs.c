@@ -368,6 +368,7 @@ int vmx_setup(void)
 	err = vmx_setup_shared();
 	if (err)
 		return err;
+	vmx_apic_setup();
 	err = vmx_mitigations_setup();
 	if (err)
 		goto shared;
@@ -383,6 +384,7 @@ msr:
 mitigations:
 	vmx_mitigations_unsetup();
 shared:
+	vmx_apic_unsetup();
 	vmx_unsetup_shared();
 	return err;
 }
@@ -392,5 +394,6 @@ void vmx_unsetup(void)
 	vmx_unsetup_cpus();
 	vmx_msr_unsetup();
 	vmx_mitigations_unsetup();
+	vmx_apic_unsetup();
 	vmx_unsetup_shared();
 }

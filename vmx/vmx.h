@@ -173,6 +173,35 @@ static __always_inline bool vmx_exit_pio(struct vcpu *vcpu, bool *in, u16 *port,
 	return !(qual & VMX_IO_STRING);
 }
 
+/* ---- the LAPIC's assists (vmx/apicv.c) ----------------------------------- */
+
+/* After lapic_create(), if there is an irqchip */
+void vmx_apic_init(struct vcpu *vcpu);
+
+/**
+ * vmx_apic_choose() - does the CPU deliver the LAPIC's interrupts?
+ * @vcpu: the vCPU; vm->srcu held. On REQ_EVENT, before events are chosen.
+ * @deliver: may interrupts be delivered at all?
+ *
+ * Return: what vmx_apic_entry() is to be told. Where it is true, nobody else
+ * may inject them.
+ */
+bool vmx_apic_choose(struct vcpu *vcpu, bool deliver);
+
+/* What the LAPIC has become, into the VMCS; on REQ_EVENT, after injection */
+void vmx_apic_entry(struct vcpu *vcpu, bool by_cpu);
+
+/*
+ * Has an interrupt been posted that the CPU was told of too late, or never? The
+ * last look before an entry, like that at requests.
+ */
+static __always_inline bool vmx_posted_waits(const struct vcpu *vcpu)
+{
+	const unsigned long *on = vcpu->vmx.posted_on;
+
+	return on && READ_ONCE(*on);
+}
+
 /* ---- registers that have side effects in the VMCS ----------------------- */
 
 /* A segment register as the VMCS has it; ar in VMX format (SDM 3C table 25-2) */

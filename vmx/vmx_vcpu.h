@@ -103,6 +103,10 @@ struct vmx_vcpu {
 	bool event_given;		/* [v] this entry delivers an event */
 	u32 soft_event, soft_error, soft_len; /* [v] for the emulator to deliver */
 	bool drs_active;		/* [v] a breakpoint is on in DR7 */
+	bool posting;			/* [v] read by all: posted interrupts are on */
+	u8 x2apic_virt;			/* [v] IRQ_ASSIST_* the MSR bitmap is made for */
+	u8 tpr_threshold;		/* [v] as written */
+	unsigned long *posted_on;	/* [I] in the posted-interrupt descriptor, or NULL */
 	bool has_pml;			/* [I] */
 	void *pml;			/* [I] one page, 512 entries */
 };

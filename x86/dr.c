@@ -152,5 +152,7 @@ int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	dr_changed(vcpu);
 	vcpu_set_rflags(vcpu, rflags);
 	vmx_update_exception_bitmap(vcpu);
+	/* KVM_GUESTDBG_BLOCKIRQ */
+	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
 }

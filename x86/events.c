@@ -231,6 +231,13 @@ static bool irq_waiting(struct vcpu *vcpu)
 			     vcpu->arch.ev.user_irq >= 0;
 }
 
+/* The same, without those that the CPU delivers out of the virtual-APIC page */
+static bool irq_to_inject(struct vcpu *vcpu)
+{
+	return vcpu->lapic ? lapic_pending_by_hand(vcpu) >= 0 :
+			     vcpu->arch.ev.user_irq >= 0;
+}
+
 static bool take_irq(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
@@ -264,7 +271,8 @@ static bool irqs_held_back(struct vcpu *vcpu)
 	return vcpu->arch.guest_debug & KVM_GUESTDBG_BLOCKIRQ;
 }
 
-int x86_inject_events(struct vcpu *vcpu)
+/* As x86_inject_events() */
+static int inject_events(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
 	bool given = true, unhalted = vcpu->arch.unhalted;
@@ -311,17 +319,26 @@ int x86_inject_events(struct vcpu *vcpu)
 
 	if (irqs_held_back(vcpu))
 		return 0;
-	if (irq_waiting(vcpu)) {
+	if (irq_to_inject(vcpu)) {
 		if (!given && vmx_irq_allowed(vcpu) && take_irq(vcpu)) {
 			inject_irq(vcpu);
 			given = true;
 		}
-		if (irq_waiting(vcpu))
+		if (irq_to_inject(vcpu))
 			vmx_request_irq_window(vcpu);
 	}
 	if (unlikely(user_wants_window(vcpu)))
 		vmx_request_irq_window(vcpu);
 	return 0;
+}
+
+int x86_inject_events(struct vcpu *vcpu)
+{
+	bool by_cpu = vmx_apic_choose(vcpu, !irqs_held_back(vcpu));
+	int ret = inject_events(vcpu);
+
+	vmx_apic_entry(vcpu, by_cpu);
+	return ret;
 }
 
 /* ---- NMIs and user space's interrupts --------------------------------------------- */

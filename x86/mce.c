@@ -137,6 +137,7 @@ int x86_setup_mce(struct vcpu *vcpu, u64 mcg_cap)
 	if (mcg_cap & ~(x86_mce_cap() | MCG_BANKCNT_MASK))
 		return -EINVAL;
 	a->mcg_cap = mcg_cap;
+	lapic_version_changed(vcpu);
 	if (mcg_cap & MCG_CTL_P)
 		a->mcg_ctl = ~0ULL;
 	for (i = 0; i < banks; i++)
