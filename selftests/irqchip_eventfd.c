@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* irqfd and ioeventfd. */
+/*
+ * irqfd and ioeventfd.
+ *
+ * again: tpr_shadow=N
+ */
 #include "irq.h"
 
 IRQ_SUITE(irqchip_eventfd)

@@ -3,6 +3,8 @@
  * Nonsense from both sides: random states by ioctl, random register accesses by
  * the guest. What comes of it is the guest's own trouble; the host stays well,
  * and the next VM works.
+ *
+ * again: tpr_shadow=N
  */
 #include "irq.h"
 

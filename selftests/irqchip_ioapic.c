@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The IOAPIC: registers, edge and level, remote IRR, delivery, routing, MSI. */
+/*
+ * The IOAPIC: registers, edge and level, remote IRR, delivery, routing, MSI.
+ *
+ * again: tpr_shadow=N
+ */
 #include "irq.h"
 
 IRQ_SUITE(irqchip_ioapic)

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The local APIC of one CPU: registers, priorities, timer, modes. */
+/*
+ * The local APIC of one CPU: registers, priorities, timer, modes.
+ *
+ * again: tpr_shadow=N
+ * again: enable_apicv=N
+ */
 #include "irq.h"
 
 IRQ_SUITE(irqchip_lapic)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The 8259 pair: masks, priorities, EOI commands, levels, cascade, state. */
+/*
+ * The 8259 pair: masks, priorities, EOI commands, levels, cascade, state.
+ *
+ * again: tpr_shadow=N
+ */
 #include "irq.h"
 
 IRQ_SUITE(irqchip_pic)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The 8254 timer and port 0x61. */
+/*
+ * The 8254 timer and port 0x61.
+ *
+ * again: tpr_shadow=N
+ */
 #include "irq.h"
 
 IRQ_SUITE(irqchip_pit)

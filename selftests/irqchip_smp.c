@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Interrupts between CPUs: INIT and SIPI, destinations, NMI, wake-ups. */
+/*
+ * Interrupts between CPUs: INIT and SIPI, destinations, NMI, wake-ups.
+ *
+ * again: tpr_shadow=N
+ * again: enable_apicv=N
+ * again: posted_interrupts=N
+ */
 #include "irq.h"
 
 KIND_SUITE(irqchip_smp)

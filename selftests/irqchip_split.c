@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* LAPICs in the kernel, PIC and IOAPIC in user space: KVM_CAP_SPLIT_IRQCHIP. */
+/*
+ * LAPICs in the kernel, PIC and IOAPIC in user space: KVM_CAP_SPLIT_IRQCHIP.
+ *
+ * again: tpr_shadow=N
+ */
 #include "irq.h"
 
 #define NR_PINS		24

@@ -465,12 +465,17 @@ static void guest_pv_eoi(void)
 TEST_F(paravirt, pv_eoi)
 {
 	struct kvm_lapic_state s;
-	struct vcpu *v = self->vcpu;
-	struct vm *vm = self->vm;
+	char old[KVM_PARAM_MAX];
+	struct vcpu *v;
+	struct vm *vm;
 
 	if (!on_our_module())
 		skip_test("when it is offered differs");
-	vcpu_set_entry(v, guest_pv_eoi);
+	/* a CPU that delivers by itself spares the exit as well: no offers then */
+	ASSERT_TRUE(kvm_param("enable_apicv", "N", old));
+	vm = irq_vm_new(variant->kind);
+	EXPECT_TRUE(kvm_param("enable_apicv", old, NULL));
+	v = vcpu_new(vm, 0, guest_pv_eoi);
 	expect_sync(v, 1);
 	msi_send(vm, 0xfee00000, 0x50);
 	expect_sync(v, 2);
@@ -500,6 +505,7 @@ TEST_F(paravirt, pv_eoi)
 	expect_sync(v, 9);
 	msi_send(vm, 0xfee00000, 0x50);
 	expect_done(v);
+	vm_free(vm);
 }
 
 /* ---- steal time: preempted, and TLB flushes --------------------------------------------- */

@@ -21,8 +21,10 @@ import threading
 import tap
 
 STATUS = {2: "the host crashed", 3: "time limit of the test host"}
-# In the comment at the top of a test: " * testhost: --cpus 2"
+# In the comment at the top of a test: " * testhost: --cpus 2", and
+# " * again: tpr_shadow=N" for another run with that parameter of the module
 DEMANDS = re.compile(r"^ \* testhost: (.*)$", re.M)
+AGAIN = re.compile(r"^ \* again: (\w+=\w+)$", re.M)
 MARK = re.compile(r"^### (begin|end) (\S+)(?: (\d+))?$")
 OFFERED = re.compile(r"^### kinds (.*)$")
 KINDS = ("ept", "shadow")
@@ -99,11 +101,20 @@ class Run:
 
     def demands(self, job):
         """Options of the test host that a test asks for in its source."""
-        source = os.path.join(self.top, "selftests",
-                              job.split(".")[0] + ".c")
-        with open(source) as text:
-            match = DEMANDS.search(text.read(2000))
+        match = DEMANDS.search(self.top_of(job.split(".")[0]))
         return match.group(1) if match else ""
+
+    def top_of(self, name):
+        source = os.path.join(self.top, "selftests", name + ".c")
+        with open(source) as text:
+            return text.read(2000)
+
+    def parameters(self, name):
+        """What is to be added to a run's name, besides the kind."""
+        yield ""
+        if not os.environ.get("PEER"):
+            for setting in AGAIN.findall(self.top_of(name)):
+                yield "." + setting
 
     def hosts(self, jobs, shards):
         """The runs by the host they need: list of (options, runs)."""
@@ -177,7 +188,7 @@ class Run:
             return None
 
     def possible(self, job):
-        kind = job.partition(".")[2]
+        kind = (job.split(".") + [""])[1]
         return not kind or self.offered is None or kind in self.offered
 
     def worker(self, hosts):
@@ -229,8 +240,8 @@ class Run:
             yield "list", [("finds tests", False, "make -C selftests list")], \
                 self.out
             return
-        jobs = ["%s.%s" % (n, k) for k in self.kinds for n in names
-                if not n.startswith(ONCE)]
+        jobs = ["%s.%s%s" % (n, k, p) for k in self.kinds for n in names
+                if not n.startswith(ONCE) for p in self.parameters(n)]
         jobs += [n for n in names if n.startswith(ONCE)]
         if self.cpus:
             # The others have been run with the processors they ask for.
