@@ -119,9 +119,13 @@ void lapic_send_ipi(struct lapic *l, u32 low, u32 dest)
 		.x2apic_dest = lapic_x2apic(l),
 	};
 
-	/* SDM 3A table 11-3: these send fixed interrupts and nothing else */
+	/*
+	 * SDM 3A table 11-3: only fixed interrupts are valid here, and what the
+	 * others do is not said. Programs count on SMI and NMI to arrive.
+	 */
 	if ((msg.shorthand == DEST_SELF || msg.shorthand == DEST_ALL) &&
-	    msg.mode != MODE_FIXED)
+	    msg.mode != MODE_FIXED && msg.mode != MODE_SMI &&
+	    msg.mode != MODE_NMI)
 		return;
 
 	switch (msg.mode) {

@@ -182,7 +182,8 @@ static int reset_ring(struct vm *vm, struct dirty_ring *ring, struct batch *b)
 	struct kvm_dirty_gfn *e;
 	int n = 0;
 
-	while (n < ring->size) {
+	/* not further than has been filled, whatever the flags say (R4) */
+	while (ring->reset != READ_ONCE(ring->dirty) && n < ring->size) {
 		e = &ring->entry[ring->reset & (ring->size - 1)];
 		/* user space has read slot and offset before */
 		if (!(smp_load_acquire(&e->flags) & KVM_DIRTY_GFN_F_RESET))

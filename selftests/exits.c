@@ -778,4 +778,35 @@ TEST_F(exits, single_step)
 	expect_done(self->vcpu);
 }
 
+/* ---- without exits, where user space wants it so ---------------------------- */
+
+static void guest_idle(void)
+{
+	u32 lo = 0, hi = 0, i;
+
+	for (i = 0; i < 2000; i++)
+		asm volatile("pause");
+	/* C6 residency: the CPU's own, which it may not have */
+	asm volatile(TRY("rdmsr") : "+a"(lo), "+d"(hi) : "c"(0x3fd));
+	GUEST_ASSERT(caught() == GUEST_NO_EXCEPTION || caught() == VEC_GP);
+	GUEST_DONE();
+}
+
+TEST_F(exits, disabled)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_DISABLE_EXITS,
+		.args = { kvm_check(KVM_CAP_X86_DISABLE_EXITS) },
+	};
+	struct vm *vm = vm_new(variant->kind);
+	struct vcpu *v;
+
+	ASSERT_EQ(0, ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	v = vcpu_new(vm, 0, guest_idle);
+	EXPECT_EQ(-1, ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	EXPECT_EQ(EINVAL, errno);
+	expect_done(v);
+	vm_free(vm);
+}
+
 TEST_HARNESS_MAIN

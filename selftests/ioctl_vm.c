@@ -311,7 +311,20 @@ TEST_F(vmfile, enable_cap)
 	cap.cap = KVM_CAP_X86_DISABLE_EXITS;
 	cap.args[0] = KVM_X86_DISABLE_EXITS_HLT;
 	EXPECT_ERR(0, self->bare, KVM_ENABLE_CAP, &cap);
+	cap.args[0] = kvm_check(KVM_CAP_X86_DISABLE_EXITS);
+	EXPECT_EQ(KVM_X86_DISABLE_EXITS_PAUSE | KVM_X86_DISABLE_EXITS_CSTATE,
+		  cap.args[0] & (KVM_X86_DISABLE_EXITS_PAUSE |
+				 KVM_X86_DISABLE_EXITS_CSTATE));
+	EXPECT_ERR(0, self->bare, KVM_ENABLE_CAP, &cap);
 	cap.args[0] = 1ull << 40;
+	EXPECT_ERR(EINVAL, self->bare, KVM_ENABLE_CAP, &cap);
+
+	/* guests have no PMU whether it is turned off or not */
+	cap.cap = KVM_CAP_PMU_CAPABILITY;
+	EXPECT_EQ(KVM_PMU_CAP_DISABLE, kvm_check(KVM_CAP_PMU_CAPABILITY));
+	cap.args[0] = KVM_PMU_CAP_DISABLE;
+	EXPECT_ERR(0, self->bare, KVM_ENABLE_CAP, &cap);
+	cap.args[0] = 2;
 	EXPECT_ERR(EINVAL, self->bare, KVM_ENABLE_CAP, &cap);
 
 	cap.cap = KVM_CAP_X2APIC_API;

@@ -625,6 +625,26 @@ TEST_F(smm, halted)
 	vm_free(vm);
 }
 
+static void guest_self_smi(void)
+{
+	GUEST_SYNC(1);
+	wrmsr(0x1b, rdmsr(0x1b) | 3 << 10);
+	wrmsr(0x830, 1 << 18 | 1 << 14 | 2 << 8);	/* self, SMI */
+	GUEST_SYNC(2);
+}
+
+TEST_F(smm, sent_to_oneself)
+{
+	struct vm *vm = chip_vm(variant->kind, self->smram, self->cell);
+	struct vcpu *v = vcpu_new(vm, 0, guest_self_smi);
+
+	set_handler(self->smram, simple, sizeof(simple));
+	expect_sync(v, 1);
+	in_handler(v);
+	expect_sync(v, 2);
+	vm_free(vm);
+}
+
 /* ---- the map is memory ---------------------------------------------------------- */
 
 TEST_F(smm, relocation)

@@ -71,7 +71,8 @@ static int has_tsc_control(struct vm *vm)
 
 static u64 exits_to_disable(void)
 {
-	u64 exits = KVM_X86_DISABLE_EXITS_HLT;
+	u64 exits = KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE |
+		    KVM_X86_DISABLE_EXITS_CSTATE;
 
 	/* a guest's MWAIT must be able to wake on interrupts, and must exist */
 	if (boot_cpu_has(X86_FEATURE_MWAIT))
@@ -154,6 +155,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ KVM_CAP_X86_DISABLE_EXITS, .fn = disable_exits },
+	{ KVM_CAP_PMU_CAPABILITY, KVM_PMU_CAP_DISABLE },
 	{ KVM_CAP_DISABLE_QUIRKS, 1 },
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS },
 
@@ -238,6 +240,12 @@ static long enable_disable_exits(struct vm *vm, const u64 *args)
 static long enable_split_irqchip(struct vm *vm, const u64 *args)
 {
 	return irqchip_create_split(vm, args[0]);
+}
+
+/* Guests have no PMU: it can be turned off, and is */
+static long enable_pmu_capability(struct vm *vm, const u64 *args)
+{
+	return args[0] & ~(u64)KVM_PMU_CAP_DISABLE || vm->nr_vcpus ? -EINVAL : 0;
 }
 
 static long enable_x2apic_api(struct vm *vm, const u64 *args)
@@ -326,6 +334,7 @@ static const struct enable {
 	{ KVM_CAP_DISABLE_QUIRKS, enable_quirks_old },
 	{ KVM_CAP_DISABLE_QUIRKS2, enable_quirks },
 	{ KVM_CAP_X86_DISABLE_EXITS, enable_disable_exits },
+	{ KVM_CAP_PMU_CAPABILITY, enable_pmu_capability },
 	{ KVM_CAP_X2APIC_API, enable_x2apic_api },
 	{ KVM_CAP_SPLIT_IRQCHIP, enable_split_irqchip },
 	{ KVM_CAP_EXCEPTION_PAYLOAD, enable_exception_payload },

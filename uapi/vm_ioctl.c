@@ -342,17 +342,15 @@ static const struct ioctl_def vm_ioctls[] = {
 	VM_IOCTL(KVM_X86_SET_MSR_FILTER, ARG_IN, set_msr_filter),
 };
 
-static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long call(struct file *file, const struct ioctl_def *def, unsigned long arg)
 {
 	struct vm *vm = file->private_data;
-	const struct ioctl_def *def;
 	struct ioctl_arg a;
 	long ret;
 
 	/* memory slots are addresses of the creator: nobody else has business here */
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
-	def = ioctl_find(vm_ioctls, ARRAY_SIZE(vm_ioctls), cmd);
 	if (!def)
 		return -ENOTTY;
 	ret = ioctl_arg_get(def, &a, arg);
@@ -361,6 +359,36 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	ret = def->vm(vm, a.data, arg);
 	return ioctl_arg_put(def, &a, arg, ret);
 }
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return call(file, ioctl_find(vm_ioctls, ARRAY_SIZE(vm_ioctls), cmd), arg);
+}
+
+#ifdef CONFIG_COMPAT
+static long set_msr_filter32(struct vm *vm, void *data, unsigned long arg)
+{
+	return x86_set_msr_filter32(vm, data);
+}
+
+/* The one whose argument has another size, and so another number */
+static const struct ioctl_def ioctl_set_msr_filter32 = {
+	.cmd = _IOC(_IOC_WRITE, KVMIO, _IOC_NR(KVM_X86_SET_MSR_FILTER),
+		    X86_MSR_FILTER32_SIZE),
+	.flags = ARG_IN,
+	.vm = set_msr_filter32,
+};
+
+static long vm_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	arg = (unsigned long)compat_ptr(arg);
+	if (cmd == ioctl_set_msr_filter32.cmd)
+		return call(file, &ioctl_set_msr_filter32, arg);
+	return vm_ioctl(file, cmd, arg);
+}
+#else
+#define vm_compat_ioctl	compat_ptr_ioctl
+#endif
 
 static int vm_release(struct inode *inode, struct file *file)
 {
@@ -375,6 +403,6 @@ const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.release = vm_release,
 	.unlocked_ioctl = vm_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
+	.compat_ioctl = vm_compat_ioctl,
 	.llseek = noop_llseek,
 };

@@ -256,11 +256,20 @@ void vmx_msr_update_intercepts(struct vcpu *vcpu)
 		MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
 		MSR_IA32_SYSENTER_EIP,
 	};
+	/* what the host's CPU has not, faults in the guest as it does here */
+	static const u32 cstate[] = {
+		MSR_CORE_C1_RES, MSR_CORE_C3_RESIDENCY, MSR_CORE_C6_RESIDENCY,
+		MSR_CORE_C7_RESIDENCY,
+	};
 	bool lm = x86_gcap(vcpu, GCAP_LM);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(always); i++)
 		set_passthrough(vcpu, always[i], RW, true);
+	for (i = 0; i < ARRAY_SIZE(cstate); i++)
+		set_passthrough(vcpu, cstate[i], MSR_BITMAP_READ,
+				vcpu->vm->arch.disabled_exits &
+				KVM_X86_DISABLE_EXITS_CSTATE);
 	/* honours TSC offsetting and scaling (SDM 3C 26.3) */
 	set_passthrough(vcpu, MSR_IA32_TSC, MSR_BITMAP_READ, true);
 	set_passthrough(vcpu, MSR_FS_BASE, RW, lm);

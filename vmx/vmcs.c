@@ -125,6 +125,8 @@ static u32 initial_proc(struct vcpu *vcpu)
 		proc &= ~CPU_BASED_HLT_EXITING;
 	if (vcpu->vm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_MWAIT)
 		proc &= ~(CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING);
+	if (vcpu->vm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_PAUSE)
+		proc &= ~CPU_BASED_PAUSE_EXITING;
 	return proc;
 }
 
@@ -146,6 +148,8 @@ static u32 initial_proc2(struct vcpu *vcpu)
 	/* on only while there is a page to log to */
 	if (!vcpu->vmx.pml)
 		proc2 &= ~SECONDARY_EXEC_ENABLE_PML;
+	if (vcpu->vm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_PAUSE)
+		proc2 &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	return proc2;
 }
 

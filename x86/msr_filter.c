@@ -9,6 +9,7 @@
  *  F3. x2APIC registers are not filtered: APIC accesses may not even exit.
  */
 #include <linux/bitmap.h>
+#include <linux/compat.h>
 #include <linux/overflow.h>
 #include <linux/nospec.h>
 #include <linux/rcupdate.h>
@@ -121,6 +122,35 @@ static struct msr_filter *make_filter(const struct kvm_msr_filter *user)
 	free_filter(f);
 	return ERR_PTR(err);
 }
+
+#ifdef CONFIG_COMPAT
+struct filter_range32 {
+	u32 flags, nmsrs, base;
+	compat_uptr_t bitmap;
+};
+
+struct filter32 {
+	u32 flags;
+	struct filter_range32 ranges[KVM_MSR_FILTER_MAX_RANGES];
+};
+
+static_assert(sizeof(struct filter32) == X86_MSR_FILTER32_SIZE);
+
+int x86_set_msr_filter32(struct vm *vm, const void *data)
+{
+	const struct filter32 *from = data;
+	struct kvm_msr_filter f = { .flags = from->flags };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(f.ranges); i++) {
+		f.ranges[i].flags = from->ranges[i].flags;
+		f.ranges[i].nmsrs = from->ranges[i].nmsrs;
+		f.ranges[i].base = from->ranges[i].base;
+		f.ranges[i].bitmap = compat_ptr(from->ranges[i].bitmap);
+	}
+	return x86_set_msr_filter(vm, &f);
+}
+#endif
 
 int x86_set_msr_filter(struct vm *vm, const struct kvm_msr_filter *user)
 {

@@ -163,6 +163,9 @@ int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
 bool x86_msr_filtered(struct vcpu *vcpu, u32 index, bool write);
 /* KVM_X86_SET_MSR_FILTER. 0, -EINVAL, -EFAULT, -ENOMEM; may sleep */
 int x86_set_msr_filter(struct vm *vm, const struct kvm_msr_filter *user);
+/* The same for a 32-bit program's structure, whose pointers are shorter */
+#define X86_MSR_FILTER32_SIZE	(4 + 16 * KVM_MSR_FILTER_MAX_RANGES)
+int x86_set_msr_filter32(struct vm *vm, const void *data);
 
 /*
  * The same for the MSRs whose access is worth being quick; interrupts off.
