@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/reboot.h>
+#include "core/apf.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
 #include "irqchip/irqchip.h"
@@ -82,6 +83,9 @@ static int __init kvm_init(void)
 	err = irqchip_setup();
 	if (err)
 		goto mmu;
+	err = apf_setup();
+	if (err)
+		goto irqchip;
 	preempt_notifier_inc();
 	err = register_reboot_notifier(&reboot_notifier);
 	if (err)
@@ -94,6 +98,8 @@ reboot:
 	unregister_reboot_notifier(&reboot_notifier);
 preempt:
 	preempt_notifier_dec();
+	apf_unsetup();
+irqchip:
 	irqchip_unsetup();
 mmu:
 	mmu_unsetup();
@@ -110,6 +116,7 @@ static void __exit kvm_exit(void)
 	uapi_unsetup();
 	unregister_reboot_notifier(&reboot_notifier);
 	preempt_notifier_dec();
+	apf_unsetup();
 	irqchip_unsetup();
 	mmu_unsetup();
 	x86_unsetup();

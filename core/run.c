@@ -7,6 +7,7 @@
 #include <linux/kvm_para.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
+#include "core/apf.h"
 #include "core/compat.h"
 #include "core/emul.h"
 #include "core/run.h"
@@ -67,6 +68,8 @@ static int handle_requests(struct vcpu *vcpu)
 		x86_update_steal(vcpu);
 	if (vcpu_take_request(vcpu, REQ_TIMER))
 		lapic_timer_fired(vcpu);
+	if (vcpu_take_request(vcpu, REQ_APF))
+		apf_ready(vcpu);
 	if (vcpu_take_request(vcpu, REQ_MSR_FILTER))
 		vmx_msr_update_intercepts(vcpu);
 	vcpu_take_request(vcpu, REQ_UNBLOCK);
@@ -85,7 +88,7 @@ static bool wake_event(struct vcpu *vcpu)
 
 	if (vcpu_requested(vcpu, REQ_UNBLOCK) || vcpu_requested(vcpu, REQ_DEAD) ||
 	    vcpu_requested(vcpu, REQ_TIMER) || vcpu_requested(vcpu, REQ_NMI) ||
-	    vcpu_requested(vcpu, REQ_SMI))
+	    vcpu_requested(vcpu, REQ_SMI) || vcpu_requested(vcpu, REQ_APF))
 		return true;
 	if (lapic_init_sipi_pending(vcpu))
 		return true;

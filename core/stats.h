@@ -24,6 +24,7 @@ struct vcpu_stats {
 	u64 irq_injected, nmi_injected, exception_injected;
 	u64 irq_window, nmi_window;
 	u64 pv_tlb_flushes;
+	u64 apf_not_present, apf_ready;
 	u64 halts, halt_wakeups;
 	u64 pf_fixed, pf_spurious, pf_injected, pf_mmio;
 	u64 tlb_flushes;

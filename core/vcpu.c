@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include "core/apf.h"
 #include "core/compat.h"
 #include "core/vcpu.h"
 #include "core/emul.h"
@@ -184,6 +185,7 @@ out:
 
 void vcpu_destroy(struct vcpu *vcpu)
 {
+	apf_destroy(vcpu);
 	lapic_destroy(vcpu);
 	x86_vcpu_destroy(vcpu);
 	vmx_vcpu_destroy(vcpu);

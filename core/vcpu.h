@@ -50,11 +50,13 @@ enum vcpu_request {
 	REQ_DIRTY_RING,		/* the dirty ring may be full */
 	REQ_MSR_FILTER,		/* other MSRs may be touched without an exit */
 	REQ_IOAPIC_EOI,		/* KVM_EXIT_IOAPIC_EOI: split irqchip */
+	REQ_APF,		/* pages that the guest waits for are there */
 	REQ_OUTSIDE,		/* nothing to do: the requester only wants it out */
 	NR_REQUESTS
 };
 
 struct lapic;
+struct vcpu_apf;
 
 struct vcpu {
 	/* --- the exit path's own lines first --- */
@@ -65,6 +67,7 @@ struct vcpu {
 	struct vmx_vcpu vmx;
 	struct x86_vcpu arch;
 	struct mmu_vcpu mmu;
+	struct vcpu_apf *apf;			/* [v] core/apf.c, once used */
 	struct lapic *lapic;			/* [I] after creation; NULL without irqchip */
 
 	struct kvm_run *run;			/* [I] page 0 of the mmap; user space writes it */

@@ -237,6 +237,7 @@ static int fault_in(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn,
 	unsigned long seq;
 	int r;
 
+	p.vcpu = vcpu;
 	p.write = access & MMU_ACC_WRITE;
 	p.window = READ_ONCE(mmu_fault_around);
 	do {

@@ -181,6 +181,8 @@ static inline bool irqchip_user_irqs(struct vcpu *vcpu)
 
 /* ---- paravirtual (irqchip/pv.c) ---- */
 
+/* A fixed interrupt from here to the vCPU; by its own thread */
+void lapic_raise(struct vcpu *vcpu, u8 vector);
 /* MSR_KVM_PV_EOI_EN: 0, or 1 for #GP */
 int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value, bool host);
 /* An interrupt was acknowledged: let the guest do without an EOI if it can */

@@ -83,6 +83,11 @@ void lapic_sync_pv_eoi_slow(struct vcpu *vcpu)
 	srcu_read_unlock(&vm->srcu, idx);
 }
 
+void lapic_raise(struct vcpu *vcpu, u8 vector)
+{
+	lapic_accept_vector(vcpu->lapic, vector, false);
+}
+
 /* ---- KVM_HC_SEND_IPI ------------------------------------------------------------ */
 
 static int send_some(struct lapic *l, struct lapic_msg *msg, unsigned long map,

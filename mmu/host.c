@@ -16,6 +16,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include "core/compat.h"
+#include "core/apf.h"
 #include "mmu/host.h"
 
 unsigned int mmu_fault_around = 16;	/* [a] */
@@ -258,6 +259,7 @@ int host_lookup(struct vm *vm, struct memslot *slot, gfn_t gfn,
 		struct host_page *p)
 {
 	hva_t hva = memslot_hva(slot, gfn);
+	unsigned int flags;
 	struct page *page;
 	long n;
 
@@ -266,9 +268,17 @@ int host_lookup(struct vm *vm, struct memslot *slot, gfn_t gfn,
 	if (likely(walk_irqoff(vm, hva, slot, gfn, p)))
 		return 0;
 
-	n = get_user_pages_unlocked(hva, 1, &page, FOLL_HWPOISON |
-				    COMPAT_FOLL_NUMA | COMPAT_FOLL_INTERRUPTIBLE |
-				    (p->write ? FOLL_WRITE : 0));
+	flags = FOLL_HWPOISON | COMPAT_FOLL_NUMA | COMPAT_FOLL_INTERRUPTIBLE |
+		(p->write ? FOLL_WRITE : 0);
+	n = 0;
+	if (apf_wanted(p->vcpu)) {
+		n = get_user_pages_unlocked(hva, 1, &page, flags | FOLL_NOWAIT);
+		/* neither there nor an error: it would have to be waited for */
+		if (!n && apf_start(p->vcpu, hva, p->write))
+			return -EAGAIN;
+	}
+	if (n != 1)
+		n = get_user_pages_unlocked(hva, 1, &page, flags);
 	if (n == 1) {
 		p->pfn = page_to_pfn(page);
 		p->level = PG_4K;

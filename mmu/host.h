@@ -40,6 +40,7 @@ extern unsigned int mmu_fault_around;	/* module parameter fault_around */
 
 struct host_page {
 	/* in */
+	struct vcpu *vcpu;	/* it may go on without the page: core/apf.c */
 	bool write;		/* the page is to be written */
 	unsigned int window;	/* neighbours wanted: a power of 2, 1 for none */
 	bool special;		/* set by the functions: look at special entries */

@@ -131,7 +131,7 @@ TEST_F(irqchip_together, shadows)
 extern const char ins_insn[], ins_next[], movs_insn[], movs_next[];
 static u8 from_port[N], to_mmio[N] = { 10, 11, 12, 13, 14 };
 
-static void guest_strings(void)
+static void guest_strings(u64 ours)
 {
 	u64 n = N, d = (u64)from_port, s;
 	unsigned int i;
@@ -142,7 +142,8 @@ static void guest_strings(void)
 	asm volatile(".globl ins_insn, ins_next\nins_insn:\n\trep insb\nins_next:\n\tnop"
 		     : "+c"(n), "+D"(d) : "d"(PORT) : "memory");
 	GUEST_ASSERT_EQ(irq_nr, 1);
-	if (seen_rcx)
+	/* the in-tree KVM looks once more at a string that is at its end */
+	if (seen_rcx || !ours)
 		GUEST_ASSERT_EQ(seen_rip, (u64)ins_insn);
 	else
 		GUEST_ASSERT_EQ(seen_rip, (u64)ins_next);
@@ -158,7 +159,7 @@ static void guest_strings(void)
 		     : "+c"(n), "+D"(d), "+S"(s) : : "memory");
 	asm volatile("cli");
 	GUEST_ASSERT_EQ(irq_nr, 1);
-	if (seen_rcx)
+	if (seen_rcx || !ours)
 		GUEST_ASSERT_EQ(seen_rip, (u64)movs_insn);
 	else
 		GUEST_ASSERT_EQ(seen_rip, (u64)movs_next);
@@ -174,6 +175,7 @@ TEST_F(irqchip_together, end_of_string)
 	u8 *data;
 
 	vcpu_set_entry(v, guest_strings);
+	vcpu_args(v, 1, (u64)on_our_module());
 	/* what the last bytes need comes with the interrupt */
 	while (done < N) {
 		ASSERT_EQ(KVM_EXIT_IO, vcpu_run(v));

@@ -424,6 +424,7 @@ int shadow_fault(struct vcpu *vcpu, struct mmu_fault *f)
 			return r;
 		ff.host.write = f->access & MMU_ACC_WRITE;
 		ff.host.window = 1;
+		ff.host.vcpu = vcpu;
 		seq = mmu_inv_begin(vm);
 		if (unlikely(mmu_is_apic_slot(ff.slot)))
 			mmu_apic_host_page(vm, &ff.host);

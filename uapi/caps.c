@@ -179,6 +179,8 @@ static const struct cap caps[] = {
 
 	/* time */
 	{ KVM_CAP_CLOCKSOURCE, 1 },
+	{ KVM_CAP_ASYNC_PF, 1 },
+	{ KVM_CAP_ASYNC_PF_INT, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, CLOCK_FLAGS },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
 	{ KVM_CAP_MSR_PLATFORM_INFO, 1 },

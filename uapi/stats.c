@@ -63,6 +63,8 @@ static const struct stat_field vcpu_fields[] = {
 	VCPU(irq_window),
 	VCPU(nmi_window),
 	VCPU(pv_tlb_flushes),
+	VCPU(apf_not_present),
+	VCPU(apf_ready),
 	VCPU(halts),
 	VCPU(halt_wakeups),
 	VCPU(hypercalls),

@@ -28,6 +28,7 @@
 #include <linux/workqueue.h>
 #include <asm/pvclock-abi.h>
 #include <linux/kvm_para.h>
+#include "core/apf.h"
 #include "core/trace.h"
 #include "x86/priv.h"
 
@@ -303,6 +304,15 @@ int pv_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 	case MSR_KVM_STEAL_TIME:
 		*value = vcpu->arch.steal_msr;
 		return 0;
+	case MSR_KVM_ASYNC_PF_EN:
+		*value = vcpu->arch.apf_msr;
+		return 0;
+	case MSR_KVM_ASYNC_PF_INT:
+		*value = vcpu->arch.apf_int_msr;
+		return 0;
+	case MSR_KVM_ASYNC_PF_ACK:
+		*value = 0;
+		return 0;
 	case MSR_KVM_PV_EOI_EN:
 		*value = vcpu->arch.pv_eoi_msr;
 		return 0;
@@ -333,6 +343,17 @@ int pv_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		return 0;
 	case MSR_KVM_STEAL_TIME:
 		return steal_set_msr(vcpu, value);
+	case MSR_KVM_ASYNC_PF_EN:
+		return apf_enable(vcpu, value, host);
+	case MSR_KVM_ASYNC_PF_INT:
+		if (value & ~(u64)KVM_ASYNC_PF_VEC_MASK)
+			return 1;
+		vcpu->arch.apf_int_msr = value;
+		return 0;
+	case MSR_KVM_ASYNC_PF_ACK:
+		if (value & 1)
+			apf_acknowledge(vcpu);
+		return 0;
 	case MSR_KVM_PV_EOI_EN:
 		return lapic_set_pv_eoi(vcpu, value, host);
 	case MSR_KVM_POLL_CONTROL:
@@ -355,6 +376,8 @@ void pvclock_reset(struct vcpu *vcpu)
 	vcpu->arch.wall_clock_msr = 0;
 	vcpu->arch.steal_msr = 0;
 	vcpu->arch.pvclock_stopped = false;
+	apf_enable(vcpu, 0, true);
+	vcpu->arch.apf_int_msr = 0;
 	vcpu->arch.pv_eoi_msr = 0;
 	vcpu->arch.pv_eoi = PV_EOI_NONE;
 	vcpu->arch.poll_control = MSR_ENABLE;

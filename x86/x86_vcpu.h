@@ -51,7 +51,7 @@ enum x86_guest_cap {
 	GCAP_RDRAND, GCAP_RDSEED,
 	GCAP_PV_UNHALT, GCAP_PV_EOI, GCAP_STEAL_TIME, GCAP_KVMCLOCK,
 	GCAP_PV_TLB_FLUSH, GCAP_PV_SEND_IPI, GCAP_PV_SCHED_YIELD,
-	GCAP_POLL_CONTROL, GCAP_MIGRATION,
+	GCAP_POLL_CONTROL, GCAP_MIGRATION, GCAP_ASYNC_PF, GCAP_ASYNC_PF_INT,
 	NR_GCAPS
 };
 
@@ -123,6 +123,7 @@ struct x86_vcpu {
 		PV_EOI_STALE,	/* the bit may be set, and means nothing */
 	} pv_eoi;			/* [v] irqchip/pv.c */
 	bool pv_unhalted;		/* [a] KVM_HC_KICK_CPU: no HLT sleeps */
+	u64 apf_msr, apf_int_msr;	/* [v] asynchronous page faults */
 	u64 poll_control;		/* [v] */
 	u64 migration_control;		/* [v] */
 	u64 wall_clock_msr;		/* [v] last value written, to read back */
