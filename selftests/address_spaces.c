@@ -360,12 +360,12 @@ static u64 storm_rounds(unsigned int kind)
 	return kind == KVM_MMU_KIND_EPT ? 300 : 20;
 }
 
-TEST_F_TIMEOUT(address_spaces, reclaimed_all_the_time, 120)
+TEST_F_TIMEOUT(address_spaces, reclaimed_all_the_time, 400)
 {
 	storm(variant->kind, false, 100, storm_rounds(variant->kind));
 }
 
-TEST_F_TIMEOUT(address_spaces, paged_out_all_the_time, 120)
+TEST_F_TIMEOUT(address_spaces, paged_out_all_the_time, 400)
 {
 	swap_on();
 	storm(variant->kind, true, 100, 5 * storm_rounds(variant->kind));

@@ -592,28 +592,28 @@ static void storm(ctx *c, enum storm what, u64 rounds)
 		require(*page(c, i) == rounds);
 }
 
-TEST_F_TIMEOUT(aliases, paged_out_all_the_time, 120)
+TEST_F_TIMEOUT(aliases, paged_out_all_the_time, 400)
 {
 	swap_on();
 	storm(self, STORM_PAGEOUT, 30);
 }
 
-TEST_F_TIMEOUT(aliases, aged_all_the_time, 120)
+TEST_F_TIMEOUT(aliases, aged_all_the_time, 400)
 {
 	storm(self, STORM_COLD, 30);
 }
 
-TEST_F_TIMEOUT(aliases, forked_all_the_time, 120)
+TEST_F_TIMEOUT(aliases, forked_all_the_time, 400)
 {
 	storm(self, STORM_FORK, 15);
 }
 
-TEST_F_TIMEOUT(aliases, tables_reclaimed_all_the_time, 120)
+TEST_F_TIMEOUT(aliases, tables_reclaimed_all_the_time, 400)
 {
 	storm(self, STORM_DROP, 30);
 }
 
-TEST_F_TIMEOUT(aliases, logged_on_and_off, 120)
+TEST_F_TIMEOUT(aliases, logged_on_and_off, 400)
 {
 	storm(self, STORM_LOG, 30);
 }
