@@ -187,6 +187,7 @@ struct tt_model {
 	u64 in_use[16];		/* pool frames that walks pass */
 	u64 written[16];	/* pool frames, since the last OP_DIRTY_GET */
 	bool logging;
+	bool ad_unlogged;	/* A and D that a walk sets may be in no log */
 	struct tt_mmio mmio[TT_MAX_MMIO];
 	unsigned int nr_mmio;
 	u64 flush_va;		/* where tt_sim() said SIM_STALE */

@@ -136,7 +136,7 @@ static enum tt_verdict translate(struct tt_model *m, const struct tt_op *op,
 /* A and D that the access has to set; false where that cannot be done */
 static bool set_accessed(struct tt_model *m, struct part *p, bool dry)
 {
-	u64 at, val, new;
+	u64 at, val, new, written[ARRAY_SIZE(m->written)];
 	unsigned int size = tt_formats[tt_fmt(m)].esize;
 
 	if (!p->paged)
@@ -152,7 +152,10 @@ static bool set_accessed(struct tt_model *m, struct part *p, bool dry)
 		if (!tt_in_pool(at, size) || dry)
 			return false;
 		/* only what is added: one table may be used twice here */
+		memcpy(written, m->written, sizeof(written));
 		tt_store(m, at, tt_load(m, at, size) | new, size);
+		if (m->ad_unlogged)
+			memcpy(m->written, written, sizeof(written));
 	}
 	return true;
 }

@@ -152,11 +152,27 @@ static void vm_init(struct tt_run *r, struct tt_vm *v, unsigned int kind)
 	set_mode(r, v);
 }
 
+/*
+ * Where EPT has no A and D bits, the emulator lets a walk set those of the guest's
+ * entries in pages that EPT does not let it write to. A CPU would not (SDM 3C
+ * 29.3.3.2), and shadow tables do not.
+ */
+static bool ept_ad(void)
+{
+	static int is = -1;
+
+	if (is < 0)
+		is = !system("grep -qw ept_ad /proc/cpuinfo");
+	return is;
+}
+
 void tt_run_init(struct tt_run *r, u64 seed, const unsigned int *kinds,
 		 unsigned int nr_kinds)
 {
 	*r = (struct tt_run) { .m = tt_model_new(seed), .prog.seed = seed };
 	tt_model_mode(r->m, r->m->caps.la57 && seed & 2 ? FMT_5L : FMT_4L);
+	for (unsigned int i = 0; i < nr_kinds; i++)
+		r->m->ad_unlogged |= kinds[i] == KVM_MMU_KIND_EPT && !ept_ad();
 	r->nr_vms = nr_kinds;
 	for (unsigned int i = 0; i < nr_kinds; i++)
 		vm_init(r, &r->vm[i], kinds[i]);
