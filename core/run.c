@@ -96,7 +96,8 @@ static bool wake_event(struct vcpu *vcpu)
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
 	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
 		return false;
-	if (ev->exception.pending || ev->exception.injected || ev->nmi_pending ||
+	if (ev->exception.pending || ev->exception.injected ||
+	    (ev->nmi_pending && vmx_nmi_allowed(vcpu)) ||
 	    READ_ONCE(vcpu->arch.pv_unhalted) ||
 	    (ev->smi_pending && !vcpu->arch.smm))
 		return true;
@@ -263,6 +264,11 @@ static int step(struct vcpu *vcpu)
 	if (unlikely(vcpu->arch.vapic_addr))
 		vapic_to_guest(vcpu);
 	if (unlikely(vmx_needs_emulation(vcpu))) {
+		/* the event is delivered there, then it is the SMI's turn */
+		if (vcpu->arch.ev.smi_delayed) {
+			vcpu->arch.ev.smi_delayed = false;
+			vcpu_request(vcpu, REQ_EVENT);
+		}
 		/* no entry, so none of the CPU's timer either */
 		lapic_timer_expired(vcpu);
 		return vmx_emulate(vcpu);

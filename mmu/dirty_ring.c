@@ -127,9 +127,12 @@ void dirty_ring_push(struct vcpu *vcpu, const struct memslot *slot, u64 offset)
 		WRITE_ONCE(ring->dirty, ring->dirty + 1);
 		full = nearly_full(ring);
 	} else {
-		/* only ioctls that write guest memory, made without end, come here */
-		pr_warn_ratelimited("vCPU %u: a page is missing in the dirty ring\n",
-				    vcpu->id);
+		/*
+		 * Only ioctls that write guest memory, made without end, come
+		 * here. Nothing may be printed: the scheduler's lock may be
+		 * held. The next write of this kind tries again.
+		 */
+		clear_bit(offset, slot->dirty);
 	}
 	raw_spin_unlock_irqrestore(&ring->lock, flags);
 	if (full)

@@ -577,7 +577,8 @@ int memslot_set_private(struct vm *vm, u32 id, gpa_t gpa, unsigned long npages,
 	}
 	*hva = want.hva;
 	r = set_in_all(vm, &want, gpa >> PAGE_SHIFT, id);
-	if (r && made)
+	/* unless taking the first of them back found no memory */
+	if (r && made && !xa_load(&vm->mmu.slot_ids, id))
 		vm_munmap(want.hva, size);
 	return r;
 }

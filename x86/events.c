@@ -275,7 +275,7 @@ static bool irqs_held_back(struct vcpu *vcpu)
 static int inject_events(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
-	bool given = true, unhalted = vcpu->arch.unhalted;
+	bool given = true, held = false, unhalted = vcpu->arch.unhalted;
 
 	vcpu->arch.unhalted = false;
 	/* an offer whose interrupt is still on its way holds if nothing new came */
@@ -293,13 +293,15 @@ static int inject_events(struct vcpu *vcpu)
 	} else if (ev->irq.injected) {
 		/* user space put it there while the guest masks interrupts */
 		vmx_request_irq_window(vcpu);
+		held = true;
 	} else {
 		given = false;
 	}
 
 	if (unlikely(ev->smi_pending) && !vcpu->arch.smm &&
 	    !irqs_held_back(vcpu)) {
-		if (!given) {
+		/* what is held does not go with this entry */
+		if (!given || held) {
 			ev->smi_pending = false;
 			x86_enter_smm(vcpu, unhalted);
 			return 1;

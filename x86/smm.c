@@ -419,6 +419,22 @@ void x86_enter_smm(struct vcpu *vcpu, bool halted)
 		x86_triple_fault(vcpu);
 }
 
+/* What x86_set_sregs2() leaves to VM entry, or allows user space alone */
+static bool state_possible(struct vcpu *vcpu, const struct smm_state *st)
+{
+	unsigned int shift = st->sregs.cr4 & X86_CR4_LA57 ? 64 - 57 : 64 - 48;
+	u64 rip = st->regs.rip, cr3 = st->sregs.cr3;
+	bool lma = st->sregs.efer & EFER_LMA;
+
+	if (!efer_valid(vcpu, st->sregs.efer, false) ||
+	    cr3 & vcpu->arch.gpa_reserved)
+		return false;
+	if (!lma)
+		return !(st->sregs.cr4 & X86_CR4_PCIDE) && rip <= U32_MAX;
+	return !(st->regs.rflags & X86_EFLAGS_VM) &&
+	       (u64)((s64)(rip << shift) >> shift) == rip;
+}
+
 int x86_rsm(struct vcpu *vcpu)
 {
 	struct x86_vcpu *a = &vcpu->arch;
@@ -440,7 +456,7 @@ int x86_rsm(struct vcpu *vcpu)
 	vmx_set_nmi_blocked(vcpu, a->smm_nmi_blocked);
 	a->smm_nmi_blocked = false;
 	/* 31.4.1: a state that no CPU can be in shuts it down */
-	if (x86_set_sregs2(vcpu, &st.sregs)) {
+	if (!state_possible(vcpu, &st) || x86_set_sregs2(vcpu, &st.sregs)) {
 		x86_triple_fault(vcpu);
 		return 0;
 	}
