@@ -111,7 +111,9 @@ struct ept_vm {
 	atomic_long_t tables;		/* table pages, the root included */
 	atomic_long_t leaves[PG_1G + 1];	/* live mappings by PG_* */
 	atomic64_t fixed, spurious;	/* of vCPUs that are gone */
-	gfn_t shrink_next;		/* [m] where ept_shrink() goes on */
+	/* [m] where ept_shrink() goes on: without the address space, and which */
+	gfn_t shrink_next;
+	unsigned int shrink_space;
 };
 
 struct ept_vcpu {

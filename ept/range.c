@@ -183,23 +183,24 @@ unsigned long ept_shrink(struct vm *vm, unsigned long nr)
 	long before = atomic_long_read(&et->tables);
 	gfn_t end = (mmu_gpa_last(vm) >> PAGE_SHIFT) + 1;
 	gfn_t gfn = et->shrink_next;
+	unsigned int space = et->shrink_space, level;
+	/* all spaces, and the first once more for what is before the start */
+	unsigned int turns = MMU_ADDRESS_SPACES;
 	struct ept_dead dead = {};
-	unsigned int level, space;
 	unsigned long n = 0;
-	bool wrapped = false;
 	u64 *ep, e;
 
 	while (n < nr) {
 		struct page *page;
 
-		if ((gfn & (MMU_GPA_BITS >> PAGE_SHIFT)) >= end) {
-			space = (mmu_gfn_space(gfn) + 1) % MMU_ADDRESS_SPACES;
-			if (wrapped && !space)
+		if (gfn >= end) {
+			if (!turns--)
 				break;
-			wrapped |= !space;
-			gfn = mmu_space_base(space) >> PAGE_SHIFT;
+			space = (space + 1) % MMU_ADDRESS_SPACES;
+			gfn = 0;
 		}
-		ep = ept_walk(vm, gfn, PG_1G, &level);
+		ep = ept_walk(vm, gfn + (mmu_space_base(space) >> PAGE_SHIFT),
+			      PG_1G, &level);
 		e = READ_ONCE(*ep);
 		if (level == PG_1G && ept_mapped(e) && !ept_leaf(e, level)) {
 			ept_zap(vm, ep, level, &dead);
@@ -208,10 +209,9 @@ unsigned long ept_shrink(struct vm *vm, unsigned long nr)
 				n++;
 		}
 		gfn = (gfn | (pg_pages(level) - 1)) + 1;
-		if (wrapped && gfn > et->shrink_next)
-			break;
 	}
 	et->shrink_next = gfn;
+	et->shrink_space = space;
 	if (dead.list) {
 		mmu_flush_all(vm);
 		ept_free_dead(vm, &dead);
