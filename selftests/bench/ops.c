@@ -66,6 +66,36 @@ static u64 op_mmio_read(const struct bench_params *p)
 	return LOOP(p->n, read32(BENCH_MMIO));
 }
 
+/* A byte is an operation: pages of them by string instructions */
+static void rep_outs(void)
+{
+	u64 from = BENCH_MEM, n = PAGE_4K;
+
+	asm volatile("rep outsb" : "+S"(from), "+c"(n) : "d"(BENCH_PORT) : "memory");
+}
+
+static void rep_ins(void)
+{
+	u64 to = BENCH_MEM, n = PAGE_4K;
+
+	asm volatile("rep insb" : "+D"(to), "+c"(n) : "d"(BENCH_PORT) : "memory");
+}
+
+static u64 op_rep_outs(const struct bench_params *p)
+{
+	return LOOP(p->n / PAGE_4K, rep_outs());
+}
+
+static u64 op_rep_ins(const struct bench_params *p)
+{
+	return LOOP(p->n / PAGE_4K, rep_ins());
+}
+
+static u64 nothing(const struct bench_params *p)
+{
+	return 0;
+}
+
 static u64 op_touch_4k(const struct bench_params *p)
 {
 	return LOOP(p->n, touch(BENCH_MEM + i * PAGE_4K));
@@ -179,6 +209,8 @@ const struct bench_op bench_ops[] = {
 	{ "pio_in", 2000, op_pio_in, empty },
 	{ "mmio_write", 2000, op_mmio_write, empty },
 	{ "mmio_read", 2000, op_mmio_read, empty },
+	{ "rep_outs", 8 * PAGE_4K, op_rep_outs, nothing },
+	{ "rep_ins", 8 * PAGE_4K, op_rep_ins, nothing },
 	/* the second time the pages are there */
 	{ "touch_4k", BENCH_PAGES, op_touch_4k, op_touch_4k, true },
 	{ "cr3", 4000, op_cr3, empty },

@@ -15,6 +15,7 @@ LIMITS = {
     "cpuid": (.337, .339), "vmcall": (.321, .323), "rdmsr": (.327, .325),
     "pio_out": (.5, .5), "pio_in": (.51, .512),
     "mmio_write": (.379, .377), "mmio_read": (.355, .349),
+    "rep_outs": (.01, .01), "rep_ins": (.5, .5),
     "touch_4k": (.318, .499), "cr3": (None, .369), "invlpg": (None, .32),
     "pf_reflect": (None, .0064), "pte_write": (None, .353),
     "pte_write_many": (None, .357), "switch": (None, .344),
