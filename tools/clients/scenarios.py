@@ -56,7 +56,7 @@ for m in ("microvm", "pc", "q35"):
 @scenario
 def seabios(_):
     """The firmware finds that there is nothing to boot."""
-    with Qemu("-boot", "menu=off", "-device", "isa-debugcon,chardev=d",
+    with Qemu("-boot", "menu=off", "-device", "isa-debugcon,iobase=0x402,chardev=d",
               "-chardev", "file,id=d,path=/tmp/seabios", machine="pc",
               direct=False) as vm:
         end = time.monotonic() + 60
