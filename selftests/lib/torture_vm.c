@@ -157,7 +157,7 @@ static void vm_init(struct tt_run *r, struct tt_vm *v, unsigned int kind)
  * entries in pages that EPT does not let it write to. A CPU would not (SDM 3C
  * 29.3.3.2), and shadow tables do not.
  */
-static bool ept_ad(void)
+static bool has_ept_ad(void)
 {
 	static int is = -1;
 
@@ -172,7 +172,8 @@ void tt_run_init(struct tt_run *r, u64 seed, const unsigned int *kinds,
 	*r = (struct tt_run) { .m = tt_model_new(seed), .prog.seed = seed };
 	tt_model_mode(r->m, r->m->caps.la57 && seed & 2 ? FMT_5L : FMT_4L);
 	for (unsigned int i = 0; i < nr_kinds; i++)
-		r->m->ad_unlogged |= kinds[i] == KVM_MMU_KIND_EPT && !ept_ad();
+		r->m->ad_unlogged |= kinds[i] == KVM_MMU_KIND_EPT &&
+				  !has_ept_ad();
 	r->nr_vms = nr_kinds;
 	for (unsigned int i = 0; i < nr_kinds; i++)
 		vm_init(r, &r->vm[i], kinds[i]);
