@@ -165,6 +165,13 @@ static void guest_outside(void)
 	GUEST_ASSERT_EQ(caught(), VEC_UD);
 	asm volatile(TRY("rdmsr") : "=a"(lo), "=d"(hi) : "c"(MSR_SMBASE));
 	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	/* addresses for kvmclock that would be in the other space */
+	asm volatile(TRY("wrmsr") : : "a"(CELL), "d"(1u << 20),
+		     "c"(0x4b564d00));
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
+	asm volatile(TRY("wrmsr") : : "a"(CELL | 1), "d"(1u << 20),
+		     "c"(0x4b564d01));
+	GUEST_ASSERT_EQ(caught(), VEC_GP);
 	GUEST_RETURN(rdmsr(MSR_SMI_COUNT_));
 }
 

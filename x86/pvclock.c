@@ -229,6 +229,8 @@ long pvclock_pairing(struct vcpu *vcpu, gpa_t gpa, u64 type)
 
 	if (type != KVM_CLOCK_PAIRING_WALLCLOCK)
 		return -KVM_EOPNOTSUPP;
+	if (gpa & ~MMU_GPA_BITS)
+		return -KVM_EFAULT;
 	take_sample(&now);
 	if (!now.exact)
 		return -KVM_EOPNOTSUPP;
@@ -328,6 +330,9 @@ int pv_get_msr(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 
 int pv_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 {
+	/* an address above, or in another address space: see mmu/mmu.h */
+	if (value & ~MMU_GPA_BITS)
+		return 1;
 	switch (index) {
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
