@@ -10,6 +10,7 @@
 #include "core/apf.h"
 #include "core/compat.h"
 #include "core/emul.h"
+#include "core/halt.h"
 #include "core/run.h"
 #include "core/thread_work.h"
 #include "core/trace.h"
@@ -82,7 +83,7 @@ static int handle_requests(struct vcpu *vcpu)
 /* ---- blocking ------------------------------------------------------------------------ */
 
 /* Has something come that ends HLT? */
-static bool wake_event(struct vcpu *vcpu)
+bool vcpu_wake_event(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
 
@@ -106,26 +107,7 @@ static bool wake_event(struct vcpu *vcpu)
 
 bool vcpu_is_runnable(struct vcpu *vcpu)
 {
-	return vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE || wake_event(vcpu);
-}
-
-static void wait_for_event(struct vcpu *vcpu)
-{
-	u64 start = ktime_get_mono_fast_ns();
-	bool waited = false;
-
-	prepare_to_rcuwait(&vcpu->wait);
-	WRITE_ONCE(vcpu->blocked, true);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (wake_event(vcpu) || signal_pending(current))
-			break;
-		waited = true;
-		schedule();
-	}
-	WRITE_ONCE(vcpu->blocked, false);
-	finish_rcuwait(&vcpu->wait);
-	trace_kvm_vcpu_wakeup(ktime_get_mono_fast_ns() - start, waited, true);
+	return vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE || vcpu_wake_event(vcpu);
 }
 
 /* mp_state is not RUNNABLE: sleep, then act on what came */
@@ -134,9 +116,8 @@ static int block(struct vcpu *vcpu)
 	int ret;
 
 	lapic_sync_pv_eoi(vcpu);
-	lapic_timer_block(vcpu);
 	srcu_leave(vcpu);
-	wait_for_event(vcpu);
+	vcpu_halt(vcpu);
 	srcu_enter(vcpu);
 
 	ret = handle_requests(vcpu);
@@ -145,7 +126,7 @@ static int block(struct vcpu *vcpu)
 	if (lapic_init_sipi_pending(vcpu))
 		lapic_accept_init_sipi(vcpu);
 	/* a vCPU that waits for SIPI is woken by nothing else */
-	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && wake_event(vcpu)) {
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && vcpu_wake_event(vcpu)) {
 		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		WRITE_ONCE(vcpu->arch.pv_unhalted, false);
 		vcpu->arch.unhalted = true;

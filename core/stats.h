@@ -26,6 +26,8 @@ struct vcpu_stats {
 	u64 pv_tlb_flushes;
 	u64 apf_not_present, apf_ready;
 	u64 halts, halt_wakeups;
+	u64 halt_attempted_poll, halt_successful_poll;
+	u64 yields;			/* PAUSE loops that another vCPU got the CPU for */
 	u64 pf_fixed, pf_spurious, pf_injected, pf_mmio;
 	u64 tlb_flushes;
 	u64 vmreads, vmwrites;		/* between vcpu_load() and vcpu_put() */

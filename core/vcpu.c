@@ -34,6 +34,7 @@ static void sched_in(struct preempt_notifier *n, int cpu)
 	struct vcpu *vcpu = container_of(n, struct vcpu, preempt);
 
 	WRITE_ONCE(vcpu->preempted, false);
+	WRITE_ONCE(vcpu->ready, false);
 	vcpu_load_here(vcpu, cpu);
 	if (x86_gcap(vcpu, GCAP_STEAL_TIME))
 		vcpu_request(vcpu, REQ_STEAL_UPDATE);

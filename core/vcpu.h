@@ -77,9 +77,11 @@ struct vcpu {
 	struct pid __rcu *pid;			/* [r][v] the thread that runs it */
 	struct preempt_notifier preempt;
 	struct rcuwait wait;			/* blocked in HLT */
-	bool blocked;				/* [a] in vcpu_block() */
+	bool blocked;				/* [a] asleep: core/halt.c */
+	u64 halt_poll_ns;			/* [v] to look for events before that */
+	u64 wake_ticks;				/* [v] that waking up takes, by the TSC */
 	bool preempted;				/* [a] scheduled out while wanting to run */
-	bool ready;
+	bool ready;				/* [a] woken, and not running yet */
 	u32 id;					/* [I] KVM_CREATE_VCPU argument */
 	unsigned int index;			/* [I] position in vm->vcpus */
 	int srcu_idx;				/* [v] valid inside KVM_RUN */
@@ -176,6 +178,14 @@ void vcpu_kick(struct vcpu *vcpu);
 
 /* Wake it from HLT only. Return: true if it was blocked. */
 bool vcpu_wake(struct vcpu *vcpu);
+
+/**
+ * vcpu_spins() - the vCPU waits for another one: let that one run
+ * @vcpu: the vCPU, loaded, by its own thread
+ *
+ * Context: may schedule; vm->srcu may be held.
+ */
+void vcpu_spins(struct vcpu *vcpu);
 
 /**
  * vm_request_all() - make one request of all vCPUs and kick those in a guest

@@ -38,6 +38,9 @@ struct vm {
 	u32 max_vcpu_id;			/* [V] ids are below it; 0: VM_MAX_VCPU_ID */
 	struct list_head link;			/* vm_list_lock in core/vm.c */
 	bool dead;				/* [a] bugged: every ioctl answers -EIO */
+	bool halt_poll_own;			/* [a] KVM_CAP_HALT_POLL: */
+	u32 halt_poll_ns;			/* [a] instead of the parameter */
+	unsigned int last_boosted;		/* [a] core/yield.c: index of a vCPU */
 
 	struct bus pio_bus;			/* [r][V] */
 	struct bus mmio_bus;			/* [r][V] */

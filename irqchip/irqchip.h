@@ -247,8 +247,13 @@ void lapic_timer_fired(struct vcpu *vcpu);
 extern bool (*lapic_set_timer)(struct vcpu *vcpu, u64 at);
 /* Has it expired? Then the interrupt is pending; REQ_EVENT. Interrupts may be off. */
 void lapic_timer_expired(struct vcpu *vcpu);
-/* The vCPU is about to sleep: what the CPU counts, an hrtimer has to */
-void lapic_timer_block(struct vcpu *vcpu);
+/* The host's TSC at a deadline that the CPU counts; 0: there is none */
+u64 lapic_deadline(struct vcpu *vcpu);
+/*
+ * The vCPU is about to sleep: what the CPU counts, an hrtimer has to, and expire
+ * @early ticks of the host's TSC before. Return: the host's TSC then, or 0.
+ */
+u64 lapic_timer_block(struct vcpu *vcpu, u64 early);
 /* The vCPU thread moved: move its timers to this CPU */
 void lapic_migrate_timers(struct vcpu *vcpu);
 /* Guest TSC offset or frequency changed: recompute a pending deadline */

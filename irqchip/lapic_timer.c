@@ -176,8 +176,7 @@ static bool start_on_cpu(struct lapic *l, u64 now, u64 delta)
 	return true;
 }
 
-/* @sleep: the vCPU does not enter the guest before */
-static void start_deadline(struct lapic *l, bool sleep)
+static void start_deadline(struct lapic *l)
 {
 	struct vcpu *vcpu = l->vcpu;
 	u32 khz = vcpu->arch.tsc_khz;
@@ -191,7 +190,7 @@ static void start_deadline(struct lapic *l, bool sleep)
 		return;
 	}
 	delta = l->timer.deadline - tsc;
-	if (!sleep && start_on_cpu(l, now, delta))
+	if (start_on_cpu(l, now, delta))
 		return;
 	leave_cpu_timer(l);
 	/* the limit also keeps the division from overflowing */
@@ -224,7 +223,7 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value)
 	 * it first. An expiry that comes in between is seen to be too early.
 	 */
 	if (value) {
-		start_deadline(l, false);
+		start_deadline(l);
 		return;
 	}
 	leave_cpu_timer(l);
@@ -237,15 +236,34 @@ void lapic_tsc_changed(struct vcpu *vcpu)
 
 	if (!l || !l->timer.deadline)
 		return;
-	start_deadline(l, false);
+	start_deadline(l);
 }
 
-void lapic_timer_block(struct vcpu *vcpu)
+u64 lapic_deadline(struct vcpu *vcpu)
+{
+	return vcpu->lapic ? vcpu->lapic->timer.cpu_at : 0;
+}
+
+u64 lapic_timer_block(struct vcpu *vcpu, u64 early)
 {
 	struct lapic *l = vcpu->lapic;
+	u64 at = lapic_deadline(vcpu), now, ns = FAR_FUTURE_NS;
 
-	if (l && l->timer.cpu_at)
-		start_deadline(l, true);
+	if (!at)
+		return 0;
+	leave_cpu_timer(l);
+	now = rdtsc();
+	/* not so early that it would not be worth sleeping */
+	if (at > now && at - now > early)
+		at -= early;
+	if (at <= now) {
+		fire_now(l);
+		return 0;
+	}
+	if (at - now < (u64)x86_host.tsc_khz * (FAR_FUTURE_NS / NSEC_PER_MSEC))
+		ns = mul_u64_u32_div(at - now, NSEC_PER_MSEC, x86_host.tsc_khz) + 1;
+	start_at(l, ktime_add_ns(ktime_get(), ns));
+	return at;
 }
 
 /* ---- expiry and migration ------------------------------------------------- */
@@ -272,7 +290,7 @@ void lapic_timer_fired(struct vcpu *vcpu)
 		 * slower than the TSC: not before the guest's TSC says so.
 		 */
 		if (x86_guest_tsc(vcpu, rdtsc()) < t->deadline) {
-			start_deadline(l, false);
+			start_deadline(l);
 			return;
 		}
 		t->deadline = 0;

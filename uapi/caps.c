@@ -155,6 +155,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ KVM_CAP_X86_DISABLE_EXITS, .fn = disable_exits },
+	{ KVM_CAP_HALT_POLL, 1 },
 	{ KVM_CAP_PMU_CAPABILITY, KVM_PMU_CAP_DISABLE },
 	{ KVM_CAP_DISABLE_QUIRKS, 1 },
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS },
@@ -236,6 +237,15 @@ static long enable_disable_exits(struct vm *vm, const u64 *args)
 	if (vm->nr_vcpus)
 		return -EINVAL;
 	vm->arch.disabled_exits |= args[0];
+	return 0;
+}
+
+static long enable_halt_poll(struct vm *vm, const u64 *args)
+{
+	if (args[0] > U32_MAX)
+		return -EINVAL;
+	WRITE_ONCE(vm->halt_poll_ns, args[0]);
+	WRITE_ONCE(vm->halt_poll_own, true);
 	return 0;
 }
 
@@ -336,6 +346,7 @@ static const struct enable {
 	{ KVM_CAP_DISABLE_QUIRKS, enable_quirks_old },
 	{ KVM_CAP_DISABLE_QUIRKS2, enable_quirks },
 	{ KVM_CAP_X86_DISABLE_EXITS, enable_disable_exits },
+	{ KVM_CAP_HALT_POLL, enable_halt_poll },
 	{ KVM_CAP_PMU_CAPABILITY, enable_pmu_capability },
 	{ KVM_CAP_X2APIC_API, enable_x2apic_api },
 	{ KVM_CAP_SPLIT_IRQCHIP, enable_split_irqchip },

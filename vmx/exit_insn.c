@@ -220,10 +220,10 @@ int vmx_exit_monitor(struct vcpu *vcpu)
 	return monitor_mwait(vcpu);
 }
 
-/* Another vCPU probably holds what this one spins for */
+/* Another vCPU probably holds what this one spins for (vmx/ple.c) */
 int vmx_exit_pause(struct vcpu *vcpu)
 {
-	cond_resched();
+	vcpu_spins(vcpu);
 	return vmx_skip_insn(vcpu);
 }
 

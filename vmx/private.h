@@ -168,6 +168,9 @@ int vmx_fast_apic_write(struct vcpu *vcpu);
 /* inject.c */
 void vmx_take_back_event(struct vcpu *vcpu);
 
+/* ple.c */
+void vmx_ple_init(struct vcpu *vcpu);
+
 /* exit_fast.c */
 bool vmx_fast_events(struct vcpu *vcpu);
 int vmx_fast_irq_window(struct vcpu *vcpu);

@@ -174,6 +174,7 @@ static void setup_vmcs(struct vcpu *vcpu)
 	vmx_set_exit_ctls(vcpu, vmx_caps.exit.base);
 	vmx_set_entry_ctls(vcpu, vmx_caps.entry.base);
 
+	vmx_ple_init(vcpu);
 	vmcs_write(MSR_BITMAP, __pa(vcpu->vmx.msr_bitmap));
 	if (vmx_caps.proc.allowed & CPU_BASED_USE_IO_BITMAPS) {
 		vmcs_write(IO_BITMAP_A, __pa(io_bitmaps[0]));
