@@ -74,7 +74,10 @@ static void trace_insn(struct vcpu *vcpu, u8 len, bool failed)
 			       ctx->insn, len, mode, failed);
 }
 
-/* The ABI's KVM_INTERNAL_ERROR_EMULATION: flags, and the bytes if there are any */
+/*
+ * The ABI's KVM_INTERNAL_ERROR_EMULATION: flags, and the bytes if there are any,
+ * followed by the linear address, the mode and the size of code.
+ */
 static int emulation_failed(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -97,7 +100,10 @@ static int emulation_failed(struct vcpu *vcpu)
 	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
 	run->emulation_failure.ndata = 1;
 	if (len) {
-		run->emulation_failure.ndata = 4;
+		/* flags, size and bytes; then what the ABI leaves open */
+		run->emulation_failure.ndata = 5;
+		run->internal.data[3] = vmx_segment_base(vcpu, SEG_CS) + vcpu_rip(vcpu);
+		run->internal.data[4] = ctx->mode | ctx->code_size << 8;
 		run->emulation_failure.flags =
 			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
 		run->emulation_failure.insn_size = len;

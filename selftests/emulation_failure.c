@@ -50,6 +50,12 @@ static void check_failure(struct __test_metadata *_metadata, struct vcpu *vcpu)
 	EXPECT_EQ(0xd9, run->emulation_failure.insn_bytes[0]);
 	regs = vcpu_regs(vcpu);
 	EXPECT_EQ(0xd9, *(u8 *)vm_hva(vcpu->vm, regs.rip));
+	if (on_our_module()) {
+		/* beyond the ABI: where, and in 64-bit mode */
+		EXPECT_EQ(5, run->internal.ndata);
+		EXPECT_EQ(regs.rip, run->internal.data[3]);
+		EXPECT_EQ(0x803, run->internal.data[4]);
+	}
 	regs.rip += 2;
 	vcpu_set_regs(vcpu, &regs);
 }
