@@ -52,22 +52,16 @@ static const unsigned int settings[] = {
 };
 
 FIXTURE(irqchip_assist) {
+	int unused;
 };
 
-FIXTURE_VARIANT(irqchip_assist) {
-	unsigned int kind;
-};
-
-FIXTURE_VARIANT_ADD(irqchip_assist, ept) { .kind = KVM_MMU_KIND_EPT };
-FIXTURE_VARIANT_ADD(irqchip_assist, shadow) { .kind = KVM_MMU_KIND_SHADOW };
+KIND_VARIANTS(irqchip_assist)
 
 FIXTURE_SETUP(irqchip_assist)
 {
-	if (!mmu_kind_wanted(variant->kind))
-		SKIP(return, "another kind");
 	for (unsigned int i = 0; i < NR_PARAMS; i++) {
 		if (!kvm_param(param_name[i], "Y", param_old[i]))
-			SKIP(return, "no parameter %s", param_name[i]);
+			skip_test("no parameter to turn it off");
 		param_there[i] = param_old[i][0] == 'Y';
 	}
 }
@@ -558,7 +552,7 @@ TEST_F(irqchip_assist, posted_ipi)
 	int64_t exits[2];
 
 	if (nr_cpus() < 2)
-		SKIP(return, "one processor");
+		skip_test("one processor");
 	for (unsigned int i = 0; i < ARRAY_SIZE(with); i++) {
 		struct vm *vm = assist_vm(variant->kind, with[i]);
 		pthread_t t;
@@ -591,7 +585,7 @@ TEST_F(irqchip_assist, posted_irqfd)
 	u64 one = 1;
 
 	if (nr_cpus() < 2)
-		SKIP(return, "one processor");
+		skip_test("one processor");
 	vm = assist_vm(variant->kind, ALL);
 	pair_new(vm, guest_sender, guest_target);
 	require(!set_routing(vm, 1, &e));
@@ -642,7 +636,7 @@ static void *run_any(void *arg)
 TEST_F(irqchip_assist, migration)
 {
 	if (nr_cpus() < 2)
-		SKIP(return, "one processor");
+		skip_test("one processor");
 	for (unsigned int i = 0; i < ARRAY_SIZE(settings); i += 4) {
 		for (int sleeps = 0; sleeps < 2; sleeps++) {
 			struct vm *vm = assist_vm(variant->kind, settings[i]);
