@@ -170,7 +170,7 @@ static u64 read_clock(unsigned int id)
 		delta = clocks[id].shift >= 0 ? delta << clocks[id].shift :
 						delta >> -clocks[id].shift;
 		ns = clocks[id].time +
-		     (u64)((unsigned __int128)delta * clocks[id].mul >> 32);
+		     (u64)((__uint128_t)delta * clocks[id].mul >> 32);
 		asm volatile("" : : : "memory");
 	} while (version & 1 || version != clocks[id].version);
 	return ns;

@@ -24,7 +24,6 @@ static void with_deadline(struct vcpu *vcpu)
 	require(!ioctl(vcpu->fd, KVM_SET_CPUID2, c));
 }
 
-
 /* ---- deadlines ---------------------------------------------------------------- */
 
 #define ROUNDS	30

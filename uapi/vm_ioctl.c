@@ -381,7 +381,7 @@ static const struct ioctl_def ioctl_set_msr_filter32 = {
 
 static long vm_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	arg = (unsigned long)compat_ptr(arg);
+	arg = (__force unsigned long)compat_ptr(arg);
 	if (cmd == ioctl_set_msr_filter32.cmd)
 		return call(file, &ioctl_set_msr_filter32, arg);
 	return vm_ioctl(file, cmd, arg);

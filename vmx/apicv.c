@@ -101,7 +101,7 @@ static bool notify(struct vcpu *vcpu)
 	return told;
 }
 
-static gate_desc *host_idt;	/* [I] */
+static struct gate_struct *host_idt;	/* [I] */
 
 static unsigned long host_handler(u8 vector)
 {

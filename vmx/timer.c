@@ -19,6 +19,9 @@
 #include "irqchip/irqchip.h"
 #include "vmx/private.h"
 
+/* IA32_VMX_MISC: it counts when this bit of the TSC changes (SDM 3D A.6) */
+#define TIMER_RATE	GENMASK(4, 0)
+
 static bool preemption_timer = true;
 module_param(preemption_timer, bool, 0644);
 MODULE_PARM_DESC(preemption_timer, "TSC deadlines by the VMX-preemption timer while the vCPU runs");
@@ -74,7 +77,7 @@ static bool set_timer(struct vcpu *vcpu, u64 at)
 void vmx_write_timer(struct vcpu *vcpu)
 {
 	u64 now = rdtsc(), at = vcpu->vmx.timer_at, left = 0;
-	unsigned int rate = vmx_caps.misc & VMX_MISC_PREEMPTION_TIMER_RATE_MASK;
+	unsigned int rate = vmx_caps.misc & TIMER_RATE;
 
 	if (likely(at > now))
 		left = ((at - now - 1) >> rate) + 1;

@@ -146,7 +146,8 @@ int x86_set_msr_filter32(struct vm *vm, const void *data)
 		f.ranges[i].flags = from->ranges[i].flags;
 		f.ranges[i].nmsrs = from->ranges[i].nmsrs;
 		f.ranges[i].base = from->ranges[i].base;
-		f.ranges[i].bitmap = compat_ptr(from->ranges[i].bitmap);
+		f.ranges[i].bitmap = (__force __u8 *)
+			compat_ptr(from->ranges[i].bitmap);
 	}
 	return x86_set_msr_filter(vm, &f);
 }
