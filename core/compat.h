@@ -282,6 +282,16 @@ static inline bool compat_immediate_exit(const struct kvm_run *run)
 #endif
 }
 
+/* A word of its own first, bit 0 of the flags later: the same place */
+static inline void compat_hypercall_longmode(struct kvm_run *run, bool longmode)
+{
+#ifdef KVM_EXIT_HYPERCALL_LONG_MODE
+	run->hypercall.flags = longmode ? KVM_EXIT_HYPERCALL_LONG_MODE : 0;
+#else
+	run->hypercall.longmode = longmode;
+#endif
+}
+
 /* Renamed in 6.8 */
 #ifndef SECONDARY_EXEC_XSAVES
 #define SECONDARY_EXEC_XSAVES	SECONDARY_EXEC_ENABLE_XSAVES

@@ -7,6 +7,7 @@
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/kvm_para.h>
+#include "core/compat.h"
 #include "core/run.h"
 #include "x86/priv.h"
 
@@ -62,7 +63,7 @@ static int map_gpa_range(struct vcpu *vcpu, u64 gpa, u64 npages, u64 attrs,
 	run->hypercall.args[0] = gpa;
 	run->hypercall.args[1] = npages;
 	run->hypercall.args[2] = attrs;
-	run->hypercall.longmode = vcpu_64bit(vcpu);
+	compat_hypercall_longmode(run, vcpu_64bit(vcpu));
 	return RUN_EXIT_USER;
 }
 
