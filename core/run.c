@@ -105,11 +105,6 @@ bool vcpu_wake_event(struct vcpu *vcpu)
 	return vmx_irq_allowed(vcpu) && irqchip_pending(vcpu) >= 0;
 }
 
-bool vcpu_is_runnable(struct vcpu *vcpu)
-{
-	return vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE || vcpu_wake_event(vcpu);
-}
-
 /* mp_state is not RUNNABLE: sleep, then act on what came */
 static int block(struct vcpu *vcpu)
 {

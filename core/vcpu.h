@@ -188,6 +188,15 @@ bool vcpu_wake(struct vcpu *vcpu);
 void vcpu_spins(struct vcpu *vcpu);
 
 /**
+ * vcpu_yield_to() - let another vCPU's thread have this CPU
+ * @vcpu: that vCPU
+ *
+ * Context: preemptible.
+ * Return: as yield_to(): above 0 where it worked, negative where it is no use.
+ */
+int vcpu_yield_to(struct vcpu *vcpu);
+
+/**
  * vm_request_all() - make one request of all vCPUs and kick those in a guest
  * @vm: the VM
  * @req: the request
@@ -196,13 +205,5 @@ void vcpu_spins(struct vcpu *vcpu);
  * Context: with @wait, preemptible or at least interrupts on.
  */
 void vm_request_all(struct vm *vm, enum vcpu_request req, bool wait);
-
-/**
- * vcpu_is_runnable() - would KVM_RUN enter the guest now?
- * @vcpu: the vCPU; called by its own thread
- *
- * Return: true when runnable, or an event is there that ends HLT.
- */
-bool vcpu_is_runnable(struct vcpu *vcpu);
 
 #endif

@@ -13,8 +13,7 @@ static bool wants_cpu(const struct vcpu *vcpu)
 	return READ_ONCE(vcpu->preempted) || READ_ONCE(vcpu->ready);
 }
 
-/* Return: as yield_to(): above 0 where it worked, negative where it is no use */
-static int yield_to_vcpu(struct vcpu *vcpu)
+int vcpu_yield_to(struct vcpu *vcpu)
 {
 	struct task_struct *task = NULL;
 	struct pid *pid;
@@ -48,7 +47,7 @@ void vcpu_spins(struct vcpu *me)
 		vcpu = vm_vcpu(vm, at);
 		if (!vcpu || vcpu == me || !wants_cpu(vcpu))
 			continue;
-		ret = yield_to_vcpu(vcpu);
+		ret = vcpu_yield_to(vcpu);
 		if (ret > 0) {
 			WRITE_ONCE(vm->last_boosted, at);
 			me->stats.yields++;

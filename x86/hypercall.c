@@ -4,7 +4,6 @@
  * feature is there if the guest's CPUID names the feature.
  */
 #include <linux/mm.h>
-#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/kvm_para.h>
 #include "core/compat.h"
@@ -31,17 +30,9 @@ static u64 kick_cpu(struct vcpu *vcpu, u32 apic_id)
 static u64 sched_yield_to(struct vcpu *vcpu, u32 apic_id)
 {
 	struct vcpu *target = vm_vcpu_by_id(vcpu->vm, apic_id);
-	struct task_struct *task = NULL;
 
-	if (!target || target == vcpu || !READ_ONCE(target->preempted))
-		return 0;
-	rcu_read_lock();
-	task = get_pid_task(rcu_dereference(target->pid), PIDTYPE_PID);
-	rcu_read_unlock();
-	if (!task)
-		return 0;
-	yield_to(task, true);
-	put_task_struct(task);
+	if (target && target != vcpu && READ_ONCE(target->preempted))
+		vcpu_yield_to(target);
 	return 0;
 }
 

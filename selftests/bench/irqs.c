@@ -34,18 +34,10 @@ static int64_t exits(struct vm *vm)
 
 static void run_to_ucall(struct vcpu *vcpu)
 {
-	struct kvm_regs r;
+	u32 reason = vcpu_run_any(vcpu);
 
-	if (ioctl(vcpu->fd, KVM_RUN, 0ul))
-		die("KVM_RUN: %s", strerror(errno));
-	if (vcpu->run->exit_reason != KVM_EXIT_IO ||
-	    vcpu->run->io.port != UCALL_PORT)
-		die("exit %s", exit_name(vcpu->run->exit_reason));
-	r = vcpu_regs(vcpu);
-	vcpu->uc_cmd = (u32)r.rax;
-	vcpu->uc[0] = r.rdi;
-	vcpu->uc[1] = r.rsi;
-	vcpu->uc[2] = r.rcx;
+	if (vcpu->uc_cmd == UCALL_NONE)
+		die("exit %s", exit_name(reason));
 	if (vcpu->uc_cmd != UCALL_SYNC && vcpu->uc_cmd != UCALL_DONE)
 		die("the guest failed: %lu 0x%lx 0x%lx 0x%lx", vcpu->uc_cmd,
 		    vcpu->uc[0], vcpu->uc[1], vcpu->uc[2]);
