@@ -98,4 +98,35 @@ TEST_F(emulation_failure, user_asked_for)
 	expect_done(self->vcpu);
 }
 
+static void guest_ud(void)
+{
+	GUEST_SYNC(1);
+	asm volatile(TRY("ud2") : : : "memory");
+	GUEST_ASSERT_EQ(caught(), VEC_UD);
+	GUEST_DONE();
+}
+
+/* Where the CPU does not run real mode: a state that no guest can get out of */
+TEST_F(emulation_failure, no_tr)
+{
+	struct kvm_run *run = self->vcpu->run;
+	struct kvm_sregs good, bad;
+	int i;
+
+	vcpu_set_entry(self->vcpu, guest_ud);
+	expect_sync(self->vcpu, 1);
+	good = vcpu_sregs(self->vcpu);
+	bad = good;
+	bad.tr.unusable = 1;
+	vcpu_set_sregs(self->vcpu, &bad);
+	for (i = 0; i < 2; i++) {
+		if (vcpu_run(self->vcpu) == KVM_EXIT_FAIL_ENTRY)
+			skip_test("the CPU runs real mode: the entry fails");
+		EXPECT_EQ(KVM_EXIT_INTERNAL_ERROR, run->exit_reason);
+		EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, run->internal.suberror);
+	}
+	vcpu_set_sregs(self->vcpu, &good);
+	expect_done(self->vcpu);
+}
+
 TEST_HARNESS_MAIN

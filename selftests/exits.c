@@ -153,6 +153,54 @@ TEST_F(exits, vmcall)
 	RUN_GUEST(guest_vmcall);
 }
 
+/* AMD's instruction in the place of VMCALL, and RET */
+static u8 vmmcall[] = { 0x0f, 0x01, 0xd9, 0xc3 };
+static bool vmmcall_is_ud;
+
+static long call_vmmcall(long nr)
+{
+	long r;
+
+	asm volatile("call *%5" : "=a"(r)
+		     : "a"(nr), "b"(0l), "c"(0l), "d"(0l), "r"(vmmcall),
+		       "S"(0l) : "memory");
+	return r;
+}
+
+static void skip_vmmcall(struct guest_regs *regs)
+{
+	regs->rax = 5;
+	regs->rip += 3;
+}
+
+static void guest_vmmcall(void)
+{
+	guest_handlers[VEC_UD] = skip_vmmcall;
+	GUEST_ASSERT_EQ(call_vmmcall(0x7fffffff), vmmcall_is_ud ? 5 : -1000l);
+	GUEST_ASSERT_EQ(*(volatile u8 *)&vmmcall[2], vmmcall_is_ud ? 0xd9 : 0xc1);
+	GUEST_DONE();
+}
+
+/* It is made this vendor's, in place */
+TEST_F(exits, vmmcall)
+{
+	RUN_GUEST(guest_vmmcall);
+}
+
+/* ... unless the VMM wants the guest to see what a CPU would do */
+TEST_F(exits, vmmcall_quirk_off)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS2,
+		.args = { KVM_X86_QUIRK_FIX_HYPERCALL_INSN },
+	};
+
+	ASSERT_EQ(0, ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap));
+	vmmcall_is_ud = true;
+	sync_to_guest(self->vm, vmmcall_is_ud);
+	RUN_GUEST(guest_vmmcall);
+}
+
 /* ---- caches, counters, randomness ----------------------------------------- */
 
 static u64 user_invd(u64 x)

@@ -192,13 +192,14 @@ void vmx_load_drs(struct vcpu *vcpu)
  * @vcpu: the vCPU
  *
  * #MC because the host has to see it, #AC so that a guest cannot loop in its
- * delivery without end, #DB likewise and for DR6, #UD to emulate what the
- * vendor calls differently, #PF as the MMU kind wants. All of them where the
+ * delivery without end, #DB likewise and for DR6, #UD for RSM and another
+ * vendor's hypercall instruction, #PF as the MMU kind wants. All of them where the
  * guest has no IDT that the CPU could use (realmode.c).
  */
 void vmx_update_exception_bitmap(struct vcpu *vcpu)
 {
-	u32 bitmap = BIT(MC_VECTOR) | BIT(AC_VECTOR) | BIT(DB_VECTOR);
+	u32 bitmap = BIT(MC_VECTOR) | BIT(AC_VECTOR) | BIT(DB_VECTOR) |
+		     BIT(UD_VECTOR);
 	const struct mmu_policy *policy = vmx_policy(vcpu);
 	bool v86 = vcpu->vmx.v86;
 
@@ -206,8 +207,6 @@ void vmx_update_exception_bitmap(struct vcpu *vcpu)
 		bitmap |= BIT(BP_VECTOR);
 	if (policy->pf_intercept)
 		bitmap |= BIT(PF_VECTOR);
-	if (unlikely(vcpu->arch.smm))
-		bitmap |= BIT(UD_VECTOR);	/* RSM */
 	if (unlikely(v86))
 		bitmap = ~0u;
 	if (bitmap == vcpu->vmx.vmcs.exception_bitmap)

@@ -216,6 +216,21 @@ static void check_windows(struct vcpu *vcpu)
 /* Instructions in one go before the run loop looks at signals and events */
 #define EMULATE_BATCH	128
 
+/*
+ * No instruction makes TR unusable, so a guest in protected mode without it is
+ * the VMM's mistake, and no instruction mends it.
+ */
+static bool never_enterable(struct vcpu *vcpu)
+{
+	struct vmx_seg tr;
+
+	if (!vcpu->vmx.emulation_required || vcpu->vm->vmx.force_emulation ||
+	    !x86_protected(vcpu))
+		return false;
+	vmx_read_seg(vcpu, &tr, SEG_TR);
+	return !usable(&tr);
+}
+
 /**
  * vmx_emulate() - run the guest in the emulator for a while
  * @vcpu: the vCPU; vmx_needs_emulation() said yes
@@ -228,6 +243,11 @@ int vmx_emulate(struct vcpu *vcpu)
 	struct vmx_vcpu *v = &vcpu->vmx;
 	int i, ret;
 
+	if (unlikely(never_enterable(vcpu))) {
+		vmx_cancel_injection(vcpu);
+		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION,
+					  0, NULL);
+	}
 	if (v->soft_event) {
 		u32 info = v->soft_event;
 

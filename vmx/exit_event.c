@@ -177,18 +177,51 @@ static int debug_exception(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
-/* #UD in system-management mode: RSM, which the CPU knows outside VMX alone? */
-static int maybe_rsm(struct vcpu *vcpu)
+/* Another vendor's hypercall instruction, and this one's */
+static const u8 insn_vmmcall[] = { 0x0f, 0x01, 0xd9 };
+static const u8 insn_vmcall[] = { 0x0f, 0x01, 0xc1 };
+
+/*
+ * VMMCALL becomes VMCALL in the guest's memory and runs again, unless the VMM
+ * turned KVM_X86_QUIRK_FIX_HYPERCALL_INSN off. Where the guest may not write to
+ * its code it gets the page fault.
+ */
+static int fix_hypercall(struct vcpu *vcpu, u64 at)
 {
+	u32 access = vcpu_cpl(vcpu) == 3 ? MMU_ACC_USER : 0;
+	struct x86_exception e;
+	int ret;
+
+	ret = vcpu_write_gva(vcpu, at, insn_vmcall, sizeof(insn_vmcall), access, &e);
+	if (ret == MMU_INJECT)
+		x86_queue_fault(vcpu, &e);
+	else if (ret == MMU_EMULATE)
+		x86_queue_exception(vcpu, UD_VECTOR);
+	return ret < 0 ? ret : RUN_RESUME;
+}
+
+/*
+ * #UD of an instruction that is none here, but is on the CPU the guest knows:
+ * VMMCALL, and RSM, which in VMX only the host has.
+ */
+static int invalid_opcode(struct vcpu *vcpu)
+{
+	u32 access = MMU_ACC_EXEC | (vcpu_cpl(vcpu) == 3 ? MMU_ACC_USER : 0);
 	u64 at = vcpu_rip(vcpu);
 	struct x86_exception e;
-	u8 insn[2];
+	u8 insn[3];
 
 	if (!vcpu_64bit(vcpu))
 		at = (u32)(at + vmx_segment_base(vcpu, SEG_CS));
-	if (!vcpu_read_gva(vcpu, at, insn, sizeof(insn), MMU_ACC_EXEC, &e) &&
+	if (vcpu->arch.smm &&
+	    !vcpu_read_gva(vcpu, at, insn, 2, access, &e) &&
 	    insn[0] == 0x0f && insn[1] == 0xaa && !x86_rsm(vcpu))
 		return RUN_RESUME;
+	if (!(READ_ONCE(vcpu->vm->arch.disabled_quirks) &
+	      KVM_X86_QUIRK_FIX_HYPERCALL_INSN) &&
+	    !vcpu_read_gva(vcpu, at, insn, sizeof(insn), access, &e) &&
+	    !memcmp(insn, insn_vmmcall, sizeof(insn)))
+		return fix_hypercall(vcpu, at);
 	x86_queue_exception(vcpu, UD_VECTOR);
 	return RUN_RESUME;
 }
@@ -219,10 +252,10 @@ static noinline int exception(struct vcpu *vcpu)
 		return page_fault(vcpu, error);
 	if (vector == DB_VECTOR)
 		return debug_exception(vcpu);
-	if (unlikely(vector == UD_VECTOR && vcpu->arch.smm))
-		return maybe_rsm(vcpu);
-	if (unlikely(vcpu->vmx.v86))
+	if (unlikely(vcpu->vmx.v86 && !(vector == UD_VECTOR && vcpu->arch.smm)))
 		return vmx_v86_exception(vcpu, vector);
+	if (vector == UD_VECTOR)
+		return invalid_opcode(vcpu);
 	if (vector == BP_VECTOR)
 		return vmx_debug_exit(vcpu, BP_VECTOR, 0);
 	if (info & INTR_INFO_DELIVER_CODE_MASK)

@@ -446,9 +446,11 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 	e->exception.injected = ev->exception.injected;
 	e->exception.pending = ev->exception.pending;
 	if (!vma->exception_payload) {
-		/* one flag for both; a software exception is raised anew */
+		/*
+		 * One flag for both, a software exception is raised anew; that
+		 * it is not on its way yet may be told all the same.
+		 */
 		e->exception.injected |= e->exception.pending;
-		e->exception.pending = 0;
 	} else {
 		e->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
 		if (e->exception.pending && ev->exception.has_payload) {
