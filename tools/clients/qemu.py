@@ -50,7 +50,7 @@ class Qemu:
         self.note("+ " + " ".join(self.argv))
         self.proc = subprocess.Popen(
             self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
+            stderr=Qemu.log)
         os.set_blocking(self.proc.stdout.fileno(), False)
         return self
 

@@ -89,7 +89,7 @@ def devices(_):
     disk("/tmp/disk")
     with Qemu("-drive", "file=/tmp/disk,if=none,id=d,format=raw",
               "-device", "virtio-blk-pci,drive=d",
-              "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n",
+              "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile=",
               "-device", "virtio-rng-pci",
               "-device", "virtio-serial-pci",
               "-chardev", "file,id=c,path=/tmp/console",
@@ -154,11 +154,9 @@ def savevm(_):
 
 def blank(path):
     """An empty qcow2 image: made by QEMU itself, there is no qemu-img."""
-    with open(path, "wb") as out:
-        out.truncate(16 << 20)
-    with Qemu("-S", "-drive", "file=%s,format=raw,if=none,id=x" % path,
-              direct=False, machine="pc") as vm:
+    if os.path.exists(path):
         os.unlink(path)
+    with Qemu("-S", direct=False, machine="pc") as vm:
         vm.qmp("blockdev-create", job_id="c", options={
             "driver": "file", "filename": path, "size": 0})
         job(vm, "c")
@@ -280,7 +278,10 @@ def gdb(_):
         addr = int(vm.run("grep ' hrtimer_nanosleep$' /proc/kallsyms")
                    .split()[0], 16)
         gdb = Gdb("/tmp/gdb")
-        gdb.ask("qSupported:hwbreak+")
+        # that the guest has stopped for the debugger may be told first
+        said = gdb.ask("qSupported:hwbreak+")
+        while not said.startswith("PacketSize"):
+            said = gdb.answer()
         check(gdb.ask("?").startswith("T05"), "the guest is not stopped")
         check(gdb.ask("Z1,%x,1" % addr) == "OK", "no hardware breakpoint")
         for _ in range(2):
@@ -303,7 +304,7 @@ def gdb(_):
 
 @scenario
 def memory_hotplug(_):
-    with Qemu(machine="q35", mem="128,slots=2,maxmem=512M") as vm:
+    with Qemu(machine="q35", mem="64,slots=2,maxmem=512M") as vm:
         vm.up()
         before = int(vm.run("awk '/MemTotal/ {print $2}' /proc/meminfo"))
         vm.qmp("object-add", **{"qom-type": "memory-backend-ram", "id": "m",
@@ -313,7 +314,7 @@ def memory_hotplug(_):
         after = int(vm.run("awk '/MemTotal/ {print $2}' /proc/meminfo"))
         check(after - before > 100 << 10, "%d kB became %d kB" % (
             before, after))
-        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=160; rm /tmp/big")
+        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=80; rm /tmp/big")
         vm.poweroff()
 
 
@@ -329,7 +330,7 @@ def balloon(_):
                 time.sleep(0.2)
             else:
                 raise Failure("the balloon stays as it is")
-        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=64; rm /tmp/big")
+        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=24; rm /tmp/big")
         vm.poweroff()
 
 
@@ -354,7 +355,7 @@ def cpu_hotplug(_):
 def backend(*args):
     with Qemu(*args, machine="q35,memory-backend=m", mem=128) as vm:
         vm.up()
-        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=32; rm /tmp/big")
+        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=16; rm /tmp/big")
         vm.poweroff()
 
 
