@@ -148,7 +148,8 @@ class Clients:
                 int(seconds)))
 
         options = ["--tree", self.trees["qemu"],
-                   "--tree", self.trees["guest"] + ":/root/guest"]
+                   "--tree", self.trees["guest"] + ":/root/guest",
+                   "--tree", self.trees["debian"] + ":/root/debian"]
         for file in ("qemu.py", "scenarios.py", "qemu-in-host"):
             options += ["--file", os.path.join(self.top, HERE, file)]
         code, log = self.testhost(
@@ -182,7 +183,7 @@ class Clients:
         jobs = queue.Queue()
         smp = [t for t in tests if t[0].endswith(TWO_CPUS)]
         for function, what, needs in (
-                (self.qemu, names, ("qemu", "guest")),
+                (self.qemu, names, ("qemu", "guest", "debian")),
                 (self.selftests, [t for t in tests if t not in smp],
                  ("selftests",)),
                 (self.selftests_smp, smp, ("selftests",))):

@@ -9,10 +9,12 @@ One line per scenario: "### NAME KIND ok|FAIL SECONDS [why]", seconds of the
 test host's clock.
 """
 
+import hashlib
 import os
 import re
 import socket
 import sys
+import threading
 import time
 import traceback
 
@@ -83,41 +85,115 @@ def reboot(_):
             vm.poweroff()
 
 
+def virtio(path):
+    """A disk, a network card, random numbers, a console."""
+    return ("-drive", "file=%s,if=none,id=d,format=raw" % path,
+            "-device", "virtio-blk-pci,drive=d",
+            "-netdev", "user,id=n",
+            "-device", "virtio-net-pci,netdev=n,romfile=",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-chardev", "file,id=c,path=/tmp/console",
+            "-device", "virtconsole,chardev=c")
+
+
+def use_virtio(vm):
+    """Network, random numbers and console; the disk is the caller's."""
+    check("virtio" in vm.run("cat /sys/class/misc/hw_random/rng_current"),
+          "no virtio-rng")
+    check(int(vm.run("dd if=/dev/hwrng bs=16 count=1 2>/dev/null | wc -c"))
+          == 16, "no random bytes")
+    vm.run("ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up")
+    vm.run("ping -c 3 10.0.2.2")
+    with Server(b"0123456789abcdef" * 4096) as server:
+        vm.run("wget -q -O /tmp/got http://10.0.2.2:%d/" % server.port)
+        check(vm.run("md5sum </tmp/got").split()[0] == server.md5(),
+              "not what came over the network")
+    vm.run("echo through the console >/dev/hvc0; sync")
+    for _ in range(50):
+        if "through the console" in open("/tmp/console").read():
+            return
+        time.sleep(0.1)
+    raise Failure("nothing came through the console")
+
+
+def use_disk(vm, directory):
+    """Write, forget, read again."""
+    vm.run("dd if=/dev/zero bs=64k count=16 | tr '\\0' x >%s/x" % directory)
+    vm.run("sync; echo 3 >/proc/sys/vm/drop_caches")
+    check(vm.run("tr -d x <{0}/x | wc -c; wc -c <{0}/x".format(
+        directory)).split() == ["0", "1048576"],
+        "what was written does not come back")
+
+
+class Server(threading.Thread):
+    """Gives one file to whoever asks for it first."""
+
+    def __init__(self, data):
+        super().__init__(daemon=True)
+        self.data = data
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+
+    def md5(self):
+        return hashlib.md5(self.data).hexdigest()
+
+    def run(self):
+        conn, _ = self.sock.accept()
+        with conn:
+            conn.recv(4096)
+            conn.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n"
+                         % len(self.data) + self.data)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.sock.close()
+
+
 @scenario
 def devices(_):
-    """virtio: a disk with ext4, a network card, random numbers, a console."""
-    disk("/tmp/disk")
-    with Qemu("-drive", "file=/tmp/disk,if=none,id=d,format=raw",
-              "-device", "virtio-blk-pci,drive=d",
-              "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile=",
-              "-device", "virtio-rng-pci",
-              "-device", "virtio-serial-pci",
-              "-chardev", "file,id=c,path=/tmp/console",
-              "-device", "virtconsole,chardev=c", machine="q35") as vm:
+    """virtio devices of a lean guest."""
+    disk("guest/disk", "/tmp/disk")
+    with Qemu(*virtio("/tmp/disk"), machine="q35") as vm:
         vm.up()
         vm.run("mount -t ext4 /dev/vda /mnt")
         check(vm.run("cat /mnt/file") == "content", "not what is on the disk")
-        vm.run("dd if=/dev/zero bs=64k count=16 | tr '\\0' x >/mnt/x")
-        vm.run("sync; echo 3 >/proc/sys/vm/drop_caches; umount /mnt")
-        vm.run("mount -t ext4 -o ro /dev/vda /mnt")
-        check(vm.run("tr -d x </mnt/x | wc -c; wc -c </mnt/x").split() ==
-              ["0", "1048576"], "what was written does not come back")
-        check("virtio" in vm.run("cat /sys/class/misc/hw_random/rng_current"),
-              "no virtio-rng")
-        check(int(vm.run("dd if=/dev/hwrng bs=16 count=1 2>/dev/null | wc -c"))
-              == 16, "no random bytes")
-        vm.run("ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up")
-        vm.run("ping -c 3 10.0.2.2")
-        vm.run("echo through the console >/dev/hvc0; sync")
-        time.sleep(1)
-        check("through the console" in open("/tmp/console").read(),
-              "nothing came through the console")
+        use_disk(vm, "/mnt")
+        vm.run("umount /mnt && mount -t ext4 -o ro /dev/vda /mnt")
+        use_virtio(vm)
         vm.poweroff()
 
 
-def disk(path):
+@scenario
+def debian(_):
+    """Debian's kernel and programs on an ext4 root: twice, and virtio."""
+    disk("debian/disk", "/tmp/disk")
+    with Qemu(*virtio("/tmp/disk"), machine="q35", mem=256, cpus=2,
+              kernel="debian/vmlinuz", initrd="debian/initramfs") as vm:
+        vm.up(2, timeout=400)
+        check(re.match(r"\d+\.", vm.run("cat /etc/debian_version")),
+              "not Debian")
+        check("/dev/vda / ext4" in vm.run("cat /proc/mounts"),
+              "the root is not on the disk")
+        check("kvm-clock" in vm.run("cat /sys/devices/system/clocksource/"
+                                    "clocksource0/current_clocksource"),
+              "no kvm-clock")
+        use_disk(vm, "/root")
+        use_virtio(vm)
+        vm.run("sync; mount -o remount,ro /")
+        vm.send("reboot -f")
+        vm.up(2, timeout=400)
+        vm.run("mount -o remount,ro /")
+        check(vm.run("wc -c </root/x") == "1048576",
+              "the file did not survive the reboot")
+        vm.poweroff()
+
+
+def disk(image, path):
     """A disk with an ext4 file system, made by the test host's preparation."""
-    with open("guest/disk", "rb") as source, open(path, "wb") as out:
+    with open(image, "rb") as source, open(path, "wb") as out:
         while True:
             block = source.read(1 << 16)
             if not block:
