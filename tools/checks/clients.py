@@ -147,9 +147,11 @@ class Clients:
                 "ok": True, "FAIL": False, "skip": None}[verdict], why,
                 int(seconds)))
 
-        options = ["--tree", self.trees["qemu"],
-                   "--tree", self.trees["guest"] + ":/root/guest",
-                   "--tree", self.trees["debian"] + ":/root/debian"]
+        options = []
+        for tree, where in (("qemu", ""), ("guest", ":/root/guest"),
+                            ("debian", ":/root/debian"), ("perf", "")):
+            if tree in self.trees:
+                options += ["--tree", self.trees[tree] + where]
         for file in ("qemu.py", "scenarios.py", "qemu-in-host"):
             options += ["--file", os.path.join(self.top, HERE, file)]
         code, log = self.testhost(
@@ -181,9 +183,13 @@ class Clients:
                  any(n == o or n.startswith(o + "-") for o in only)]
         self.trees = {}
         jobs = queue.Queue()
+        trees = ["qemu", "guest"] + [
+            tree for name, tree in (("debian", "debian"),
+                                    ("perf-kvm-stat", "perf"))
+            if name in names]
         smp = [t for t in tests if t[0].endswith(TWO_CPUS)]
         for function, what, needs in (
-                (self.qemu, names, ("qemu", "guest", "debian")),
+                (self.qemu, names, trees),
                 (self.selftests, [t for t in tests if t not in smp],
                  ("selftests",)),
                 (self.selftests_smp, smp, ("selftests",))):

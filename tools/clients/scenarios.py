@@ -12,8 +12,11 @@ test host's clock.
 import hashlib
 import os
 import re
+import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -478,6 +481,43 @@ def cpu_models(_):
             vm.qmp(command, ok=command.startswith("query-gic"))
         vm.qmp("quit")
         vm.end()
+
+
+def command(*argv, **more):
+    """A program of the host: what it says."""
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=300, **more)
+    Qemu.note(done.stdout)
+    check(done.returncode == 0, "%s: exit status %d" % (
+        argv[0], done.returncode))
+    return done.stdout
+
+
+@scenario
+def perf_kvm_stat(_):
+    """perf records a guest's exits, and says how many of which kind."""
+    with tempfile.TemporaryDirectory() as where, Qemu() as vm:
+        vm.up()
+        perf = subprocess.Popen(
+            ["perf", "kvm", "stat", "record", "-p", str(vm.proc.pid)],
+            cwd=where, stdin=subprocess.DEVNULL, stdout=Qemu.log,
+            stderr=Qemu.log)
+        time.sleep(3)
+        vm.run("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05; done")
+        perf.send_signal(signal.SIGINT)
+        check(perf.wait(timeout=120) in (0, -signal.SIGINT),
+              "perf's exit status is %d" % perf.returncode)
+        exits = {}
+        for line in command("perf", "kvm", "stat", "report",
+                            cwd=where).splitlines():
+            match = re.match(r"\s*([A-Z_]{3,})\s+(\d+)\s+\d+\.\d+%", line)
+            if match:
+                exits[match.group(1)] = int(match.group(2))
+        # halts, and what the serial port is written to with
+        check(exits.get("HLT", 0) >= 10, "halts: %s" % exits)
+        check(exits.get("IO_INSTRUCTION", 0) > 0, "ports: %s" % exits)
+        vm.poweroff()
 
 
 # ---- all of it --------------------------------------------------------------
