@@ -432,22 +432,22 @@ def cpu_hotplug(_):
 
 
 def backend(*args):
-    with Qemu(*args, machine="q35,memory-backend=m", mem=128) as vm:
+    with Qemu(*args, machine="q35,memory-backend=m", mem=64) as vm:
         vm.up()
-        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=16; rm /tmp/big")
+        vm.run("dd if=/dev/zero of=/tmp/big bs=1M count=8; rm /tmp/big")
         vm.poweroff()
 
 
 @scenario
 def hugetlbfs(_):
     with open("/proc/sys/vm/nr_hugepages", "w") as out:
-        out.write("80")
+        out.write("40")
     try:
         os.makedirs("/tmp/huge", exist_ok=True)
         os.system("mount -t hugetlbfs none /tmp/huge")
-        backend("-object", "memory-backend-file,id=m,size=128M,"
+        backend("-object", "memory-backend-file,id=m,size=64M,"
                 "mem-path=/tmp/huge,share=on")
-        backend("-object", "memory-backend-memfd,id=m,size=128M,hugetlb=on")
+        backend("-object", "memory-backend-memfd,id=m,size=64M,hugetlb=on")
     finally:
         os.system("umount /tmp/huge")
         with open("/proc/sys/vm/nr_hugepages", "w") as out:
@@ -456,7 +456,7 @@ def hugetlbfs(_):
 
 @scenario
 def memfd(_):
-    backend("-object", "memory-backend-memfd,id=m,size=128M,share=on")
+    backend("-object", "memory-backend-memfd,id=m,size=64M,share=on")
 
 
 @scenario
