@@ -22,8 +22,8 @@ backend()
 		else
 			echo bochs
 		fi ;;
-	native|qemu|bochs) echo "$TESTHOST" ;;
-	*)	die "TESTHOST is '$TESTHOST', not auto, native, qemu or bochs" ;;
+	native|qemu|bochs|nested) echo "$TESTHOST" ;;
+	*)	die "TESTHOST is '$TESTHOST', not auto, native, qemu, bochs or nested" ;;
 	esac
 }
 
@@ -38,7 +38,8 @@ cmd_packages()
 		emulator)
 			case $(backend) in
 			qemu)	groups+=(qemu) ;;
-			bochs)	[ -n "$(bochs_binary)" ] ||
+			bochs|nested)
+				[ -n "$(bochs_binary)" ] ||
 					groups+=(bochs) ;;
 			esac ;;
 		kernel)
@@ -63,8 +64,9 @@ prepare_machine()
 	which=$(backend) || return 1
 	case $which in
 	qemu)	need_packages qemu ;;
-	bochs)	bochs_prepare && return
-		die "no emulator" ;;
+	bochs|nested)
+		bochs_prepare || die "no emulator"
+		[ "$which" != nested ] || nested_prepare ;;
 	native)	[ "$(id -u)" -eq 0 ] ||
 			die "TESTHOST=native has to run as root" ;;
 	esac
@@ -119,8 +121,11 @@ cmd_show()
 
 write_bochsrc()
 {
-	local dir=$1 com2=$2 bios vga='' strict='' resident=$mem
+	local dir=$1 com2=$2 bios vga='' strict='' mem=$mem resident
 
+	# The outer host of a nested one has to keep that one's memory and image.
+	[ "$which" != nested ] || mem=$((mem + 1024))
+	resident=$mem
 	# Bochs keeps no more in its own memory, the rest in a temporary file.
 	[ "$mem" -le 2048 ] || resident=2048
 	[ "$tlb" != strict ] || strict=", strict_tlb=1"
@@ -161,24 +166,30 @@ bochs_packaged()
 	[ -z "${TESTHOST_BOCHS:-}" ]
 }
 
+# qemu_command KERNELDIR DIR CONSOLE: CMD set to QEMU without the second port
+qemu_command()
+{
+	CMD=(qemu-system-x86_64 -nodefaults -no-user-config
+		-accel kvm -cpu host -machine q35 -no-reboot
+		-display none -m "$mem" -smp "$cpus"
+		-kernel "$1/vmlinuz" -initrd "$2/initramfs.cpio"
+		-append "$cmdline" -serial "$3")
+}
+
 # backend_command: CMD set to what starts the machine.
 backend_command()
 {
 	local dir=$1 which=$2
 
 	case $which in
-	bochs)
+	bochs|nested)
 		CMD=("$(bochs_binary)" -q -f "$dir/bochsrc")
 		if bochs_packaged; then
 			echo c >"$dir/debugger.rc"
 			CMD+=(-rc "$dir/debugger.rc")
 		fi ;;
 	qemu)
-		CMD=(qemu-system-x86_64 -nodefaults -no-user-config
-			-accel kvm -cpu host -machine q35 -no-reboot
-			-display none -m "$mem" -smp "$cpus"
-			-kernel "$kdir/vmlinuz" -initrd "$dir/initramfs.cpio"
-			-append "$cmdline" -serial "file:$dir/console.log")
+		qemu_command "$kdir" "$dir" "file:$dir/console.log"
 		if [ -n "$interactive" ]; then
 			CMD+=(-chardev "serial,id=com2,path=$dir/com2"
 				-serial chardev:com2)
@@ -289,6 +300,10 @@ cmd_run()
 		say "the packaged Bochs has no strict TLB: going on without"
 		tlb=plain
 	fi
+	# What the emulated CPU remembers is the outer host's doing.
+	[ "$which" != nested ] || tlb=plain
+	[ "$which$interactive" != nestedy ] ||
+		die "a nested test host has no terminal"
 	kdir=
 	if [ "$which" != native ]; then
 		kernel_prepare "$host" || exit "$EXIT_SETUP"
@@ -316,7 +331,7 @@ cmd_run()
 	# rate, whatever frequency the CPU model announces.
 	cmdline="console=ttyS0,115200 quiet loglevel=5 panic=0 nokaslr"
 	cmdline+=" mitigations=off printk.devkmsg=on"
-	[ "$which" != bochs ] ||
+	[ "$which" != bochs ] && [ "$which" != nested ] ||
 		cmdline+=" tsc=nowatchdog tsc_early_khz=100000"
 	if [ "$host" = debug ]; then
 		# Ten times as slow: what takes long need not hang.
@@ -333,7 +348,12 @@ cmd_run()
 			die "cannot build the initramfs, see $dir"
 		rm -rf "$tree"
 	fi
-	if [ "$which" = bochs ]; then
+	if [ "$which" = nested ]; then
+		nest "$dir" "$kdir/vmlinuz" ||
+			die "cannot build the outer host, see $dir"
+		kdir=$(kernel_dir "$NESTED_HOST")
+	fi
+	if [ "$which" = bochs ] || [ "$which" = nested ]; then
 		make_iso "$dir" "$kdir/vmlinuz" "$cmdline" ||
 			die "cannot build the boot image, see $dir/xorriso.log"
 		com2="mode=file, dev=$dir/results.log"
