@@ -41,7 +41,7 @@ help: ## show this list
 	@echo "variables:"
 	@echo "  KDIR=DIR             kernel build directory that 'make' builds for"
 	@echo "  HOST=KERNEL          test host's kernel: stock (default), 6.12, lean, debug"
-	@echo "  TESTHOST=BACKEND     auto (default), native, qemu or bochs"
+	@echo "  TESTHOST=BACKEND     auto (default), native, qemu, bochs or nested"
 	@echo "  CPU_MODEL=MODEL      emulated CPU of the test host (corei7_skylake_x)"
 	@echo "  HOST_CPUS=N          its processors (1); HOST_MEM=MIB its memory (2048)"
 	@echo "  TLB=strict|plain     does the emulated CPU keep translations across VM exits?"
@@ -184,6 +184,11 @@ check-matrix: packages-check ## selftests, guest boot on several generations of 
 .PHONY: check-clients
 check-clients: packages-check ## QEMU and the kernel's KVM selftests (T=, MMU=, PEER=mainline)
 	$(Q)tools/checks/check clients $(T)
+
+# The outer host's kernel is the lean one; so is the test host's unless told.
+.PHONY: check-nested
+check-nested: packages-check ## selftests in a VM of the in-tree KVM with nested=1
+	$(Q)HOST=$(or $(HOST),lean) tools/checks/check nested $(T)
 
 .PHONY: check-testhost
 check-testhost: module-for-host vmrun | packages-check ## the test host's own tests (minutes; HOST=lean is quick)
