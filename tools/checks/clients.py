@@ -21,14 +21,20 @@ SCENARIO = re.compile(r"^### (\S+) (ept|shadow) (ok|FAIL|skip) (\d+) ?(.*)$")
 STATUS = {2: "the host crashed", 3: "time limit of the test host"}
 # Of one host, in seconds of real time.
 LIMIT = int(os.environ.get("CLIENTS_TIMEOUT", "2400"))
+# What "prepare" makes for QEMU, and where it is in the host
+TREES = (("qemu", ""), ("guest", ":/root/guest"), ("debian", ":/root/debian"),
+         ("perf", ""))
 
 
-def selftest_list(top, quick):
+# Part of "make check"
+QUICK = ("x86_64/state_test", "x86_64/userspace_msr_exit_test",
+         "set_memory_region_test", "boot-q35-on-1")
+
+
+def selftest_list(top):
     """Expectation and command line of each of the kernel's selftests."""
     with open(os.path.join(top, HERE, "kernel-selftests.list")) as text:
         for line in text:
-            if quick and line.startswith("# ---- long"):
-                return
             if line.strip() and not line.startswith("#"):
                 expected, _, command = line.strip().partition(" ")
                 yield expected, command.strip()
@@ -51,7 +57,7 @@ class Clients:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             text=True).stdout.strip()
 
-    def testhost(self, name, options, command, lines):
+    def testhost(self, name, options, commands, lines):
         """Run a host; lines() gets what it says.  Exit status and log."""
         argv = [os.path.join(self.top, "tools/testhost/testhost"), "run",
                 "--host", self.host, "--name", name, "--timeout", str(LIMIT),
@@ -65,9 +71,9 @@ class Clients:
         log = os.path.join(self.out, name + ".log")
         with open(log, "w") as out:
             proc = subprocess.Popen(
-                argv + options + ["-c", command], cwd=self.top, text=True,
-                errors="replace", stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=out)
+                argv + options + [a for c in commands for a in ("-c", c)],
+                cwd=self.top, text=True, errors="replace",
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=out)
             said = []
             for line in proc.stdout:
                 said.append(line)
@@ -77,18 +83,17 @@ class Clients:
             out.writelines(said)
         return code, log
 
-    def lost(self, code, begun, name):
+    def lost(self, code, begun):
         if begun:
             return STATUS.get(code, "the test host stopped")
         return "not run: " + STATUS.get(code, "exit status %d" % code)
 
-    # ---- the kernel's selftests ----------------------------------------------
+    # ---- one host -------------------------------------------------------------
 
-    def selftests(self, kind, tests, cpus=1):
+    def run(self, what, kind, tests, names, cpus=1):
+        """The kernel's selftests, then QEMU's scenarios, whichever there are."""
         expected = {c.split()[0]: e.replace(TWO_CPUS, "") for e, c in tests}
-        listing = os.path.join(self.out, "list-%s-%d" % (kind, cpus))
-        with open(listing, "w") as out:
-            out.writelines(c + "\n" for _, c in tests)
+        left = dict.fromkeys(names)
         begun, text = set(), []
 
         def line(line):
@@ -96,6 +101,14 @@ class Clients:
             if match:
                 begun.add(match.group(1))
                 text.clear()
+                return
+            match = SCENARIO.match(line)
+            if match:
+                name, _, verdict, seconds, why = match.groups()
+                left.pop(name, None)
+                self.done.put(("qemu %s %s" % (name, kind), {
+                    "ok": True, "FAIL": False, "skip": None}[verdict], why,
+                    int(seconds)))
                 return
             match = END.match(line)
             if not match:
@@ -107,18 +120,36 @@ class Clients:
                 self.done.put(("kernel's %s %s" % (name, kind), *self.judge(
                     want, kind, int(status), text), int(seconds)))
 
-        code, log = self.testhost(
-            "clients-selftests-%s-%d%s" % (
-                kind, cpus, "-peer" if self.peer else ""),
-            ["--tree", self.trees["selftests"],
-             "--file", listing + ":/root/list", "--cpus", str(cpus),
-             "--file", os.path.join(self.top, HERE,
-                                    "kernel-selftests-in-host")],
-            "./kernel-selftests-in-host " + kind, line)
-        self.rest("kernel's", expected, begun, kind, code, log)
+        options, commands = ["--cpus", str(cpus), "--keep-going"], []
+        if tests:
+            listing = os.path.join(self.out, "list-%s-%s" % (what, kind))
+            with open(listing, "w") as out:
+                out.writelines(c + "\n" for _, c in tests)
+            options += ["--tree", self.trees["selftests"],
+                        "--file", listing + ":/root/list", "--file",
+                        os.path.join(self.top, HERE,
+                                     "kernel-selftests-in-host")]
+            commands += ["./kernel-selftests-in-host " + kind]
+        if names:
+            for tree, where in TREES:
+                if tree in self.trees:
+                    options += ["--tree", self.trees[tree] + where]
+            for file in ("qemu.py", "scenarios.py", "qemu-in-host"):
+                options += ["--file", os.path.join(self.top, HERE, file)]
+            commands += ["./qemu-in-host %s %s" % (kind, " ".join(names))]
+        code, log = self.testhost("clients-%s-%s%s" % (
+            what, kind, "-peer" if self.peer else ""), options, commands, line)
+        self.rest("kernel's", expected, begun, kind, code)
+        self.rest("qemu", left, (), kind, code)
+        self.done.put(("clients' host (%s) %s" % (what, kind), code == 0,
+                       "" if code == 0 else "exit status %d, see %s" % (
+                           code, os.path.relpath(log, self.top)), 0))
 
-    def selftests_smp(self, kind, tests):
-        self.selftests(kind, tests, cpus=2)
+    def rest(self, group, left, begun, kind, code):
+        """What a host did not come to."""
+        for name in left:
+            self.done.put(("%s %s %s" % (group, name, kind), False, self.lost(
+                code, name in begun), 0))
 
     def judge(self, want, kind, status, text):
         """ok, or None for a skip that is allowed, and a note."""
@@ -132,42 +163,6 @@ class Clients:
         why = [ln for ln in text if ln.strip()][:6]
         return False, "exit status %d: %s" % (status, " | ".join(why)[:200])
 
-    # ---- QEMU -------------------------------------------------------------------
-
-    def qemu(self, kind, names):
-        left = dict.fromkeys(names)
-
-        def line(line):
-            match = SCENARIO.match(line)
-            if not match:
-                return
-            name, _, verdict, seconds, why = match.groups()
-            left.pop(name, None)
-            self.done.put(("qemu %s %s" % (name, kind), {
-                "ok": True, "FAIL": False, "skip": None}[verdict], why,
-                int(seconds)))
-
-        options = []
-        for tree, where in (("qemu", ""), ("guest", ":/root/guest"),
-                            ("debian", ":/root/debian"), ("perf", "")):
-            if tree in self.trees:
-                options += ["--tree", self.trees[tree] + where]
-        for file in ("qemu.py", "scenarios.py", "qemu-in-host"):
-            options += ["--file", os.path.join(self.top, HERE, file)]
-        code, log = self.testhost(
-            "clients-qemu-%s%s" % (kind, "-peer" if self.peer else ""),
-            options, "./qemu-in-host %s %s" % (kind, " ".join(names)), line)
-        self.rest("qemu", left, (), kind, code, log)
-
-    def rest(self, group, left, begun, kind, code, log):
-        """What a host did not come to, and whether it ended well."""
-        for name in left:
-            self.done.put(("%s %s %s" % (group, name, kind), False, self.lost(
-                code, name in begun, name), 0))
-        self.done.put(("%s host %s" % (group, kind), code == 0,
-                       "" if code == 0 else "exit status %d, see %s" % (
-                           code, os.path.relpath(log, self.top)), 0))
-
     def scenarios(self):
         text = subprocess.run(
             ["python3", "-B", os.path.join(self.top, HERE, "scenarios.py"),
@@ -176,27 +171,27 @@ class Clients:
 
     def all(self, only=(), quick=False):
         """Yields (name, ok, note, seconds) as it comes."""
-        tests = [(e, c) for e, c in selftest_list(self.top, quick)
+        if quick:
+            only = QUICK
+        tests = [(e, c) for e, c in selftest_list(self.top)
                  if not only or c.split()[0] in only or "selftests" in only]
-        names = [n for n in self.scenarios() if not quick
+        names = [n for n in self.scenarios()
                  if not only or "qemu" in only or
                  any(n == o or n.startswith(o + "-") for o in only)]
-        self.trees = {}
-        jobs = queue.Queue()
-        trees = ["qemu", "guest"] + [
-            tree for name, tree in (("debian", "debian"),
-                                    ("perf-kvm-stat", "perf"))
-            if name in names]
         smp = [t for t in tests if t[0].endswith(TWO_CPUS)]
-        for function, what, needs in (
-                (self.qemu, names, trees),
-                (self.selftests, [t for t in tests if t not in smp],
-                 ("selftests",)),
-                (self.selftests_smp, smp, ("selftests",))):
-            if what:
-                self.trees.update((n, self.prepared(n)) for n in needs)
-                for kind in self.kinds:
-                    jobs.put((function, kind, what))
+        plain = [t for t in tests if t not in smp]
+        hosts = [("quick", plain, names, 1)] if quick else [
+            ("qemu", [], names, 1), ("selftests", plain, [], 1),
+            ("selftests-smp", smp, [], 2)]
+        needs = ["selftests"] if tests else []
+        needs += ["qemu", "guest"] if names else []
+        needs += ["debian"] if "debian" in names else []
+        needs += ["perf"] if "perf-kvm-stat" in names else []
+        self.trees = {n: self.prepared(n) for n in needs}
+        jobs = queue.Queue()
+        for what, wanted, scenarios, cpus in hosts:
+            for kind in self.kinds if wanted or scenarios else ():
+                jobs.put((what, kind, wanted, scenarios, cpus))
         self.say("...   %d selftests of the kernel, %d scenarios of QEMU "
                  "under %s%s" % (len(tests), len(names),
                                  " and ".join(self.kinds),
@@ -205,10 +200,10 @@ class Clients:
         def worker():
             while True:
                 try:
-                    function, kind, what = jobs.get_nowait()
+                    job = jobs.get_nowait()
                 except queue.Empty:
                     return
-                function(kind, what)
+                self.run(*job)
 
         threads = [threading.Thread(target=worker) for _ in range(
             int(os.environ.get("CLIENTS_HOSTS", "2")))]

@@ -57,11 +57,24 @@ class Qemu:
     def __exit__(self, kind, value, trace):
         if kind:
             self.note(self.text[self.seen:])
+            self.inspect()
         if self.proc.poll() is None:
             self.proc.kill()
         self.proc.wait()
         if self.conn:
             self.conn.close()
+
+    def inspect(self):
+        """Where its processors are, for whoever reads the log of a failure."""
+        if self.proc.poll() is not None:
+            return
+        try:
+            for _ in range(2):
+                lines = self.hmp("info registers -a").splitlines()
+                self.note("\n".join(ln for ln in lines if re.match(
+                    r"CPU#|RIP|EIP|RSP|CR", ln)))
+        except (Failure, OSError, ValueError) as why:
+            self.note("no registers: %s" % why)
 
     @staticmethod
     def note(text):
@@ -195,5 +208,6 @@ class Qemu:
     def hmp(self, line):
         """A command of the human monitor, which says nothing on success."""
         said = self.qmp("human-monitor-command", **{"command-line": line})
-        self.note("(qemu) %s\n%s" % (line, said))
+        if "registers" not in line:
+            self.note("(qemu) %s\n%s" % (line, said))
         return said.strip()
