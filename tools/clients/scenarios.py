@@ -272,9 +272,9 @@ def migrate(postcopy):
             for vm in (source, target):
                 vm.qmp("migrate-set-capabilities", capabilities=caps)
         target.qmp("migrate-incoming", uri="unix:" + path)
-        # Some rounds with the dirty log before it may end
-        source.qmp("migrate-set-parameters", max_bandwidth=64 << 20,
-                   downtime_limit=2000)
+        # Some rounds with the dirty log before it may end; or much is left
+        source.qmp("migrate-set-parameters", max_bandwidth=(
+            2 if postcopy else 64) << 20, downtime_limit=2000)
         source.qmp("migrate", uri="unix:" + path)
         if postcopy:
             time.sleep(0.5)
@@ -316,7 +316,7 @@ def migrate_postcopy(_):
 class Gdb:
     """As much of GDB's remote protocol as a breakpoint takes."""
 
-    RIP = "10"		# number of the register
+    RIP = slice(16 * 8, 17 * 8)		# in the answer to "g"
 
     def __init__(self, path):
         self.conn = socket.socket(socket.AF_UNIX)
@@ -345,8 +345,8 @@ class Gdb:
         return self.answer()
 
     def rip(self):
-        return int.from_bytes(bytes.fromhex(self.ask("p" + self.RIP)),
-                              "little")
+        return int.from_bytes(bytes.fromhex(
+            self.ask("g").replace("x", "0"))[self.RIP], "little")
 
 
 @scenario
