@@ -62,7 +62,7 @@ packages-build:
 packages-run:
 	$(Q)$(TESTHOST_CMD) packages build host emulator kernel
 packages-check:
-	$(Q)$(TESTHOST_CMD) packages build host emulator kernel check
+	$(Q)$(TESTHOST_CMD) packages build host emulator kernel check guest
 
 .PHONY: prepare
 prepare: packages-check ## install, fetch and build all that is needed, once

@@ -187,7 +187,11 @@ class Clients:
         needs += ["qemu", "guest"] if names else []
         needs += ["debian"] if "debian" in names else []
         needs += ["perf"] if "perf-kvm-stat" in names else []
-        self.trees = {n: self.prepared(n) for n in needs}
+        try:
+            self.trees = {n: self.prepared(n) for n in needs}
+        except subprocess.CalledProcessError as error:
+            yield ("preparing what clients need", False, str(error), 0)
+            return
         jobs = queue.Queue()
         for what, wanted, scenarios, cpus in hosts:
             for kind in self.kinds if wanted or scenarios else ():

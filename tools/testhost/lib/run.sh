@@ -27,8 +27,8 @@ backend()
 	esac
 }
 
-# cmd_packages GROUP...: all of them at once.  "emulator" and "kernel" stand
-# for what is needed to prepare those, if that is still to be done.
+# cmd_packages GROUP...: all of them at once.  "emulator", "kernel" and "guest"
+# (of QEMU) stand for what is needed to prepare those, if that is still to be done.
 cmd_packages()
 {
 	local group host=${HOST:-stock} groups=()
@@ -50,6 +50,10 @@ cmd_packages()
 				[ -e "$(built_dir "$host")/release" ] ||
 					groups+=(lean) ;;
 			esac ;;
+		guest)
+			groups+=(clients)
+			[ -e "$(built_dir guest)/release" ] ||
+				groups+=(lean) ;;
 		*)	groups+=("$group") ;;
 		esac
 	done
