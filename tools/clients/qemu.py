@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A QEMU with a guest that takes commands on its serial port (guest-init)."""
 
+import glob
 import json
 import os
 import re
@@ -12,6 +13,14 @@ import time
 
 class Failure(Exception):
     """What a scenario has found wrong."""
+
+
+def first_line(path):
+    try:
+        with open(path) as file:
+            return file.readline().strip()
+    except OSError as why:
+        return str(why)
 
 
 class Qemu:
@@ -68,6 +77,10 @@ class Qemu:
         """Where its processors are, for whoever reads the log of a failure."""
         if self.proc.poll() is not None:
             return
+        for task in sorted(glob.glob("/proc/%d/task/*" % self.proc.pid)):
+            self.note(" ".join([os.path.basename(task)] + [
+                first_line(os.path.join(task, name))
+                for name in ("comm", "wchan", "syscall")]))
         try:
             for _ in range(2):
                 lines = self.hmp("info registers -a").splitlines()
