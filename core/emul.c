@@ -456,6 +456,40 @@ static int op_cpuid(struct emul_ctx *ctx, u32 r[4])
 	return EMUL_OK;
 }
 
+/* SDM 2A CPUID, tables 3-17 to 3-20 */
+enum { EAX, EBX, ECX, EDX };
+
+static const struct {
+	u32 function;
+	u8 reg, bit;
+} feature_bits[EMUL_NR_FEATURES] = {
+	[EMUL_HAS_MMX] = { 1, EDX, 23 },
+	[EMUL_HAS_CLFLUSH] = { 1, EDX, 19 },
+	[EMUL_HAS_SSE3] = { 1, ECX, 0 },
+	[EMUL_HAS_CX16] = { 1, ECX, 13 },
+	[EMUL_HAS_SSE41] = { 1, ECX, 19 },
+	[EMUL_HAS_SSE42] = { 1, ECX, 20 },
+	[EMUL_HAS_MOVBE] = { 1, ECX, 22 },
+	[EMUL_HAS_POPCNT] = { 1, ECX, 23 },
+	[EMUL_HAS_AVX] = { 1, ECX, 28 },
+	[EMUL_HAS_BMI1] = { 7, EBX, 3 },
+	[EMUL_HAS_AVX2] = { 7, EBX, 5 },
+	[EMUL_HAS_BMI2] = { 7, EBX, 8 },
+	[EMUL_HAS_ADX] = { 7, EBX, 19 },
+	[EMUL_HAS_SMAP] = { 7, EBX, 20 },
+	[EMUL_HAS_CLFLUSHOPT] = { 7, EBX, 23 },
+	[EMUL_HAS_CLWB] = { 7, EBX, 24 },
+	[EMUL_HAS_RDPID] = { 7, ECX, 22 },
+	[EMUL_HAS_LZCNT] = { 0x80000001, ECX, 5 },
+	[EMUL_HAS_RDTSCP] = { 0x80000001, EDX, 27 },
+};
+
+static bool op_has(struct emul_ctx *ctx, enum emul_feature feature)
+{
+	return x86_cpuid_bit(to_vcpu(ctx), feature_bits[feature].function, 0,
+			     feature_bits[feature].reg, feature_bits[feature].bit);
+}
+
 /* ---- events ------------------------------------------------------------------------------ */
 
 static int op_halt(struct emul_ctx *ctx)
@@ -558,6 +592,7 @@ const struct emul_ops emul_glue_ops = {
 	.rdpmc = op_rdpmc,
 	.rdtsc = op_rdtsc,
 	.cpuid = op_cpuid,
+	.has = op_has,
 	.halt = op_halt,
 	.invlpg = op_invlpg,
 	.wbinvd = op_wbinvd,

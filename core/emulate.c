@@ -11,6 +11,21 @@
 #include "vmx/vmx.h"
 #include "x86/x86.h"
 
+/* A debugger's breakpoints replace the guest's */
+static void prepare_breakpoints(struct vcpu *vcpu)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+	struct x86_vcpu *a = &vcpu->arch;
+
+	if (a->guest_debug & KVM_GUESTDBG_USE_HW_BP) {
+		ctx->dr7 = a->guest_debug_dr7;
+		ctx->db = a->guest_debug_db;
+	} else {
+		ctx->dr7 = a->dr7;
+		ctx->db = a->db;
+	}
+}
+
 /* The caller's part of the context (emulate/emulate.h) */
 static void prepare(struct vcpu *vcpu)
 {
@@ -24,6 +39,9 @@ static void prepare(struct vcpu *vcpu)
 	ctx->shadow = EMUL_SHADOW_NONE;
 	ctx->stop = false;
 	ctx->insn_len = 0;
+	ctx->dr7 = 0;
+	if (unlikely(vcpu->vmx.drs_active))
+		prepare_breakpoints(vcpu);
 	ctx->cpl = vcpu_cpl(vcpu);
 	if (!x86_protected(vcpu)) {
 		ctx->mode = EMUL_MODE_REAL;
@@ -114,6 +132,18 @@ static int emulation_failed(struct vcpu *vcpu)
 	return RUN_EXIT_USER;
 }
 
+/* Traps of an instruction, or of an iteration. @rflags: as they were before */
+static int skipped(struct vcpu *vcpu, u64 rflags)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+	u64 hit = ctx->hit;
+
+	if (likely(!hit))
+		return vmx_skipped(vcpu, rflags);
+	ctx->hit = 0;
+	return vmx_skipped_breakpoints(vcpu, rflags, hit);
+}
+
 /* The instruction (or an iteration of it) is over: what comes with that */
 static int completed(struct vcpu *vcpu)
 {
@@ -122,10 +152,15 @@ static int completed(struct vcpu *vcpu)
 	int ret;
 
 	vcpu->stats.insn_emulated++;
-	/* after MOV SS the trap waits for another instruction (SDM 3A 6.8.3) */
+	/*
+	 * After MOV SS the traps wait for another instruction (SDM 3A 6.8.3):
+	 * TF is still there then, data breakpoints are lost.
+	 */
 	if (ctx->no_trap || ctx->shadow == EMUL_SHADOW_MOV_SS)
 		rflags &= ~X86_EFLAGS_TF;
-	ret = vmx_skipped(vcpu, rflags);
+	if (ctx->shadow == EMUL_SHADOW_MOV_SS)
+		ctx->hit = 0;
+	ret = skipped(vcpu, rflags);
 	if (ctx->shadow == EMUL_SHADOW_STI)
 		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_STI);
 	else if (ctx->shadow == EMUL_SHADOW_MOV_SS)
@@ -169,8 +204,8 @@ static int act_on(struct vcpu *vcpu, int result)
 		break;
 	case EMUL_YIELD:
 		/* each iteration traps where TF is set */
-		if (unlikely(vcpu->emul_rflags & X86_EFLAGS_TF))
-			ret = vmx_skipped(vcpu, vcpu->emul_rflags);
+		if (unlikely(vcpu->emul_rflags & X86_EFLAGS_TF || ctx->hit))
+			ret = skipped(vcpu, vcpu->emul_rflags);
 		break;
 	case EMUL_RETRY:
 	case EMUL_IO:
@@ -183,6 +218,9 @@ static int act_on(struct vcpu *vcpu, int result)
 			.address = ctx->fault.address,
 		};
 
+		/* MOV DR with DR7.GD: a #DB that is a fault (SDM 3B 18.3.1.3) */
+		if (e.vector == DB_VECTOR && !ctx->fault.trap)
+			vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) | X86_EFLAGS_RF);
 		x86_queue_fault(vcpu, &e);
 		break;
 	}
@@ -246,6 +284,19 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 	if (trace_kvm_emulate_insn_enabled())
 		trace_insn(vcpu, vcpu->emul.d.length, false);
 	return act_on(vcpu, ret);
+}
+
+int run_emulate_next(struct vcpu *vcpu)
+{
+	unsigned int dr6;
+
+	if (unlikely(vcpu->vmx.drs_active)) {
+		prepare(vcpu);
+		dr6 = emul_code_breakpoint(&vcpu->emul);
+		if (dr6)
+			return vmx_raise_debug(vcpu, dr6);
+	}
+	return run_emulate(vcpu, NULL);
 }
 
 int emul_resume(struct vcpu *vcpu)

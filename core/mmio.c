@@ -9,6 +9,8 @@
  * address, the same direction. Where another CPU of the guest has rewritten the
  * instruction meanwhile they may not, and all of it is the emulator's. Because
  * operands are aligned here, the whole access lies in the page that was checked.
+ *
+ * While breakpoints are on every access is the emulator's, which notices them.
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
@@ -121,7 +123,8 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
 	const struct emul_mov *m;
 	u64 rip;
 
-	if (!vcpu_64bit(vcpu) || trace_kvm_emulate_insn_enabled())
+	if (!vcpu_64bit(vcpu) || unlikely(vcpu->vmx.drs_active) ||
+	    trace_kvm_emulate_insn_enabled())
 		return MMIO_OTHER;
 	rip = vcpu_rip(vcpu);
 	m = fetch(vcpu, rip, gpa >> PAGE_SHIFT);
@@ -146,7 +149,8 @@ int run_apic_page(struct vcpu *vcpu, unsigned int off, bool write)
 	const struct mmio_insn *i;
 	u64 rip;
 
-	if (!vcpu_64bit(vcpu) || trace_kvm_emulate_insn_enabled())
+	if (!vcpu_64bit(vcpu) || unlikely(vcpu->vmx.drs_active) ||
+	    trace_kvm_emulate_insn_enabled())
 		return MMIO_OTHER;
 	rip = vcpu_rip(vcpu);
 	i = fetch_insn(vcpu, rip);

@@ -36,6 +36,14 @@ int run_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size);
 int run_emulate(struct vcpu *vcpu, struct mmu_fault *f);
 
 /**
+ * run_emulate_next() - the same for an instruction that the CPU has not begun
+ * @vcpu: the vCPU
+ *
+ * A breakpoint on it comes first.
+ */
+int run_emulate_next(struct vcpu *vcpu);
+
+/**
  * run_mmio() - make an access to a device if the instruction is a plain move
  * @vcpu: the vCPU; no event is under way
  * @gpa: the address, @gva: the same as the CPU translated it

@@ -54,6 +54,17 @@ int emul_x_unary(struct emul_ctx *ctx)
 	return rc;
 }
 
+/* Count and destination of a shift */
+static int shift_begin(struct emul_ctx *ctx, u64 *count, struct emul_rmw *rmw)
+{
+	const struct emul_opcode *op = ctx->d.op;
+	int rc;
+
+	rc = emul_get(ctx, op->src, 1, count);
+	*count &= ctx->d.opsize == 8 ? 0x3f : 0x1f;
+	return rc ? rc : emul_rmw_begin(ctx, op->dst, ctx->d.opsize, false, rmw);
+}
+
 int emul_x_shift(struct emul_ctx *ctx)
 {
 	const struct emul_opcode *op = ctx->d.op;
@@ -62,12 +73,9 @@ int emul_x_shift(struct emul_ctx *ctx)
 	u64 count, val;
 	int rc;
 
-	rc = emul_get(ctx, op->src, 1, &count);
-	if (!rc)
-		rc = emul_rmw_begin(ctx, op->dst, size, false, &rmw);
+	rc = shift_begin(ctx, &count, &rmw);
 	if (rc)
 		return rc;
-	count &= size == 8 ? 0x3f : 0x1f;
 	val = emul_shift(op->fn, size, rmw.old, count, &ctx->new_rflags);
 	return emul_rmw_end(ctx, &rmw, val);
 }
@@ -75,22 +83,29 @@ int emul_x_shift(struct emul_ctx *ctx)
 /* fn: 1 = left */
 int emul_x_shift_double(struct emul_ctx *ctx)
 {
-	const struct emul_opcode *op = ctx->d.op;
 	unsigned int size = ctx->d.opsize;
 	struct emul_rmw rmw;
 	u64 count, val;
 	int rc;
 
-	rc = emul_get(ctx, op->src, 1, &count);
-	if (!rc)
-		rc = emul_rmw_begin(ctx, op->dst, size, false, &rmw);
+	rc = shift_begin(ctx, &count, &rmw);
 	if (rc)
 		return rc;
-	count &= size == 8 ? 0x3f : 0x1f;
-	val = emul_shift_double(op->fn, size, rmw.old,
+	val = emul_shift_double(ctx->d.op->fn, size, rmw.old,
 				reg_get(ctx, ctx->d.reg, size), count,
 				&ctx->new_rflags);
 	return emul_rmw_end(ctx, &rmw, val);
+}
+
+/* A pair of values: in AL and AH, or in rAX and rDX */
+static void set_pair(struct emul_ctx *ctx, unsigned int size, u64 lo, u64 hi)
+{
+	if (size == 1) {
+		reg_set(ctx, EMUL_RAX, 2, (lo & 0xff) | hi << 8);
+	} else {
+		reg_set(ctx, EMUL_RAX, size, lo);
+		reg_set(ctx, EMUL_RDX, size, hi);
+	}
 }
 
 /* MUL and IMUL with one operand; fn: 1 = signed */
@@ -105,45 +120,24 @@ int emul_x_mul(struct emul_ctx *ctx)
 		return rc;
 	emul_mul(ctx->d.op->fn, size, reg_get(ctx, EMUL_RAX, size), src, &lo,
 		 &hi, &ctx->new_rflags);
-	if (size == 1) {
-		reg_set(ctx, EMUL_RAX, 2, lo);
-	} else {
-		reg_set(ctx, EMUL_RAX, size, lo);
-		reg_set(ctx, EMUL_RDX, size, hi);
-	}
+	set_pair(ctx, size, lo, size == 1 ? lo >> 8 : hi);
 	return EMUL_OK;
 }
 
-static int imul(struct emul_ctx *ctx, u64 a, u64 b)
+/* IMUL to a register: of it and r/m, or with fn 1 of r/m and an immediate */
+int emul_x_imul(struct emul_ctx *ctx)
 {
 	unsigned int size = ctx->d.opsize;
-	u64 lo, hi;
+	u64 src, by, lo, hi;
+	int rc;
 
-	emul_mul(true, size, a, b, &lo, &hi, &ctx->new_rflags);
+	rc = emul_get(ctx, OPN_E, size, &src);
+	if (rc)
+		return rc;
+	by = ctx->d.op->fn ? ctx->d.imm : reg_get(ctx, ctx->d.reg, size);
+	emul_mul(true, size, src, by, &lo, &hi, &ctx->new_rflags);
 	reg_set(ctx, ctx->d.reg, size, lo);
 	return EMUL_OK;
-}
-
-int emul_x_imul2(struct emul_ctx *ctx)
-{
-	u64 val;
-	int rc;
-
-	rc = emul_get(ctx, OPN_E, ctx->d.opsize, &val);
-	if (rc)
-		return rc;
-	return imul(ctx, reg_get(ctx, ctx->d.reg, ctx->d.opsize), val);
-}
-
-int emul_x_imul3(struct emul_ctx *ctx)
-{
-	u64 val;
-	int rc;
-
-	rc = emul_get(ctx, OPN_E, ctx->d.opsize, &val);
-	if (rc)
-		return rc;
-	return imul(ctx, val, ctx->d.imm);
 }
 
 /* DIV and IDIV; fn: 1 = signed */
@@ -161,12 +155,7 @@ int emul_x_div(struct emul_ctx *ctx)
 			 reg_get(ctx, EMUL_RDX, size);
 	if (!emul_div(ctx->d.op->fn, size, &lo, &hi, by, &ctx->new_rflags))
 		return emul_set_fault(ctx, VEC_DE, false, 0);
-	if (size == 1) {
-		reg_set(ctx, EMUL_RAX, 2, (lo & 0xff) | hi << 8);
-	} else {
-		reg_set(ctx, EMUL_RAX, size, lo);
-		reg_set(ctx, EMUL_RDX, size, hi);
-	}
+	set_pair(ctx, size, lo, hi);
 	return EMUL_OK;
 }
 
@@ -237,6 +226,8 @@ int emul_x_cmpxchg8b(struct emul_ctx *ctx)
 	u64 la, v;
 	int rc;
 
+	if (half == 8 && !ctx->ops->has(ctx, EMUL_HAS_CX16))
+		return fault_ud(ctx);
 	if (ctx->d.lock)
 		access |= EMUL_ACC_LOCKED;
 	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 2 * half, access, &la);

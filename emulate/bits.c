@@ -83,6 +83,10 @@ int emul_x_bitscan(struct emul_ctx *ctx)
 	rc = emul_get(ctx, OPN_E, size, &src);
 	if (rc)
 		return rc;
+	/* without them it is the same opcode with a REP that does not count */
+	if ((fn == FN_TZCNT && !ctx->ops->has(ctx, EMUL_HAS_BMI1)) ||
+	    (fn == FN_LZCNT && !ctx->ops->has(ctx, EMUL_HAS_LZCNT)))
+		fn += FN_BSF - FN_TZCNT;
 	if (fn == FN_POPCNT) {
 		dst = popcount(src);
 		ctx->new_rflags &= ~(u64)FL_ARITH;

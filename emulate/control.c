@@ -132,20 +132,17 @@ int emul_x_ret(struct emul_ctx *ctx)
 int emul_x_bound(struct emul_ctx *ctx)
 {
 	unsigned int size = ctx->d.opsize;
-	u64 bound = 0;
+	u64 bound;
 	s64 index;
 	int rc;
 
 	index = (s64)sign_extend(reg_get(ctx, ctx->d.reg, size), size);
-	rc = emul_mem_read(ctx, ctx->d.seg, ctx->d.ea, &bound, size, size, 0);
+	rc = emul_operand_item(ctx, 0, size, &bound);
 	if (rc)
 		return rc;
 	if (index < (s64)sign_extend(bound, size))
 		return emul_set_fault(ctx, VEC_BR, false, 0);
-	bound = 0;
-	rc = emul_mem_read(ctx, ctx->d.seg,
-			   (ctx->d.ea + size) & size_mask(ctx->d.asize),
-			   &bound, size, size, 0);
+	rc = emul_operand_item(ctx, size, size, &bound);
 	if (rc)
 		return rc;
 	if (index > (s64)sign_extend(bound, size))

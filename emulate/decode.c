@@ -10,8 +10,6 @@
  */
 #include "decode.h"
 
-#define PAGE_BYTES	4096u
-
 /* Fetch up to @want bytes in all; at least one more than there are */
 static int fetch_more(struct emul_ctx *ctx, unsigned int want)
 {
@@ -37,7 +35,7 @@ static int fetch_more(struct emul_ctx *ctx, unsigned int want)
 			len = (unsigned int)(cs.limit - ip) + 1;
 		la = (u32)(cs.base + ip);
 	}
-	rest = PAGE_BYTES - (unsigned int)(la & (PAGE_BYTES - 1));
+	rest = page_rest(la);
 	if (len > rest)
 		len = rest;
 	/* Beyond the first page only what is needed: it may not be there */
@@ -110,7 +108,6 @@ static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 	d->op = op;
 	d->opcode = b;
 	d->asize = ctx->code_size;
-	d->seg = 0xff;
 	if (attr & A_BYTE)
 		size = 1;
 	else
@@ -123,6 +120,7 @@ static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 		d->modrm = modrm;
 		d->reg = (modrm >> 3 & 7) | (rex << 1 & 8);
 		if (modrm >= 0xc0) {
+			d->seg = 0xff;
 			d->rm = base | (rex << 3 & 8);
 		} else {
 			unsigned int seg = EMUL_DS;
@@ -150,6 +148,7 @@ static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 			d->ea = is_long(ctx) ? ea : (u32)ea;
 		}
 	} else {
+		d->seg = 0xff;
 		d->reg = (b & 7) | (rex << 3 & 8);
 	}
 	if (imm) {
@@ -219,6 +218,7 @@ int emul_decode(struct emul_ctx *ctx)
 
 	ctx->dirty = 0;
 	ctx->shadow = EMUL_SHADOW_NONE;
+	ctx->hit = 0;
 	ctx->stop = false;
 	ctx->no_trap = false;
 	if (unlikely(!ctx->insn_len))

@@ -45,6 +45,17 @@
 struct emul_ctx;
 struct emul_opcode;
 
+/* Instructions that the guest has only where its CPUID says so */
+enum emul_feature {
+	EMUL_HAS_ANYWAY,
+	EMUL_HAS_MMX, EMUL_HAS_CLFLUSH, EMUL_HAS_SSE3, EMUL_HAS_CX16,
+	EMUL_HAS_SSE41, EMUL_HAS_SSE42, EMUL_HAS_MOVBE, EMUL_HAS_POPCNT,
+	EMUL_HAS_AVX, EMUL_HAS_BMI1, EMUL_HAS_AVX2, EMUL_HAS_BMI2,
+	EMUL_HAS_ADX, EMUL_HAS_SMAP, EMUL_HAS_CLFLUSHOPT, EMUL_HAS_CLWB,
+	EMUL_HAS_RDPID, EMUL_HAS_LZCNT, EMUL_HAS_RDTSCP,
+	EMUL_NR_FEATURES,
+};
+
 /**
  * enum emul_result - what a call of the emulator or of a callback came to
  * @EMUL_OK: done
@@ -222,6 +233,7 @@ struct emul_fault {
  * @set_msr: counterpart of @get_msr (KERNEL_GS_BASE, GS_BASE; no policy)
  * @get_xcr, @set_xcr: XCR0 (index 0)
  * @rdpmc: RDPMC; @rdtsc: TSC as the guest sees it
+ * @has: does the guest's CPUID announce this (cannot fail)?
  * @cpuid: replace @r[0..3] (EAX, EBX, ECX, EDX; EAX and ECX are the input)
  *
  * Events:
@@ -284,6 +296,7 @@ struct emul_ops {
 	int (*rdpmc)(struct emul_ctx *ctx, u32 pmc, u64 *val);
 	u64 (*rdtsc)(struct emul_ctx *ctx);
 	int (*cpuid)(struct emul_ctx *ctx, u32 r[4]);
+	bool (*has)(struct emul_ctx *ctx, enum emul_feature feature);
 
 	int (*halt)(struct emul_ctx *ctx);
 	int (*invlpg)(struct emul_ctx *ctx, u64 la);
@@ -384,12 +397,16 @@ struct emul_insn {
  *	lets the decoder check its bounds once, at the end). What is missing is
  *	fetched. The caller vouches for bytes it supplies: no fetch, no check of
  *	the limit of CS.
+ * @dr7: DR7, or 0 if none of its breakpoints is enabled
+ * @db: DR0 to DR3; looked at only if @dr7 is not 0
  *
  * Results:
  * @dirty: %EMUL_DIRTY_* and a bit for each general register that changed
  * @shadow: %EMUL_SHADOW_*; the caller clears its own blocking otherwise
  * @no_trap: the single-step trap that RFLAGS.TF asks for is not due: an event
  *	or a task switch was the instruction's effect
+ * @hit: DR6.B0 to B3 of the data and I/O breakpoints that accesses have hit:
+ *	with %EMUL_OK and %EMUL_YIELD a #DB is due as a trap
  * @stop: may be set by a callback: end a REP after this iteration
  * @fault: filled for %EMUL_FAULT
  * @io_data: with %EMUL_IO from a reading callback: where the data goes
@@ -417,9 +434,12 @@ struct emul_ctx {
 	u64 rip;
 	u64 rflags;
 	u8 insn[40];
+	const u64 *db;
+	u32 dr7;
 
 	u32 dirty;
 	u8 shadow;
+	u8 hit;
 	bool stop;
 	bool no_trap;
 	u16 io_len;
@@ -464,6 +484,17 @@ int emul_continue(struct emul_ctx *ctx);
  * what no CPU decodes (#UD, #GP for more than 15 bytes), a negative errno.
  */
 int emul_decode(struct emul_ctx *ctx);
+
+/**
+ * emul_code_breakpoint() - does a breakpoint stand at CS:RIP?
+ * @ctx: context, its caller's part filled
+ *
+ * For a caller that executes one instruction after the other. Where a CPU has
+ * come to the instruction it has looked itself.
+ *
+ * Return: DR6.B0 to B3 of those that do; a #DB is due as a fault. 0: go on.
+ */
+unsigned int emul_code_breakpoint(struct emul_ctx *ctx);
 
 /* How an event comes about: argument of emul_interrupt() */
 enum emul_event {

@@ -250,16 +250,13 @@ static int far_transfer(struct emul_ctx *ctx, u16 sel, u64 off, bool is_call)
 
 static int far_indirect(struct emul_ctx *ctx, bool is_call)
 {
-	unsigned int size = ctx->d.opsize;
-	u64 off = 0;
-	u16 sel;
+	u64 off, sel;
 	int rc;
 
-	rc = emul_mem_read(ctx, ctx->d.seg, ctx->d.ea, &off, size, size, 0);
+	rc = emul_operand_item(ctx, 0, ctx->d.opsize, &off);
 	if (!rc)
-		rc = emul_mem_read(ctx, ctx->d.seg, (ctx->d.ea + size) &
-				   size_mask(ctx->d.asize), &sel, 2, 2, 0);
-	return rc ? rc : far_transfer(ctx, sel, off, is_call);
+		rc = emul_operand_item(ctx, ctx->d.opsize, 2, &sel);
+	return rc ? rc : far_transfer(ctx, (u16)sel, off, is_call);
 }
 
 int emul_x_jmp_far(struct emul_ctx *ctx)

@@ -2,34 +2,11 @@
 /*
  * x87 control and state: the forms that operating systems use to initialise,
  * save and restore, and FXSAVE and FXRSTOR. Nothing is computed.
- *
- * All work is done on the caller's FXSAVE image (SDM 1 table 10-2).
  */
-#include "internal.h"
-
-/* Offsets in the image */
-#define FX_FCW		0
-#define FX_FSW		2
-#define FX_FTW		4
-#define FX_FOP		6
-#define FX_FIP		8
-#define FX_FCS		12
-#define FX_FDP		16
-#define FX_FDS		20
-#define FX_MXCSR	24
-#define FX_MXCSR_MASK	28
-#define FX_ST		32
-#define FX_XMM		160
-#define FX_BYTES	416	/* the rest belongs to software */
-#define FX_SIZE		512
+#include "fpu.h"
 
 #define FSW_SUMMARY	0x8080u	/* ES and B */
 #define FSW_ERRORS	0x003fu
-
-static int fault_nm(struct emul_ctx *ctx)
-{
-	return emul_set_fault(ctx, VEC_NM, false, 0);
-}
 
 /* For all but FWAIT (SDM 3A table 2-2) */
 static int check_x87(struct emul_ctx *ctx)
@@ -43,7 +20,7 @@ static int check_x87(struct emul_ctx *ctx)
  * An unmasked exception that waits is #MF; with CR0.NE clear it would be
  * an external interrupt, which is not emulated.
  */
-static int check_pending(struct emul_ctx *ctx)
+int emul_x87_pending(struct emul_ctx *ctx)
 {
 	u16 fsw;
 
@@ -70,14 +47,14 @@ int emul_x_fwait(struct emul_ctx *ctx)
 
 	if ((cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
 		return fault_nm(ctx);
-	return check_pending(ctx);
+	return emul_x87_pending(ctx);
 }
 
 /*
  * Store the first 24 bytes of an image. The registers stand in it relative to
  * the top of the stack: if that moves they have to be turned round.
  */
-static void set_head(struct emul_ctx *ctx, const u8 *head)
+void emul_x87_set_head(struct emul_ctx *ctx, const u8 *head)
 {
 	u8 st[8 * 16], turned[8 * 16], old;
 	unsigned int by, i;
@@ -97,7 +74,7 @@ static void init(struct emul_ctx *ctx)
 {
 	static const u8 head[FX_MXCSR] = { 0x7f, 0x03 };
 
-	set_head(ctx, head);
+	emul_x87_set_head(ctx, head);
 }
 
 int emul_x_fninit(struct emul_ctx *ctx)
@@ -143,7 +120,7 @@ int emul_x_fldcw(struct emul_ctx *ctx)
 	u16 fcw, fsw;
 
 	if (!rc)
-		rc = check_pending(ctx);
+		rc = emul_x87_pending(ctx);
 	if (!rc)
 		rc = emul_mem_read(ctx, ctx->d.seg, ctx->d.ea, &fcw, 2, 2, 0);
 	if (rc)
@@ -364,7 +341,7 @@ int emul_x_fldenv(struct emul_ctx *ctx)
 
 	rc = check_x87(ctx);
 	if (!rc)
-		rc = check_pending(ctx);
+		rc = emul_x87_pending(ctx);
 	if (!rc)
 		rc = env_address(ctx, len, 0, &la);
 	if (!rc)
@@ -372,7 +349,7 @@ int emul_x_fldenv(struct emul_ctx *ctx)
 	if (rc)
 		return rc;
 	take_env(ctx, fx, in);
-	set_head(ctx, fx);
+	emul_x87_set_head(ctx, fx);
 	if (!ctx->d.op->fn)
 		return EMUL_OK;
 	for (i = 0; i < 8; i++) {

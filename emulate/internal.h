@@ -136,6 +136,7 @@ enum imm {
 #define A_MEM		0x00000040u	/* #UD with a register operand E */
 #define A_REG		0x00000080u	/* #UD with a memory operand E */
 #define A_PRIV		0x00000100u	/* #GP(0) unless CPL is 0 */
+#define A_CPUID		0x00010000u	/* #UD without .feature */
 #define A_PROT		0x00000200u	/* #UD in real and virtual-8086 mode */
 #define A_UD		0x00000400u	/* undefined */
 #define A_NOX		0x00000800u	/* decoded, not executed */
@@ -164,9 +165,10 @@ typedef int (*emul_exec_fn)(struct emul_ctx *ctx);
  * @exec: executes the instruction; NULL if it is only decoded
  * @sub: the table an A_GRP_* entry leads to
  * @attr: A_*
- * @dst, @src: &enum opn
  * @imm: &enum imm
  * @fn: says to @exec which of its instructions this is
+ * @dst, @src: &enum opn
+ * @feature: &enum emul_feature, with A_CPUID
  */
 struct emul_opcode {
 	union {
@@ -174,10 +176,10 @@ struct emul_opcode {
 		const struct emul_opcode *sub;
 	};
 	u32 attr;
-	u8 dst;
-	u8 src;
 	u8 imm;
 	u8 fn;
+	u8 dst : 4, src : 4;
+	u8 feature;
 };
 
 extern const struct emul_opcode emul_map0[256];
@@ -192,6 +194,7 @@ extern const struct emul_opcode emul_v10[4], emul_v11[4], emul_v12[4],
 	emul_v13[4], emul_v16[4], emul_v17[4], emul_v28[4], emul_v29[4],
 	emul_v2b[4], emul_v6e[4], emul_v6f[4], emul_v7e[4], emul_v7f[4],
 	emul_vd6[4], emul_ve7[4], emul_vf0[4], emul_v382a[4];
+extern const struct emul_opcode emul_vex77[4];
 extern const struct emul_opcode emul_vex_other;
 extern const struct emul_opcode emul_vex_imm;
 
@@ -300,7 +303,22 @@ int emul_mem_read(struct emul_ctx *ctx, unsigned int seg, u64 ea, void *buf,
 		  unsigned int len, unsigned int align, unsigned int access);
 int emul_mem_write(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 		   const void *buf, unsigned int len, unsigned int align);
+/* An item of the memory operand: @at bytes into it, zero-extended */
+int emul_operand_item(struct emul_ctx *ctx, unsigned int at, unsigned int size,
+		      u64 *val);
+/* debug.c: note the breakpoints that an access hits */
+void emul_watch(struct emul_ctx *ctx, u64 la, unsigned int len,
+		unsigned int access);
+void emul_watch_port(struct emul_ctx *ctx, u16 port, unsigned int size);
 bool emul_is_canonical(struct emul_ctx *ctx, u64 la);
+
+#define PAGE_BYTES	4096u
+
+/* From @la to the end of its page */
+static inline unsigned int page_rest(u64 la)
+{
+	return PAGE_BYTES - (unsigned int)(la & (PAGE_BYTES - 1));
+}
 
 static inline unsigned int acc_user(const struct emul_ctx *ctx)
 {
@@ -456,6 +474,10 @@ int emul_tss_stack(struct emul_ctx *ctx, unsigned int cpl, u32 ext, u16 *ss,
 		   u64 *sp);
 int emul_check_target(struct emul_ctx *ctx, const struct emul_seg *cs, u64 rip);
 
+/* run.c: around what is no instruction */
+void emul_begin_event(struct emul_ctx *ctx);
+int emul_end_event(struct emul_ctx *ctx, int rc);
+
 /* interrupt.c */
 int emul_deliver(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 		 bool has_error, u32 error, u64 from);
@@ -498,6 +520,10 @@ enum {	/* vector.c */
 	FN_VSTOREHIGH, FN_VMOVQ, FN_VMOVQ_STORE, FN_VFROM_GPR, FN_VTO_GPR,
 };
 
+/* mmx.c: bits of emul_opcode.fn */
+#define FN_MMX_STORE	1u	/* to r/m */
+#define FN_MMX_GPR	2u	/* r/m is no MMX register */
+
 /* control.c */
 int emul_branch(struct emul_ctx *ctx, u64 target, unsigned int size);
 
@@ -511,7 +537,7 @@ X(mov); X(movsx); X(movzx); X(lea); X(xchg); X(cmov); X(setcc); X(bswap);
 X(movbe_load); X(movbe_store); X(cbw); X(cwd); X(lahf); X(sahf); X(salc);
 X(xlat); X(nop); X(movnti);
 /* alu.c */
-X(alu); X(unary); X(shift); X(shift_double); X(mul); X(imul2); X(imul3);
+X(alu); X(unary); X(shift); X(shift_double); X(mul); X(imul);
 X(div); X(cmpxchg); X(xadd); X(cmpxchg8b); X(flag);
 /* bits.c */
 X(bt); X(bitscan); X(crc32); X(adx);
@@ -529,7 +555,7 @@ X(string); X(io_string);
 /* segment.c */
 X(mov_from_seg); X(mov_to_seg); X(push_seg); X(pop_seg); X(load_far_pointer);
 /* protect.c */
-X(lar); X(lsl); X(verr); X(arpl); X(sldt); X(str); X(lldt); X(ltr);
+X(lar); X(verr); X(arpl); X(sldt); X(lldt); X(ltr);
 /* far.c */
 X(jmp_far); X(jmp_far_ind); X(call_far); X(call_far_ind);
 /* farret.c */
@@ -542,10 +568,12 @@ X(mov_from_dr); X(mov_to_dr); X(clts); X(rdmsr); X(wrmsr); X(rdtsc);
 X(rdtscp); X(rdpmc); X(cpuid); X(hlt); X(invd); X(xgetbv); X(xsetbv);
 X(vmcall); X(clac); X(clflush); X(swapgs); X(fsgsbase); X(rdpid);
 /* vector.c */
-X(vec_move);
+X(vec_move); X(vzero);
 /* fpu.c */
 X(fwait); X(fninit); X(fnclex); X(fnstcw); X(fldcw); X(fnstenv); X(fldenv);
 X(fxsave); X(fxrstor); X(ldmxcsr); X(stmxcsr);
+/* mmx.c */
+X(mmx_move); X(movq2dq); X(movdq2q); X(emms);
 /* syscall.c */
 X(syscall); X(sysret); X(sysenter); X(sysexit);
 /* io.c */

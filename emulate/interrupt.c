@@ -293,23 +293,9 @@ int emul_deliver(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 int emul_interrupt(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 		   bool has_error, u32 error)
 {
-	int rc;
-
-	ctx->dirty = 0;
-	ctx->shadow = EMUL_SHADOW_NONE;
-	ctx->stop = false;
-	emul_replay_reset(ctx);
-	ctx->new_rflags = ctx->rflags;
-	ctx->d.rex = 0;
-	rc = emul_deliver(ctx, vector, event, has_error, error, ctx->rip);
-	if (rc == EMUL_IO)	/* tables or stack in a device */
-		return EMUL_UNHANDLED;
-	if (rc)
-		return rc;
-	ctx->rip = ctx->next_rip;
-	ctx->rflags = ctx->new_rflags;
-	ctx->dirty |= EMUL_DIRTY_RIP | EMUL_DIRTY_RFLAGS;
-	return EMUL_OK;
+	emul_begin_event(ctx);
+	return emul_end_event(ctx, emul_deliver(ctx, vector, event, has_error,
+						error, ctx->rip));
 }
 
 /*

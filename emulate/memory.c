@@ -10,13 +10,6 @@
  */
 #include "internal.h"
 
-#define PAGE_BYTES	4096u
-
-static inline unsigned int page_rest(u64 la)
-{
-	return PAGE_BYTES - (unsigned int)(la & (PAGE_BYTES - 1));
-}
-
 /* Linear addresses have 32 bits outside 64-bit mode (SDM 3A 3.3.7) */
 static inline u64 la_next(const struct emul_ctx *ctx, u64 la, unsigned int by)
 {
@@ -54,7 +47,8 @@ bool emul_seg_linear(struct emul_ctx *ctx, const struct emul_seg *s, u64 ea,
 		if (access & EMUL_ACC_WRITE)
 			ok = (s->ar & (AR_CODE | AR_WRITE)) == AR_WRITE;
 		else	/* an execute-only code segment cannot be read */
-			ok = (s->ar & (AR_CODE | AR_WRITE)) != AR_CODE;
+			ok = access & EMUL_ACC_FETCH ||
+			     (s->ar & (AR_CODE | AR_WRITE)) != AR_CODE;
 		if (!ok)
 			return false;
 	}
@@ -154,6 +148,16 @@ static unsigned int replay_take(struct emul_ctx *ctx, void *buf,
 	return n;
 }
 
+/* Bytes of an access of @len at @la that go through one callback */
+static inline unsigned int piece(u64 la, unsigned int len, unsigned int most)
+{
+	unsigned int n = page_rest(la);
+
+	if (n > len)
+		n = len;
+	return n < most ? n : most;
+}
+
 int emul_la_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,
 		 unsigned int access)
 {
@@ -161,6 +165,8 @@ int emul_la_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,
 	u8 *to = buf;
 	int rc;
 
+	if (unlikely(ctx->dr7))
+		emul_watch(ctx, la, len, access & ~EMUL_ACC_WRITE);
 	n = replay_take(ctx, to, len);
 	for (;;) {
 		to += n;
@@ -168,11 +174,7 @@ int emul_la_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,
 		if (!len)
 			return EMUL_OK;
 		la = la_next(ctx, la, n);
-		n = page_rest(la);
-		if (n > len)
-			n = len;
-		if (n > most)
-			n = most;
+		n = piece(la, len, most);
 		rc = ctx->ops->read(ctx, la, to, n, access);
 		if (unlikely(rc)) {
 			if (rc == EMUL_SPLIT && n > 8) {
@@ -202,6 +204,18 @@ static unsigned int replay_skip(struct emul_ctx *ctx, unsigned int len)
 	return n;
 }
 
+/* A write of @len bytes came to @rc: it is not to be made again */
+static int replay_written(struct emul_ctx *ctx, unsigned int len, int rc)
+{
+	if (rc == EMUL_OK || rc == EMUL_IO) {
+		ctx->io_len = 0;
+		ctx->wr_done = ctx->wr_now + len;
+		if (rc == EMUL_OK)
+			ctx->wr_now = ctx->wr_done;
+	}
+	return rc;
+}
+
 int emul_la_write(struct emul_ctx *ctx, u64 la, const void *buf,
 		  unsigned int len, unsigned int access)
 {
@@ -210,6 +224,8 @@ int emul_la_write(struct emul_ctx *ctx, u64 la, const void *buf,
 	int rc;
 
 	access |= EMUL_ACC_WRITE;
+	if (unlikely(ctx->dr7))
+		emul_watch(ctx, la, len, access);
 	n = replay_skip(ctx, len);
 	if (unlikely(len > page_rest(la)) && !n) {
 		rc = emul_la_probe(ctx, la, len, access);
@@ -222,11 +238,7 @@ int emul_la_write(struct emul_ctx *ctx, u64 la, const void *buf,
 		if (!len)
 			return EMUL_OK;
 		la = la_next(ctx, la, n);
-		n = page_rest(la);
-		if (n > len)
-			n = len;
-		if (n > most)
-			n = most;
+		n = piece(la, len, most);
 		rc = ctx->ops->write(ctx, la, from, n, access);
 		if (unlikely(rc)) {
 			if (rc == EMUL_SPLIT && n > 8) {
@@ -234,11 +246,7 @@ int emul_la_write(struct emul_ctx *ctx, u64 la, const void *buf,
 				n = 0;
 				continue;
 			}
-			if (rc == EMUL_IO) {
-				ctx->io_len = 0;
-				ctx->wr_done = ctx->wr_now + n;
-			}
-			return rc;
+			return replay_written(ctx, n, rc);
 		}
 		ctx->wr_now += n;
 		ctx->wr_done = ctx->wr_now;
@@ -252,9 +260,7 @@ int emul_la_probe(struct emul_ctx *ctx, u64 la, unsigned int len,
 	int rc;
 
 	for (; len; len -= n, la = la_next(ctx, la, n)) {
-		n = page_rest(la);
-		if (n > len)
-			n = len;
+		n = piece(la, len, len);
 		rc = ctx->ops->probe(ctx, la, n, access);
 		if (rc)
 			return rc;
@@ -277,16 +283,12 @@ int emul_la_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 	if (unlikely(page_rest(la) < len))
 		return emul_la_write(ctx, la, new, len, access);
 
+	if (unlikely(ctx->dr7))
+		emul_watch(ctx, la, len, access);
 	if (replay_skip(ctx, len))
 		return EMUL_OK;
 	rc = ctx->ops->cmpxchg_mem(ctx, la, old, new, len, access);
-	if (rc == EMUL_OK || rc == EMUL_IO) {
-		ctx->io_len = 0;
-		ctx->wr_done = ctx->wr_now + len;
-		if (rc == EMUL_OK)
-			ctx->wr_now = ctx->wr_done;
-	}
-	return rc;
+	return replay_written(ctx, len, rc);
 }
 
 int emul_io_read(struct emul_ctx *ctx, u16 port, unsigned int size, u64 *val)
@@ -294,6 +296,8 @@ int emul_io_read(struct emul_ctx *ctx, u16 port, unsigned int size, u64 *val)
 	int rc;
 
 	*val = 0;
+	if (unlikely(ctx->dr7))
+		emul_watch_port(ctx, port, size);
 	if (replay_take(ctx, val, size))
 		return EMUL_OK;
 	rc = ctx->ops->pio_in(ctx, port, size, 1, val);
@@ -309,6 +313,8 @@ int emul_io_write(struct emul_ctx *ctx, u16 port, unsigned int size, u64 val)
 	const void *data = &val;
 	int rc;
 
+	if (unlikely(ctx->dr7))
+		emul_watch_port(ctx, port, size);
 	if (replay_skip(ctx, size))
 		return EMUL_OK;
 	if (ctx->pio_buf) {
@@ -316,13 +322,7 @@ int emul_io_write(struct emul_ctx *ctx, u16 port, unsigned int size, u64 val)
 		data = ctx->pio_buf;
 	}
 	rc = ctx->ops->pio_out(ctx, port, size, 1, data);
-	if (rc == EMUL_OK || rc == EMUL_IO) {
-		ctx->io_len = 0;
-		ctx->wr_done = ctx->wr_now + size;
-		if (rc == EMUL_OK)
-			ctx->wr_now = ctx->wr_done;
-	}
-	return rc;
+	return replay_written(ctx, size, rc);
 }
 
 /* RDMSR and RDPMC, which user space may have to answer */

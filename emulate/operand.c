@@ -38,12 +38,6 @@ int emul_get(struct emul_ctx *ctx, unsigned int opn, unsigned int size,
 	case OPN_CL:
 		*val = ctx->regs[EMUL_RCX] & 0xff;
 		return EMUL_OK;
-	case OPN_DX:
-		*val = ctx->regs[EMUL_RDX] & 0xffff;
-		return EMUL_OK;
-	case OPN_B:
-		*val = reg_get(ctx, d->vvvv, size);
-		return EMUL_OK;
 	}
 	return EMUL_UNHANDLED;
 }
@@ -68,9 +62,6 @@ int emul_put(struct emul_ctx *ctx, unsigned int opn, unsigned int size,
 		return EMUL_OK;
 	case OPN_A:
 		reg_set(ctx, EMUL_RAX, size, val);
-		return EMUL_OK;
-	case OPN_B:
-		reg_set(ctx, d->vvvv, size, val);
 		return EMUL_OK;
 	}
 	return EMUL_UNHANDLED;
@@ -122,4 +113,12 @@ int emul_rmw_end(struct emul_ctx *ctx, struct emul_rmw *rmw, u64 val)
 	if (rc == EMUL_RETRY && ++rmw->tries < LOCK_TRIES)
 		rc = EMUL_YIELD;
 	return rc;
+}
+
+int emul_operand_item(struct emul_ctx *ctx, unsigned int at, unsigned int size,
+		      u64 *val)
+{
+	*val = 0;
+	return emul_mem_read(ctx, ctx->d.seg, (ctx->d.ea + at) &
+			     size_mask(ctx->d.asize), val, size, size, 0);
 }

@@ -43,86 +43,67 @@ static int get_selector(struct emul_ctx *ctx, u64 *sel)
 	return emul_get(ctx, OPN_E, 2, sel);
 }
 
-/* SDM 2A table 3-53; the second line is for IA-32e mode */
-#define LAR_TYPES	(BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(9) | \
-			 BIT(11) | BIT(12))
-#define LAR_TYPES_LMA	(BIT(2) | BIT(9) | BIT(11) | BIT(12))
-#define LSL_TYPES	(BIT(1) | BIT(2) | BIT(3) | BIT(9) | BIT(11))
-#define LSL_TYPES_LMA	(BIT(2) | BIT(9) | BIT(11))
-
-int emul_x_lar(struct emul_ctx *ctx)
+/* The descriptor that the operand selects: *ok if there is one to be seen */
+static int find(struct emul_ctx *ctx, struct emul_desc *desc, bool *ok)
 {
-	struct emul_desc desc;
 	u64 sel;
-	u32 ar;
-	bool ok;
 	int rc;
 
 	rc = get_selector(ctx, &sel);
 	if (rc)
 		return rc;
-	ok = look_up(ctx, (u16)sel, &desc, &rc);
+	*ok = look_up(ctx, (u16)sel, desc, &rc);
+	if (*ok)
+		*ok = visible(ctx, (u16)sel, desc_ar(desc));
+	return rc;
+}
+
+/* LAR and, with fn 1, LSL */
+int emul_x_lar(struct emul_ctx *ctx)
+{
+	/* Types of system descriptors: SDM 2A tables 3-53 and 3-56 */
+	static const u16 types[2][2] = {
+		/* without and in IA-32e mode */
+		{ BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(9) |
+		  BIT(11) | BIT(12), BIT(2) | BIT(9) | BIT(11) | BIT(12) },
+		{ BIT(1) | BIT(2) | BIT(3) | BIT(9) | BIT(11),
+		  BIT(2) | BIT(9) | BIT(11) },
+	};
+	unsigned int fn = ctx->d.op->fn;
+	struct emul_desc desc;
+	struct emul_seg s;
+	bool ok;
+	int rc;
+
+	rc = find(ctx, &desc, &ok);
 	if (rc)
 		return rc;
 	if (ok) {
-		ar = desc_ar(&desc);
-		ok = visible(ctx, (u16)sel, ar) &&
-		     (ar & AR_S || BIT(ar & AR_TYPE) &
-		      (is_lma(ctx) ? LAR_TYPES_LMA : LAR_TYPES));
+		emul_desc_seg(&desc, 0, &s);
+		ok = s.ar & AR_S ||
+		     types[fn][is_lma(ctx)] >> (s.ar & AR_TYPE) & 1;
 	}
 	if (ok)
 		reg_set(ctx, ctx->d.reg, ctx->d.opsize,
-			desc.low >> 32 & 0x00ffff00);
+			fn ? s.limit : desc.low >> 32 & 0x00ffff00);
 	return set_zf(ctx, ok);
 }
 
-int emul_x_lsl(struct emul_ctx *ctx)
-{
-	struct emul_desc desc;
-	struct emul_seg s;
-	u64 sel;
-	bool ok;
-	int rc;
-
-	rc = get_selector(ctx, &sel);
-	if (rc)
-		return rc;
-	ok = look_up(ctx, (u16)sel, &desc, &rc);
-	if (rc)
-		return rc;
-	if (ok) {
-		emul_desc_seg(&desc, (u16)sel, &s);
-		ok = visible(ctx, (u16)sel, s.ar) &&
-		     (s.ar & AR_S || BIT(s.ar & AR_TYPE) &
-		      (is_lma(ctx) ? LSL_TYPES_LMA : LSL_TYPES));
-	}
-	if (ok)
-		reg_set(ctx, ctx->d.reg, ctx->d.opsize, s.limit);
-	return set_zf(ctx, ok);
-}
-
-/* fn: 0 VERR, 1 VERW */
+/* VERR: data, or code that can be read. With fn 1 VERW: writable data */
 int emul_x_verr(struct emul_ctx *ctx)
 {
 	struct emul_desc desc;
-	u64 sel;
-	u32 ar;
+	u32 kind;
 	bool ok;
 	int rc;
 
-	rc = get_selector(ctx, &sel);
-	if (rc)
-		return rc;
-	ok = look_up(ctx, (u16)sel, &desc, &rc);
+	rc = find(ctx, &desc, &ok);
 	if (rc)
 		return rc;
 	if (ok) {
-		ar = desc_ar(&desc);
-		ok = ar & AR_S && visible(ctx, (u16)sel, ar);
-		if (ctx->d.op->fn)
-			ok = ok && (ar & (AR_CODE | AR_WRITE)) == AR_WRITE;
-		else
-			ok = ok && (ar & (AR_CODE | AR_WRITE)) != AR_CODE;
+		kind = desc_ar(&desc) & (AR_S | AR_CODE | AR_WRITE);
+		ok = ctx->d.op->fn ? kind == (AR_S | AR_WRITE) :
+		     kind & AR_S && kind != (AR_S | AR_CODE);
 	}
 	return set_zf(ctx, ok);
 }
@@ -143,49 +124,52 @@ int emul_x_arpl(struct emul_ctx *ctx)
 	return rc ? rc : set_zf(ctx, raise);
 }
 
-/* SLDT, STR: 16 bits to memory, zero-extended to a register */
-static int store_selector(struct emul_ctx *ctx, enum emul_segreg seg)
+/* SLDT, STR: 16 bits to memory, zero-extended to a register; fn: segment */
+int emul_x_sldt(struct emul_ctx *ctx)
 {
 	struct emul_seg s;
 
 	if (ctx->cpl && ctx->ops->get_cr(ctx, 4) & CR4_UMIP)
 		return fault_gp(ctx, 0);
-	ctx->ops->get_seg(ctx, seg, &s);
+	ctx->ops->get_seg(ctx, ctx->d.op->fn, &s);
 	return emul_put(ctx, OPN_E, ctx->d.has_mem ? 2 : ctx->d.opsize, s.sel);
 }
 
-int emul_x_sldt(struct emul_ctx *ctx)
+/*
+ * An LDT or TSS descriptor from the GDT, all 16 bytes of it in long mode.
+ * @types: bits of those allowed
+ */
+static int read_system_desc(struct emul_ctx *ctx, u16 sel, unsigned int types,
+			    struct emul_desc *desc, struct emul_seg *s)
 {
-	return store_selector(ctx, EMUL_LDTR);
-}
-
-int emul_x_str(struct emul_ctx *ctx)
-{
-	return store_selector(ctx, EMUL_TR);
-}
-
-/* An LDT or TSS descriptor from the GDT, all 16 bytes of it in long mode */
-static int read_system_desc(struct emul_ctx *ctx, u16 sel,
-			    struct emul_desc *desc)
-{
+	u32 error = sel & ~3u;
 	struct emul_table gdt;
 	int rc;
 
 	if (sel & 4)
-		return fault_gp(ctx, sel & ~3u);
-	rc = emul_read_desc(ctx, sel, VEC_GP, sel & ~3u, desc);
-	if (rc || !is_lma(ctx))
-		return rc;
-	ctx->ops->get_gdt(ctx, &gdt);
-	if ((sel & ~7u) + 15 > gdt.limit)
-		return fault_gp(ctx, sel & ~3u);
-	rc = emul_read_desc_high(ctx, desc);
+		return fault_gp(ctx, error);
+	rc = emul_read_desc(ctx, sel, VEC_GP, error, desc);
 	if (rc)
 		return rc;
-	/* the type field of the second half has to be zero */
-	if (desc->high >> 40 & 0x1f)
-		return fault_gp(ctx, sel & ~3u);
-	desc->high &= 0xffffffff;
+	if (is_lma(ctx)) {
+		ctx->ops->get_gdt(ctx, &gdt);
+		if ((sel & ~7u) + 15 > gdt.limit)
+			return fault_gp(ctx, error);
+		rc = emul_read_desc_high(ctx, desc);
+		if (rc)
+			return rc;
+		/* the type field of the second half has to be zero */
+		if (desc->high >> 40 & 0x1f)
+			return fault_gp(ctx, error);
+		desc->high &= 0xffffffff;
+	}
+	emul_desc_seg(desc, sel, s);
+	if (s->ar & AR_S || !(types >> (s->ar & AR_TYPE) & 1))
+		return fault_gp(ctx, error);
+	if (!(s->ar & AR_P))
+		return emul_set_fault(ctx, VEC_NP, true, error);
+	if (is_long(ctx) && !emul_is_canonical(ctx, s->base))
+		return fault_gp(ctx, error);
 	return EMUL_OK;
 }
 
@@ -199,29 +183,19 @@ int emul_x_lldt(struct emul_ctx *ctx)
 	rc = get_selector(ctx, &sel);
 	if (rc)
 		return rc;
-	if (sel & ~3ULL) {
-		rc = read_system_desc(ctx, (u16)sel, &desc);
-		if (rc)
-			return rc;
-		emul_desc_seg(&desc, (u16)sel, &s);
-		if ((s.ar & (AR_S | AR_TYPE)) != SYS_LDT)
-			return fault_gp(ctx, sel & ~3u);
-		if (!(s.ar & AR_P))
-			return emul_set_fault(ctx, VEC_NP, true, sel & ~3u);
-		if (is_long(ctx) && !emul_is_canonical(ctx, s.base))
-			return fault_gp(ctx, sel & ~3u);
-	} else {
+	if (sel & ~3ULL)
+		rc = read_system_desc(ctx, (u16)sel, BIT(SYS_LDT), &desc, &s);
+	else
 		emul_null_seg((u16)sel, &s);
-	}
-	ctx->ops->set_seg(ctx, EMUL_LDTR, &s);
-	return EMUL_OK;
+	if (!rc)
+		ctx->ops->set_seg(ctx, EMUL_LDTR, &s);
+	return rc;
 }
 
 int emul_x_ltr(struct emul_ctx *ctx)
 {
 	struct emul_desc desc;
 	struct emul_seg s;
-	unsigned int type;
 	u64 sel;
 	int rc;
 
@@ -230,18 +204,10 @@ int emul_x_ltr(struct emul_ctx *ctx)
 		return rc;
 	if (!(sel & ~3ULL))
 		return fault_gp(ctx, 0);
-	rc = read_system_desc(ctx, (u16)sel, &desc);
-	if (rc)
-		return rc;
-	type = desc_ar(&desc) & (AR_S | AR_TYPE);
-	if (type != SYS_TSS32 && (type != SYS_TSS16 || is_lma(ctx)))
-		return fault_gp(ctx, sel & ~3u);
-	if (!(desc_ar(&desc) & AR_P))
-		return emul_set_fault(ctx, VEC_NP, true, sel & ~3u);
-	emul_desc_seg(&desc, (u16)sel, &s);
-	if (is_long(ctx) && !emul_is_canonical(ctx, s.base))
-		return fault_gp(ctx, sel & ~3u);
-	rc = emul_set_busy(ctx, &desc, true);
+	rc = read_system_desc(ctx, (u16)sel, BIT(SYS_TSS32) |
+			      (is_lma(ctx) ? 0 : BIT(SYS_TSS16)), &desc, &s);
+	if (!rc)
+		rc = emul_set_busy(ctx, &desc, true);
 	if (rc)
 		return rc;
 	s.ar |= 2;

@@ -30,6 +30,32 @@ static int execute(struct emul_ctx *ctx)
 	return rc;
 }
 
+static int commit(struct emul_ctx *ctx)
+{
+	ctx->rip = ctx->next_rip;
+	ctx->rflags = ctx->new_rflags;
+	ctx->dirty |= EMUL_DIRTY_RIP | EMUL_DIRTY_RFLAGS;
+	return EMUL_OK;
+}
+
+/* An interrupt or a task switch that no instruction asks for */
+void emul_begin_event(struct emul_ctx *ctx)
+{
+	ctx->dirty = 0;
+	ctx->shadow = EMUL_SHADOW_NONE;
+	ctx->stop = false;
+	emul_replay_reset(ctx);
+	ctx->new_rflags = ctx->rflags;
+	ctx->d.rex = 0;
+}
+
+int emul_end_event(struct emul_ctx *ctx, int rc)
+{
+	if (rc == EMUL_IO)	/* tables, a TSS or a stack in a device */
+		return EMUL_UNHANDLED;
+	return rc ? rc : commit(ctx);
+}
+
 /*
  * VIF and VIP are both set where CR4 has virtual interrupts: #GP instead of the
  * next instruction, whichever (SDM 3B 20.3.2, 20.4).
@@ -44,6 +70,15 @@ static bool virtual_interrupt(struct emul_ctx *ctx)
 	return cr4 & (ctx->mode == EMUL_MODE_VM86 ? CR4_VME : CR4_PVI);
 }
 
+static int check_allowed(struct emul_ctx *ctx, const struct emul_opcode *op)
+{
+	if (op->attr & A_NOX)
+		return EMUL_UNHANDLED;
+	if (op->attr & A_CPUID && !ctx->ops->has(ctx, op->feature))
+		return fault_ud(ctx);
+	return op->attr & A_PRIV && ctx->cpl ? fault_gp(ctx, 0) : EMUL_OK;
+}
+
 int emul_run(struct emul_ctx *ctx)
 {
 	int rc;
@@ -55,10 +90,11 @@ int emul_run(struct emul_ctx *ctx)
 		return fault_gp(ctx, 0);
 	if (unlikely(rc))
 		return rc;
-	if (unlikely(ctx->d.op->attr & A_NOX))
-		return EMUL_UNHANDLED;
-	if (unlikely((ctx->d.op->attr & A_PRIV) && ctx->cpl))
-		return fault_gp(ctx, 0);
+	if (unlikely(ctx->d.op->attr & (A_NOX | A_CPUID | A_PRIV))) {
+		rc = check_allowed(ctx, ctx->d.op);
+		if (rc)
+			return rc;
+	}
 	emul_replay_reset(ctx);
 	return execute(ctx);
 }

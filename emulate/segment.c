@@ -300,16 +300,14 @@ int emul_x_pop_seg(struct emul_ctx *ctx)
 int emul_x_load_far_pointer(struct emul_ctx *ctx)
 {
 	unsigned int size = ctx->d.opsize;
-	u64 off = 0;
-	u16 sel;
+	u64 off, sel;
 	int rc;
 
-	rc = emul_mem_read(ctx, ctx->d.seg, ctx->d.ea, &off, size, size, 0);
+	rc = emul_operand_item(ctx, 0, size, &off);
 	if (!rc)
-		rc = emul_mem_read(ctx, ctx->d.seg, (ctx->d.ea + size) &
-				   size_mask(ctx->d.asize), &sel, 2, 2, 0);
+		rc = emul_operand_item(ctx, size, 2, &sel);
 	if (!rc)
-		rc = emul_load_seg(ctx, ctx->d.op->fn, sel);
+		rc = emul_load_seg(ctx, ctx->d.op->fn, (u16)sel);
 	if (!rc)
 		reg_set(ctx, ctx->d.reg, size, off);
 	return rc;

@@ -59,16 +59,14 @@ int emul_pop(struct emul_ctx *ctx, struct emul_stack *st, u64 *val,
 	return rc;
 }
 
-/* Could one item of @len bytes be pushed? */
-int emul_stack_probe(struct emul_ctx *ctx, const struct emul_stack *st,
+/* Could the item of @len bytes at the top of the stack be written? */
+static int probe_top(struct emul_ctx *ctx, const struct emul_stack *st,
 		     unsigned int len)
 {
-	struct emul_stack to = *st;
 	u64 la;
 	int rc;
 
-	emul_stack_move(&to, -(s64)len);
-	rc = emul_linear(ctx, EMUL_SS, to.sp & size_mask(to.width), len,
+	rc = emul_linear(ctx, EMUL_SS, st->sp & size_mask(st->width), len,
 			 EMUL_ACC_WRITE, &la);
 	if (!rc)
 		rc = emul_check_align(ctx, la, len);
@@ -76,6 +74,16 @@ int emul_stack_probe(struct emul_ctx *ctx, const struct emul_stack *st,
 		rc = emul_la_probe(ctx, la, len,
 				   EMUL_ACC_WRITE | acc_user(ctx));
 	return rc;
+}
+
+/* Could one item of @len bytes be pushed? */
+int emul_stack_probe(struct emul_ctx *ctx, const struct emul_stack *st,
+		     unsigned int len)
+{
+	struct emul_stack to = *st;
+
+	emul_stack_move(&to, -(s64)len);
+	return probe_top(ctx, &to, len);
 }
 
 int emul_x_push(struct emul_ctx *ctx)
@@ -237,7 +245,7 @@ int emul_x_enter(struct emul_ctx *ctx)
 {
 	unsigned int size = ctx->d.opsize, level = ctx->d.imm2 & 31, i;
 	struct emul_stack st, frame, bp;
-	u64 val, la;
+	u64 val;
 	int rc;
 
 	emul_stack_get(ctx, &st);
@@ -264,13 +272,7 @@ int emul_x_enter(struct emul_ctx *ctx)
 	}
 	emul_stack_move(&st, -(s64)ctx->d.imm);
 	/* the new top of the stack has to be writable */
-	rc = emul_linear(ctx, EMUL_SS, st.sp & size_mask(st.width), size,
-			 EMUL_ACC_WRITE, &la);
-	if (!rc)
-		rc = emul_check_align(ctx, la, size);
-	if (!rc)
-		rc = emul_la_probe(ctx, la, size,
-				   EMUL_ACC_WRITE | acc_user(ctx));
+	rc = probe_top(ctx, &st, size);
 	if (rc)
 		return rc;
 	reg_set(ctx, EMUL_RBP, size, frame.sp);

@@ -5,11 +5,10 @@
  * Every iteration is committed by itself. What a call may do is bounded by a
  * number of iterations or by a page of plain memory; then the rest is left to
  * the next call (EMUL_YIELD). With RFLAGS.TF set that is after each iteration,
- * where the single-step trap belongs.
+ * where the single-step trap belongs, and after one that hits a breakpoint.
  */
 #include "internal.h"
 
-#define PAGE_BYTES	4096u
 /* Iterations of one call that go through the callbacks one by one */
 #define MAX_ITERATIONS	256u
 /* Bytes that are moved or filled at a time */
@@ -130,7 +129,7 @@ static unsigned int straight_run(struct emul_ctx *ctx, unsigned int seg,
 		ctx->fault = saved;
 		return 0;
 	}
-	rest = PAGE_BYTES - (unsigned int)(*la & (PAGE_BYTES - 1));
+	rest = page_rest(*la);
 	return want < rest ? want : rest;
 }
 
@@ -138,7 +137,7 @@ static unsigned int straight_run(struct emul_ctx *ctx, unsigned int seg,
 static bool may_batch(const struct emul_ctx *ctx)
 {
 	return !(ctx->rflags & (FL_DF | FL_TF | FL_AC)) && !ctx->rd_done &&
-	       !ctx->wr_done;
+	       !ctx->wr_done && !ctx->dr7;
 }
 
 static unsigned int fill(struct emul_ctx *ctx, u64 la, unsigned int size,
@@ -276,7 +275,7 @@ int emul_x_string(struct emul_ctx *ctx)
 		commit(ctx, size, 1);
 		if (count == 1 || compare_ends(ctx, fn))
 			return EMUL_OK;
-		if (ctx->stop || ctx->rflags & FL_TF)
+		if (ctx->stop || ctx->hit || ctx->rflags & FL_TF)
 			break;
 	}
 	return yield(ctx);
@@ -444,7 +443,7 @@ int emul_x_io_string(struct emul_ctx *ctx)
 		commit(ctx, size, n);
 		if (n == count)
 			return EMUL_OK;
-		if (ctx->stop || ctx->rflags & FL_TF)
+		if (ctx->stop || ctx->hit || ctx->rflags & FL_TF)
 			break;
 	}
 	return yield(ctx);

@@ -367,12 +367,15 @@ int emul_x_fsgsbase(struct emul_ctx *ctx)
 	return EMUL_OK;
 }
 
-/* No more than a look at the address: guest memory is coherent */
+/*
+ * No more than a look at the address: guest memory is coherent. What cannot be
+ * read but executed will do (SDM 2A CLFLUSH).
+ */
 int emul_x_clflush(struct emul_ctx *ctx)
 {
 	u64 la;
 	int rc;
 
-	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 1, 0, &la);
+	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 1, EMUL_ACC_FETCH, &la);
 	return rc ? rc : emul_la_probe(ctx, la, 1, acc_user(ctx));
 }

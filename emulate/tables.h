@@ -11,6 +11,11 @@
 #define OP(x_, attr_, dst_, src_, imm_, fn_) {				\
 	.exec = emul_x_##x_, .attr = (attr_), .dst = OPN_##dst_,	\
 	.src = OPN_##src_, .imm = IMM_##imm_, .fn = (fn_) }
+/* One that the guest has if its CPUID has @feat_ */
+#define OPF(feat_, x_, attr_, dst_, src_, imm_, fn_) {			\
+	.exec = emul_x_##x_, .attr = A_CPUID | (attr_), .dst = OPN_##dst_, \
+	.src = OPN_##src_, .imm = IMM_##imm_, .fn = (fn_),		\
+	.feature = EMUL_HAS_##feat_ }
 /* Decoded, not executed */
 #define NOX(attr_, imm_)	{ .attr = A_NOX | (attr_), .imm = IMM_##imm_ }
 /* Undefined */

@@ -10,8 +10,8 @@
 #include "tables.h"
 
 static const struct emul_opcode group6[8] = {
-	OP(sldt, M | A_PROT, NONE, NONE, NONE, 0),
-	OP(str, M | A_PROT, NONE, NONE, NONE, 0),
+	OP(sldt, M | A_PROT, NONE, NONE, NONE, EMUL_LDTR),
+	OP(sldt, M | A_PROT, NONE, NONE, NONE, EMUL_TR),	/* STR */
 	OP(lldt, M | A_PROT | A_PRIV, NONE, NONE, NONE, 0),
 	OP(ltr, M | A_PROT | A_PRIV, NONE, NONE, NONE, 0),
 	OP(verr, M | A_PROT, NONE, NONE, NONE, 0),
@@ -37,8 +37,8 @@ static const struct emul_opcode group7_mem[8] = {
 	}
 
 NO_PREFIX(vmcall, OP(vmcall, M, NONE, NONE, NONE, 0));
-NO_PREFIX(clac, OP(clac, M, NONE, NONE, NONE, 0));
-NO_PREFIX(stac, OP(clac, M, NONE, NONE, NONE, 1));
+NO_PREFIX(clac, OPF(SMAP, clac, M, NONE, NONE, NONE, 0));
+NO_PREFIX(stac, OPF(SMAP, clac, M, NONE, NONE, NONE, 1));
 NO_PREFIX(xgetbv, OP(xgetbv, M, NONE, NONE, NONE, 0));
 NO_PREFIX(xsetbv, OP(xsetbv, M, NONE, NONE, NONE, 0));
 
@@ -68,7 +68,7 @@ static const struct emul_opcode group7_d0[8] = {
 
 static const struct emul_opcode group7_f8[8] = {
 	SUB(swapgs, A_GRP_64),
-	OP(rdtscp, M, NONE, NONE, NONE, 0),
+	OPF(RDTSCP, rdtscp, M, NONE, NONE, NONE, 0),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 	NOX(M, NONE),
 };
@@ -105,7 +105,7 @@ static const struct emul_opcode group9_mem[8] = {
 /* RDSEED; with F3 RDPID */
 static const struct emul_opcode group9_7[4] = {
 	NOX(M, NONE), NOX(M, NONE),
-	OP(rdpid, M, NONE, NONE, NONE, 0),
+	OPF(RDPID, rdpid, M, NONE, NONE, NONE, 0),
 	UDM(NONE),
 };
 
@@ -121,15 +121,15 @@ static const struct emul_opcode group9[2] = {
 };
 
 static const struct emul_opcode clflush[4] = {
-	OP(clflush, M, NONE, NONE, NONE, 0),
-	OP(clflush, M, NONE, NONE, NONE, 0),		/* CLFLUSHOPT */
+	OPF(CLFLUSH, clflush, M, NONE, NONE, NONE, 0),
+	OPF(CLFLUSHOPT, clflush, M, NONE, NONE, NONE, 0),
 	UDM(NONE), UDM(NONE),
 };
 
 /* XSAVEOPT; with 66 CLWB */
 static const struct emul_opcode xsaveopt[4] = {
 	NOX(M, NONE),
-	OP(clflush, M, NONE, NONE, NONE, 0),
+	OPF(CLWB, clflush, M, NONE, NONE, NONE, 0),
 	NOX(M, NONE), NOX(M, NONE),
 };
 
@@ -175,7 +175,7 @@ static const struct emul_opcode group15[2] = {
 
 static const struct emul_opcode op_b8[4] = {
 	UDM(NONE), UDM(NONE),
-	OP(bitscan, M, G, E, NONE, FN_POPCNT),
+	OPF(POPCNT, bitscan, M, G, E, NONE, FN_POPCNT),
 	UDM(NONE),
 };
 
@@ -189,6 +189,10 @@ static const struct emul_opcode op_bd[4] = {
 	OP(bitscan, M, G, E, NONE, FN_BSR), OP(bitscan, M, G, E, NONE, FN_BSR),
 	OP(bitscan, M, G, E, NONE, FN_LZCNT),
 	OP(bitscan, M, G, E, NONE, FN_BSR),
+};
+
+static const struct emul_opcode emms[4] = {
+	OPF(MMX, emms, 0, NONE, NONE, NONE, 0), UD, UD, UD,
 };
 
 /* 0F 78, 79: VMREAD, VMWRITE; EXTRQ, INSERTQ with two immediates */
@@ -223,7 +227,7 @@ const struct emul_opcode emul_map1[256] = {
 	SUB(group6, A_GRP_REG),
 	SUB(group7_mod, A_GRP_MOD),
 	OP(lar, M | A_PROT, NONE, NONE, NONE, 0),
-	OP(lsl, M | A_PROT, NONE, NONE, NONE, 0),
+	OP(lar, M | A_PROT, NONE, NONE, NONE, 1),	/* LSL */
 	UD,
 	OP(syscall, 0, NONE, NONE, NONE, 0),
 	OP(clts, A_PRIV, NONE, NONE, NONE, 0),
@@ -276,7 +280,7 @@ const struct emul_opcode emul_map1[256] = {
 	/* 70 */
 	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
-	NOX(0, NONE),			/* EMMS */
+	SUB(emms, A_GRP_PFX),
 	SUB(op_78, A_GRP_PFX), NOX(M, NONE), UD, UD,
 	NOX(M, NONE), NOX(M, NONE),
 	SUB(emul_v7e, A_GRP_PFX), SUB(emul_v7f, A_GRP_PFX),
@@ -301,7 +305,7 @@ const struct emul_opcode emul_map1[256] = {
 	OP(shift_double, M, E, I, B, 0),
 	OP(shift_double, M, E, CL, NONE, 0),
 	SUB(group15, A_GRP_MOD),
-	OP(imul2, M, G, E, NONE, 0),
+	OP(imul, M, G, E, NONE, 0),
 	/* B0 */
 	OP(cmpxchg, M | B1 | A_LOCK, E, G, NONE, 0),
 	OP(cmpxchg, M | A_LOCK, E, G, NONE, 0),
@@ -344,23 +348,23 @@ const struct emul_opcode emul_map1[256] = {
 };
 
 static const struct emul_opcode op_38f0[4] = {
-	OP(movbe_load, M | A_MEM, G, E, NONE, 0),
-	OP(movbe_load, M | A_MEM, G, E, NONE, 0),
+	OPF(MOVBE, movbe_load, M | A_MEM, G, E, NONE, 0),
+	OPF(MOVBE, movbe_load, M | A_MEM, G, E, NONE, 0),
 	UDM(NONE),
-	OP(crc32, M, G, E, NONE, 1),
+	OPF(SSE42, crc32, M, G, E, NONE, 1),
 };
 
 static const struct emul_opcode op_38f1[4] = {
-	OP(movbe_store, M | A_MEM, E, G, NONE, 0),
-	OP(movbe_store, M | A_MEM, E, G, NONE, 0),
+	OPF(MOVBE, movbe_store, M | A_MEM, E, G, NONE, 0),
+	OPF(MOVBE, movbe_store, M | A_MEM, E, G, NONE, 0),
 	UDM(NONE),
-	OP(crc32, M, G, E, NONE, 0),
+	OPF(SSE42, crc32, M, G, E, NONE, 0),
 };
 
 static const struct emul_opcode op_38f6[4] = {
 	NOX(M, NONE),			/* WRSS */
-	OP(adx, M, G, E, NONE, 0),
-	OP(adx, M, G, E, NONE, 1),
+	OPF(ADX, adx, M, G, E, NONE, 0),
+	OPF(ADX, adx, M, G, E, NONE, 1),
 	NOX(M, NONE),
 };
 
@@ -389,15 +393,15 @@ const struct emul_opcode emul_map3[256] = {
 #define VEX_GPR		(M | A_L0)
 
 static const struct emul_opcode vex_f2[4] = {
-	OP(andn, VEX_GPR, G, E, NONE, 0), UDM(NONE), UDM(NONE), UDM(NONE),
+	OPF(BMI1, andn, VEX_GPR, G, E, NONE, 0), UDM(NONE), UDM(NONE), UDM(NONE),
 };
 
 /* BLSR, BLSMSK, BLSI */
 static const struct emul_opcode vex_group17[8] = {
 	UDM(NONE),
-	OP(bls, VEX_GPR, B, E, NONE, 1),
-	OP(bls, VEX_GPR, B, E, NONE, 2),
-	OP(bls, VEX_GPR, B, E, NONE, 3),
+	OPF(BMI1, bls, VEX_GPR, B, E, NONE, 1),
+	OPF(BMI1, bls, VEX_GPR, B, E, NONE, 2),
+	OPF(BMI1, bls, VEX_GPR, B, E, NONE, 3),
 	UDM(NONE), UDM(NONE), UDM(NONE), UDM(NONE),
 };
 
@@ -406,27 +410,27 @@ static const struct emul_opcode vex_f3[4] = {
 };
 
 static const struct emul_opcode vex_f5[4] = {
-	OP(bzhi, VEX_GPR, G, E, NONE, 0),
+	OPF(BMI2, bzhi, VEX_GPR, G, E, NONE, 0),
 	UDM(NONE),
-	OP(pext, VEX_GPR, G, E, NONE, 0),
-	OP(pdep, VEX_GPR, G, E, NONE, 0),
+	OPF(BMI2, pext, VEX_GPR, G, E, NONE, 0),
+	OPF(BMI2, pdep, VEX_GPR, G, E, NONE, 0),
 };
 
 static const struct emul_opcode vex_f6[4] = {
 	UDM(NONE), UDM(NONE), UDM(NONE),
-	OP(mulx, VEX_GPR, G, E, NONE, 0),
+	OPF(BMI2, mulx, VEX_GPR, G, E, NONE, 0),
 };
 
 static const struct emul_opcode vex_f7[4] = {
-	OP(bextr, VEX_GPR, G, E, NONE, 0),
-	OP(shiftx, VEX_GPR, G, E, NONE, 1),	/* SHLX */
-	OP(shiftx, VEX_GPR, G, E, NONE, 2),	/* SARX */
-	OP(shiftx, VEX_GPR, G, E, NONE, 3),	/* SHRX */
+	OPF(BMI1, bextr, VEX_GPR, G, E, NONE, 0),
+	OPF(BMI2, shiftx, VEX_GPR, G, E, NONE, 1),	/* SHLX */
+	OPF(BMI2, shiftx, VEX_GPR, G, E, NONE, 2),	/* SARX */
+	OPF(BMI2, shiftx, VEX_GPR, G, E, NONE, 3),	/* SHRX */
 };
 
 static const struct emul_opcode vex_3f0[4] = {
 	UDM(B), UDM(B), UDM(B),
-	OP(rorx, VEX_GPR | A_NOVVVV, G, E, B, 0),
+	OPF(BMI2, rorx, VEX_GPR | A_NOVVVV, G, E, B, 0),
 };
 
 const struct emul_opcode emul_vex1[256] = {
@@ -454,7 +458,7 @@ const struct emul_opcode emul_vex1[256] = {
 	/* 70 */
 	NOX(M, B), NOX(M, B), NOX(M, B), NOX(M, B),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
-	NOX(0, NONE),			/* VZEROUPPER, VZEROALL */
+	SUB(emul_vex77, A_GRP_PFX),
 	FOUR(NOX(M, NONE)),
 	NOX(M, NONE), NOX(M, NONE),
 	SUB(emul_v7e, A_GRP_PFX), SUB(emul_v7f, A_GRP_PFX),

@@ -77,33 +77,34 @@ const struct emul_opcode emul_v2b[4] = {
 	NOX(M, NONE),
 };
 
-/* MMX; MOVD, MOVQ */
+/* MOVD, MOVQ, MMX and vector */
 const struct emul_opcode emul_v6e[4] = {
-	NOX(M, NONE),
+	OPF(MMX, mmx_move, M, NONE, NONE, NONE, FN_MMX_GPR),
 	OP(vec_move, M | A_L0, NONE, NONE, NONE, FN_VFROM_GPR),
 	UDM(NONE),
 	UDM(NONE),
 };
 
-/* MMX; MOVDQA, MOVDQU */
+/* MOVQ; MOVDQA, MOVDQU */
 const struct emul_opcode emul_v6f[4] = {
-	NOX(M, NONE),
+	OPF(MMX, mmx_move, M, NONE, NONE, NONE, 0),
 	OP(vec_move, M, NONE, NONE, NONE, FN_VLOADA),
 	OP(vec_move, M, NONE, NONE, NONE, FN_VLOAD),
 	UDM(NONE),
 };
 
-/* MMX; MOVD, MOVQ; MOVQ between vector registers */
+/* MOVD, MOVQ, MMX and vector; MOVQ between vector registers */
 const struct emul_opcode emul_v7e[4] = {
-	NOX(M, NONE),
+	OPF(MMX, mmx_move, M, NONE, NONE, NONE,
+	    FN_MMX_GPR | FN_MMX_STORE),
 	OP(vec_move, M | A_L0, NONE, NONE, NONE, FN_VTO_GPR),
 	OP(vec_move, M | A_L0, NONE, NONE, NONE, FN_VMOVQ),
 	UDM(NONE),
 };
 
-/* MMX; MOVDQA, MOVDQU */
+/* MOVQ; MOVDQA, MOVDQU */
 const struct emul_opcode emul_v7f[4] = {
-	NOX(M, NONE),
+	OPF(MMX, mmx_move, M, NONE, NONE, NONE, FN_MMX_STORE),
 	OP(vec_move, M, NONE, NONE, NONE, FN_VSTOREA),
 	OP(vec_move, M, NONE, NONE, NONE, FN_VSTORE),
 	UDM(NONE),
@@ -113,16 +114,21 @@ const struct emul_opcode emul_v7f[4] = {
 const struct emul_opcode emul_vd6[4] = {
 	UDM(NONE),
 	OP(vec_move, M | A_L0, NONE, NONE, NONE, FN_VMOVQ_STORE),
-	NOX(M, NONE),
-	NOX(M, NONE),
+	OPF(MMX, movq2dq, M | A_REG, NONE, NONE, NONE, 0),
+	OPF(MMX, movdq2q, M | A_REG, NONE, NONE, NONE, 0),
 };
 
-/* MMX; MOVNTDQ */
+/* MOVNTQ; MOVNTDQ */
 const struct emul_opcode emul_ve7[4] = {
-	NOX(M, NONE),
+	OPF(MMX, mmx_move, M | A_MEM, NONE, NONE, NONE, FN_MMX_STORE),
 	OP(vec_move, M | A_MEM, NONE, NONE, NONE, FN_VSTOREA),
 	NOX(M, NONE),
 	UDM(NONE),
+};
+
+/* VZEROUPPER, VZEROALL */
+const struct emul_opcode emul_vex77[4] = {
+	OP(vzero, A_NOVVVV, NONE, NONE, NONE, 0), UD, UD, UD,
 };
 
 /* LDDQU */
@@ -130,13 +136,13 @@ const struct emul_opcode emul_vf0[4] = {
 	UDM(NONE),
 	UDM(NONE),
 	UDM(NONE),
-	OP(vec_move, M | A_MEM, NONE, NONE, NONE, FN_VLOAD),
+	OPF(SSE3, vec_move, M | A_MEM, NONE, NONE, NONE, FN_VLOAD),
 };
 
 /* MOVNTDQA */
 const struct emul_opcode emul_v382a[4] = {
 	UDM(NONE),
-	OP(vec_move, M | A_MEM, NONE, NONE, NONE, FN_VLOADA),
+	OPF(SSE41, vec_move, M | A_MEM, NONE, NONE, NONE, FN_VLOADA),
 	NOX(M, NONE),
 	NOX(M, NONE),
 };

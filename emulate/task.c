@@ -332,21 +332,7 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 int emul_task_switch(struct emul_ctx *ctx, u16 sel, enum emul_task_cause cause,
 		     bool has_error, u32 error)
 {
-	int rc;
-
-	ctx->dirty = 0;
-	ctx->shadow = EMUL_SHADOW_NONE;
-	ctx->stop = false;
-	emul_replay_reset(ctx);
-	ctx->new_rflags = ctx->rflags;
-	ctx->d.rex = 0;
-	rc = emul_do_task_switch(ctx, sel, cause, has_error, error, ctx->rip);
-	if (rc == EMUL_IO)	/* a TSS in a device */
-		return EMUL_UNHANDLED;
-	if (rc)
-		return rc;
-	ctx->rip = ctx->next_rip;
-	ctx->rflags = ctx->new_rflags;
-	ctx->dirty |= EMUL_DIRTY_RIP | EMUL_DIRTY_RFLAGS;
-	return EMUL_OK;
+	emul_begin_event(ctx);
+	return emul_end_event(ctx, emul_do_task_switch(ctx, sel, cause, has_error,
+						       error, ctx->rip));
 }

@@ -46,7 +46,7 @@ static int check_vector(struct emul_ctx *ctx)
 	u64 cr0 = ctx->ops->get_cr(ctx, 0), cr4 = ctx->ops->get_cr(ctx, 4);
 
 	if (ctx->d.vex) {
-		if (!(cr4 & CR4_OSXSAVE) ||
+		if (!ctx->ops->has(ctx, EMUL_HAS_AVX) || !(cr4 & CR4_OSXSAVE) ||
 		    (ctx->ops->get_xcr(ctx, 0) & XCR0_SSE_AVX) != XCR0_SSE_AVX)
 			return fault_ud(ctx);
 	} else if (cr0 & CR0_EM || !(cr4 & CR4_OSFXSR)) {
@@ -77,6 +77,22 @@ static int vector_address(struct emul_ctx *ctx, const struct vec_move *m,
 	rc = emul_linear(ctx, seg, ctx->d.ea, bytes, access, la);
 	if (!rc && bytes < 16)
 		rc = emul_check_align(ctx, *la, bytes);
+	return rc;
+}
+
+/* VZEROUPPER, and with 256 bits VZEROALL; not for registers above 15 */
+int emul_x_vzero(struct emul_ctx *ctx)
+{
+	unsigned int n = is_long(ctx) ? 16 : 8;
+	u8 low[16] = { 0 };
+	int rc;
+
+	rc = check_vector(ctx);
+	while (!rc && n--) {
+		if (ctx->d.vl == 16)
+			ctx->ops->vec_get(ctx, n, low, sizeof(low));
+		ctx->ops->vec_set(ctx, n, low, sizeof(low), true);
+	}
 	return rc;
 }
 
@@ -171,6 +187,10 @@ int emul_x_vec_move(struct emul_ctx *ctx)
 		return rc;
 	if (!bytes)
 		bytes = ctx->d.vex ? ctx->d.vl : 16;
+	/* VMOVNTDQA: the only one here whose long form came with AVX2 */
+	if (ctx->d.map == 2 && bytes > 16 &&
+	    !ctx->ops->has(ctx, EMUL_HAS_AVX2))
+		return fault_ud(ctx);
 	/* vvvv names a register only where one is merged (SDM 2 2.3.8) */
 	keeps = VM_MERGE | (ctx->d.has_mem ? 0 : VM_MERGE_REG);
 	if (ctx->d.vex && ctx->d.vvvv && !(m->flags & keeps))

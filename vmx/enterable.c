@@ -263,7 +263,7 @@ int vmx_emulate(struct vcpu *vcpu)
 		    need_resched() ||
 		    vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
 			break;
-		ret = run_emulate(vcpu, NULL);
+		ret = run_emulate_next(vcpu);
 		if (ret != RUN_RESUME)
 			return ret;
 	}

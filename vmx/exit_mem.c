@@ -11,7 +11,8 @@ int vmx_exit_io(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);
 
-	if (qual & VMX_IO_STRING)
+	/* an I/O breakpoint would be the emulator's to notice */
+	if (qual & VMX_IO_STRING || unlikely(vcpu->vmx.drs_active))
 		return run_emulate(vcpu, NULL);
 	return run_pio(vcpu, qual & VMX_IO_IN, VMX_IO_PORT(qual),
 		       VMX_IO_SIZE(qual));

@@ -89,19 +89,20 @@ void vmx_single_step(struct vcpu *vcpu)
 	vmx_set_interrupt_shadow(vcpu, 0);
 }
 
-/* A trap the guest is to take after the instruction just emulated */
-static int raise_single_step(struct vcpu *vcpu)
+int vmx_raise_debug(struct vcpu *vcpu, u64 dr6)
 {
-	if (vmx_stepping(vcpu)) {
-		struct kvm_run *run = vcpu->run;
+	if (vcpu->arch.guest_debug & (KVM_GUESTDBG_SINGLESTEP |
+				      KVM_GUESTDBG_USE_HW_BP))
+		return vmx_debug_exit(vcpu, DB_VECTOR, dr6);
+	x86_queue_exception_payload(vcpu, DB_VECTOR, dr6);
+	return RUN_RESUME;
+}
 
-		run->exit_reason = KVM_EXIT_DEBUG;
-		run->debug.arch.exception = DB_VECTOR;
-		run->debug.arch.pc = vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS);
-		run->debug.arch.dr6 = DR6_BS | DR6_RESERVED;
-		run->debug.arch.dr7 = vcpu->arch.dr7;
-		return RUN_EXIT_USER;
-	}
+/* A trap the guest is to take after the instruction just emulated */
+static noinline int raise_single_step(struct vcpu *vcpu)
+{
+	if (vmx_stepping(vcpu))
+		return vmx_debug_exit(vcpu, DB_VECTOR, DR6_BS);
 	x86_queue_exception_payload(vcpu, DB_VECTOR, DR6_BS);
 	return RUN_RESUME;
 }
@@ -129,6 +130,15 @@ static __always_inline int skipped(struct vcpu *vcpu, u64 rflags)
 int vmx_skipped(struct vcpu *vcpu, u64 rflags)
 {
 	return skipped(vcpu, rflags);
+}
+
+int vmx_skipped_breakpoints(struct vcpu *vcpu, u64 rflags, u64 dr6)
+{
+	int ret = skipped(vcpu, rflags & ~(u64)X86_EFLAGS_TF);
+
+	if (ret != RUN_RESUME || rflags & X86_EFLAGS_TF)
+		dr6 |= DR6_BS;
+	return vmx_raise_debug(vcpu, dr6);
 }
 
 int vmx_skip_insn(struct vcpu *vcpu)

@@ -157,7 +157,8 @@ static __always_inline bool vmx_maybe_mmio(const struct vcpu *vcpu)
  * @port: port
  * @size: 1, 2 or 4
  *
- * Return: true for one of a register, false for string I/O and all else.
+ * Return: true for one of a register; false for string I/O, while breakpoints
+ * are on, and for all else.
  */
 static __always_inline bool vmx_exit_pio(struct vcpu *vcpu, bool *in, u16 *port,
 					 unsigned int *size)
@@ -170,7 +171,7 @@ static __always_inline bool vmx_exit_pio(struct vcpu *vcpu, bool *in, u16 *port,
 	*in = qual & VMX_IO_IN;
 	*port = VMX_IO_PORT(qual);
 	*size = VMX_IO_SIZE(qual);
-	return !(qual & VMX_IO_STRING);
+	return !(qual & VMX_IO_STRING) && likely(!vcpu->vmx.drs_active);
 }
 
 /* ---- the LAPIC's assists (vmx/apicv.c) ----------------------------------- */
@@ -265,6 +266,16 @@ void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow);
 int vmx_skip_insn(struct vcpu *vcpu);
 /* The same after somebody else (the emulator) has set RIP */
 int vmx_skipped(struct vcpu *vcpu, u64 rflags);
+/* And where the instruction has hit data or I/O breakpoints, DR6.B0 to B3 */
+int vmx_skipped_breakpoints(struct vcpu *vcpu, u64 rflags, u64 dr6);
+/**
+ * vmx_raise_debug() - a #DB that the CPU does not raise itself
+ * @vcpu: the vCPU
+ * @dr6: the bits of DR6 it comes with
+ *
+ * Return: RUN_RESUME with #DB queued, RUN_EXIT_USER where it is a debugger's.
+ */
+int vmx_raise_debug(struct vcpu *vcpu, u64 dr6);
 
 /* Dump of the VMCS to the log, rate limited, for entry failures */
 void vmx_dump(struct vcpu *vcpu);

@@ -362,6 +362,22 @@ u64 cpuid_gcaps(struct x86_cpuid_table *t)
 	return caps;
 }
 
+bool x86_cpuid_bit(struct vcpu *vcpu, u32 function, u32 index, unsigned int reg,
+		   unsigned int bit)
+{
+	struct x86_cpuid_table *t = vcpu->arch.cpuid;
+	struct kvm_cpuid_entry2 *e;
+	u32 r[4] = { 0 };
+
+	if (t->n) {
+		e = cpuid_find(t, function, index);
+		return e && (&e->eax)[reg] >> bit & 1;
+	}
+	if (cpuid_eax(function & 0xffff0000) >= function)
+		cpuid_count(function, index, &r[0], &r[1], &r[2], &r[3]);
+	return r[reg] >> bit & 1;
+}
+
 /* Capabilities that are the VMM's decision and need nothing of the host */
 #define CAPS_FREE (BIT_ULL(GCAP_TSC_DEADLINE) | BIT_ULL(GCAP_MWAIT) | \
 		   BIT_ULL(GCAP_INTEL) | BIT_ULL(GCAP_X2APIC) | \

@@ -142,7 +142,7 @@ void x86_queue_exception_payload(struct vcpu *vcpu, u8 vector, u64 payload)
 void x86_queue_fault(struct vcpu *vcpu, const struct x86_exception *e)
 {
 	queue(vcpu, e->vector, e->has_error, e->error,
-	      e->vector == X86_TRAP_PF, e->address);
+	      e->vector == X86_TRAP_PF || e->vector == X86_TRAP_DB, e->address);
 }
 
 void x86_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)

@@ -128,6 +128,19 @@ x86_cpuid_direct(struct vcpu *vcpu, u32 function)
 	return vcpu->arch.cpuid_direct[function];
 }
 
+/**
+ * x86_cpuid_bit() - is a bit set in the guest's CPUID?
+ * @vcpu: the vCPU
+ * @function: leaf
+ * @index: subleaf
+ * @reg: 0 EAX, 1 EBX, 2 ECX, 3 EDX
+ * @bit: bit of that register
+ *
+ * Before user space sets a CPUID the answer is the host's.
+ */
+bool x86_cpuid_bit(struct vcpu *vcpu, u32 function, u32 index, unsigned int reg,
+		   unsigned int bit);
+
 /* CPUID as the guest executes it; regs in and out */
 void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 /*

@@ -364,6 +364,11 @@ static int g_cpuid(struct emul_ctx *ctx, u32 r[4])
 	return EMUL_OK;
 }
 
+static bool g_has(struct emul_ctx *ctx, enum emul_feature feature)
+{
+	return !(to_guest(ctx)->hidden >> feature & 1);
+}
+
 static int g_halt(struct emul_ctx *ctx)
 {
 	to_guest(ctx)->halted = true;
@@ -448,7 +453,7 @@ const struct emul_ops guest_ops = {
 	.get_msr = g_get_msr, .set_msr = g_set_msr,
 	.rdmsr = g_rdmsr, .wrmsr = g_wrmsr,
 	.get_xcr = g_get_xcr, .set_xcr = g_set_xcr,
-	.rdpmc = g_rdpmc, .rdtsc = g_rdtsc, .cpuid = g_cpuid,
+	.rdpmc = g_rdpmc, .rdtsc = g_rdtsc, .cpuid = g_cpuid, .has = g_has,
 	.halt = g_halt, .invlpg = g_invlpg, .wbinvd = g_wbinvd,
 	.hypercall = g_hypercall, .pause = g_pause,
 	.fx_get = g_fx_get, .fx_set = g_fx_set,
@@ -499,6 +504,9 @@ void guest_reset(struct guest *g, enum emul_mode mode, unsigned int code_size)
 	g->cr[4] = 0x50600;
 	g->efer = mode == EMUL_MODE_LONG ? 0xd01 : 0;
 	g->xcr0 = 0xe7;
+	g->hidden = 0;
+	g->ctx.dr7 = 0;
+	g->ctx.db = g->dr;
 	g->escaped = false;
 	g->halted = false;
 	g->nr_log = 0;

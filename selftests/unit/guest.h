@@ -47,6 +47,7 @@ struct guest {
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 kernel_gs_base, tsc_aux;
 	u64 xcr0;
+	u64 hidden;		/* what CPUID does not announce: 1 << feature */
 	u8 fx[512] __attribute__((__aligned__(16)));
 	u8 vec[32][64];
 	struct guest_region region[GUEST_REGIONS];

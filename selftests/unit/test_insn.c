@@ -11,6 +11,7 @@
 static struct guest g;
 static u8 code[0x1000], ram[0x6000], after[0x1000], scratch[0x1000];
 static char why[300];
+static u8 at_breakpoint;	/* what emul_code_breakpoint() said */
 
 static const char *const reg_names[16] = {
 	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9",
@@ -128,6 +129,10 @@ static void *place(const char *word, size_t len, unsigned int *size)
 		return &g.ctx.cpl;
 	if (!strcmp(name, "shadow"))
 		return &g.ctx.shadow;
+	if (!strcmp(name, "hit"))
+		return &g.ctx.hit;
+	if (!strcmp(name, "at"))
+		return &at_breakpoint;
 	*size = 8;
 	if (name[0] == 'd' && name[1] == 'r' && name[2] >= '0' &&
 	    name[2] <= '7' && !name[3])
@@ -182,10 +187,16 @@ static int preset(const char *word)
 		g.cmpxchg_races = val;
 		return 0;
 	}
+	if (!strncmp(word, "hidden=", 7)) {
+		g.hidden = 1ULL << strtoul(eq + 1, NULL, 10);
+		return 0;
+	}
 	p = place(word, eq - word, &size);
 	if (!p)
 		return fail("preset '%s'", word);
 	memcpy(p, &val, size);
+	if (p == &g.dr[7] && val & 0xff)
+		g.ctx.dr7 = val;
 	if (!strncmp(word, "cpl=", 4)) {
 		unsigned int i;
 
@@ -362,6 +373,7 @@ static int run(char *text)
 	memcpy(old, g.regs, sizeof(old));
 	o.rflags = g.ctx.rflags;
 	o.rip = g.ctx.rip;
+	at_breakpoint = emul_code_breakpoint(&g.ctx);
 	rc = guest_step(&g);
 	if (rc == EMUL_OK)
 		o.rip += len;
