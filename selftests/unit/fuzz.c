@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Differential fuzzer: each case is executed by the emulator and by the host
- * CPU; registers, flags, memory and faults have to be the same.
+ * CPU; registers, flags, memory and faults have to be the same. A case is random,
+ * or made from earlier ones that reached something new in the emulator.
  *
  * The work is done in a child process: an instruction that damages it, or that
  * never comes back, is reported by the parent with the case that did it.
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <Zydis/Zydis.h>
-#include "fuzz.h"
+#include "guide.h"
 
 #define MAX_REPORTS	40
 
@@ -198,10 +199,12 @@ static int run_case(const struct fuzz_case *c)
 			fuzz_pages.code[off + fuzz_guest.ctx.d.length] = 0xcc;
 		fuzz_guest.ctx.rflags &= ~0x100ULL;
 	}
+	guide_begin(c->code_size);
 	do {
 		fuzz_guest.ctx.insn_len = 0;
 		rc = emul_run(&fuzz_guest.ctx);
 	} while (whole && rc == EMUL_YIELD);
+	guide_end(c);
 	st = c->st;
 	if (whole) {
 		fuzz_guest.ctx.rflags |= 0x100;
@@ -298,9 +301,14 @@ static void fill_fx(struct fuzz_case *c)
 
 	asm volatile("fxsave64 %0" : "=m" (c->st.fx));
 	memset(c->st.fx, 0, 24);
-	c->st.fx[0] = 0x7f;
-	c->st.fx[1] = c->st.regs[1] & 0x0f;
+	/* exceptions are masked as a rule; one that is not waits to be #MF */
+	c->st.fx[0] = c->st.regs[6] & 7 ? 0x7f : 0x40 | (c->st.regs[6] >> 3 & 63);
+	c->st.fx[2] = c->st.regs[4] & 15 ? 0 : c->st.regs[4] >> 4 & 63;
 	c->st.fx[3] = c->st.regs[2] & 0x7f;
+	if (c->st.fx[2] & ~c->st.fx[0] & 63) {
+		c->st.fx[2] |= 0x80;
+		c->st.fx[3] |= 0x80;
+	}
 	c->st.fx[4] = c->st.regs[3];
 	c->st.fx[8] = c->st.regs[5];
 	for (i = 0; i < 8; i++) {
@@ -325,7 +333,7 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static int child(u64 seed, u64 count, double until,
+static int child(u64 seed, u64 count, double until, unsigned int guided,
 		 const struct fuzz_filter *filter)
 {
 	struct fuzz_case c;
@@ -335,7 +343,9 @@ static int child(u64 seed, u64 count, double until,
 	for (i = 0; i < count; i++) {
 		struct rng r = { seed + i * 0x632be59bd9b4e019ULL };
 
-		fuzz_generate(&r, filter, &fuzz_guest, &c);
+		if (!chance(&r, guided) ||
+		    !guide_mutate(&r, &fuzz_guest, &c))
+			fuzz_generate(&r, filter, &fuzz_guest, &c);
 		fill_fx(&c);
 		run_case(&c);
 		if (shared->reports >= MAX_REPORTS)
@@ -426,14 +436,15 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 'r' }, { "bits", 1, NULL, 'b' },
 		{ "map", 1, NULL, 'm' }, { "opcode", 1, NULL, 'o' },
 		{ "corpus", 1, NULL, 'C' }, { "save", 1, NULL, 'w' },
-		{ "seen", 0, NULL, 'S' }, { "help", 0, NULL, 'h' }, { 0 },
+		{ "guided", 1, NULL, 'g' }, { "seen", 0, NULL, 'S' },
+		{ "help", 0, NULL, 'h' }, { 0 },
 	};
 	u64 count = 1000000, seed = 1, done;
 	struct fuzz_filter filter = { 0 };
 	const char *corpus = NULL;
 	double seconds = 0, start;
 	bool seen = false;
-	unsigned int crashes = 0, byte;
+	unsigned int guided = 50, byte;
 	int opt, status;
 	pid_t pid;
 
@@ -468,19 +479,24 @@ int main(int argc, char **argv)
 		case 'w':
 			save = fopen(optarg, "a");
 			break;
+		case 'g':
+			guided = atoi(optarg);
+			break;
 		case 'S':
 			seen = true;
 			break;
 		default:
 			printf("usage: %s [--count N] [--seconds S] [--seed N] [--bits 16|32|64]\n"
-			       "  [--map 1..5] [--opcode HEX] [--save FILE] [--seen] | --corpus FILE\n",
+			       "  [--guided PERCENT] [--map 1..5] [--opcode HEX] [--save FILE] [--seen] | --corpus FILE\n",
 			       argv[0]);
 			return opt == 'h' ? 0 : 2;
 		}
 	}
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+	guide = mmap(NULL, sizeof(*guide), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (shared == MAP_FAILED || guide == MAP_FAILED)
 		return 2;
 	if (corpus)
 		return replay(corpus);
@@ -500,16 +516,15 @@ int main(int argc, char **argv)
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			status = child(seed + done * 0x632be59bd9b4e019ULL,
 				       count - done,
-				       seconds ? start + seconds : 0, &filter);
-			fflush(stdout);
-			_exit(status);
+				       seconds ? start + seconds : 0, guided,
+				       &filter);
+			exit(status);
 		}
 		status = supervise(pid);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 4)
 			return 4;
 		if (WIFEXITED(status) && !WEXITSTATUS(status))
 			break;
-		crashes++;
 		shared->disagreements++;
 		shared->reports++;
 		printf("# the process died (status %x)%s\n", status,
@@ -521,6 +536,8 @@ int main(int argc, char **argv)
 	       seed, shared->cases, shared->compared, shared->faults);
 	printf("%llu not executed, %llu outside the test pages, %.0f s\n",
 	       shared->unhandled, shared->escaped, now() - start);
+	printf("# %llu cases were made from %u that reached new code, %u edges in all\n",
+	       guide->mutated, guide->nr, guide->edges);
 	if (seen)
 		print_seen();
 	printf("%sok 1 emulator and CPU agree # %llu disagreements\n1..1\n",

@@ -63,6 +63,10 @@ struct fuzz_filter {
 
 void fuzz_generate(struct rng *r, const struct fuzz_filter *f,
 		   struct guest *g, struct fuzz_case *c);
+/* Make the operands of a case fall onto test pages */
+void fuzz_aim(struct rng *r, struct guest *g, struct fuzz_case *c);
+/* Registers that the mode cannot have become such as it has */
+void fuzz_fix_regs(struct guest *g, struct fuzz_case *c);
 void fuzz_load(struct guest *g, const struct fuzz_case *c);
 void fuzz_descriptor(u64 d, struct emul_seg *s);
 /* Complete fuzz_gdt with what LAR and LSL tell about the host's */

@@ -298,7 +298,7 @@ static u64 seg_target(struct rng *r, const struct guest *g, unsigned int seg,
 }
 
 /* Shift a register so that the memory operand lies where it should */
-static void aim(struct rng *r, struct guest *g, struct fuzz_case *c)
+void fuzz_aim(struct rng *r, struct guest *g, struct fuzz_case *c)
 {
 	struct emul_insn *d = &g->ctx.d;
 	bool is_long = c->code_size == 8;
@@ -434,6 +434,22 @@ static void poke_operands(struct rng *r, struct guest *g, struct fuzz_case *c)
 	}
 }
 
+void fuzz_fix_regs(struct guest *g, struct fuzz_case *c)
+{
+	u64 *regs = c->st.regs;
+	unsigned int i;
+
+	if (c->code_size == 8)
+		return;
+	for (i = 0; i < 16; i++)
+		regs[i] = (u32)regs[i];
+	load_seg(g, EMUL_SS, c->st.sel[EMUL_SS]);
+	/* IRETQ leaves the upper half: make it what it is there */
+	if (!(g->seg[EMUL_SS].ar & 0x4000))
+		regs[EMUL_RSP] = (regs[EMUL_RSP] & 0xffff) |
+				 (FRAME_BASE & 0xffff0000);
+}
+
 void fuzz_generate(struct rng *r, const struct fuzz_filter *f,
 		   struct guest *g, struct fuzz_case *c)
 {
@@ -468,16 +484,11 @@ void fuzz_generate(struct rng *r, const struct fuzz_filter *f,
 	st->regs[EMUL_RSP] = seg_target(r, g, EMUL_SS, c->code_size == 8);
 	if (chance(r, 85))
 		st->regs[EMUL_RSP] &= ~7ULL;
-	if (c->code_size != 8 && !(g->seg[EMUL_SS].ar & 0x4000))
-		/* IRETQ leaves the upper half: make it what it is there */
-		st->regs[EMUL_RSP] = (st->regs[EMUL_RSP] & 0xffff) |
-				     (FRAME_BASE & 0xffff0000);
+	fuzz_fix_regs(g, c);
 	if (chance(r, 60))
 		st->regs[EMUL_RCX] = below(r, 70);
-	aim(r, g, c);
-	if (c->code_size != 8 && !(g->seg[EMUL_SS].ar & 0x4000))
-		st->regs[EMUL_RSP] = (st->regs[EMUL_RSP] & 0xffff) |
-				     (FRAME_BASE & 0xffff0000);
+	fuzz_aim(r, g, c);
+	fuzz_fix_regs(g, c);
 	c->nr_pokes = 0;
 	fuzz_load(g, c);
 	memcpy(g->ctx.insn, c->bytes, 15);
