@@ -77,6 +77,8 @@ static int handle_requests(struct vcpu *vcpu)
 	vcpu_take_request(vcpu, REQ_OUTSIDE);
 	if (vcpu_take_request(vcpu, REQ_IOAPIC_EOI))
 		return irqchip_eoi_exit(vcpu);
+	if (vcpu_take_request(vcpu, REQ_TPR_ACCESS))
+		return vapic_tpr_exit(vcpu);
 	return RUN_RESUME;
 }
 

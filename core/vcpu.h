@@ -50,6 +50,7 @@ enum vcpu_request {
 	REQ_DIRTY_RING,		/* the dirty ring may be full */
 	REQ_MSR_FILTER,		/* other MSRs may be touched without an exit */
 	REQ_IOAPIC_EOI,		/* KVM_EXIT_IOAPIC_EOI: split irqchip */
+	REQ_TPR_ACCESS,		/* KVM_EXIT_TPR_ACCESS */
 	REQ_APF,		/* pages that the guest waits for are there */
 	REQ_OUTSIDE,		/* nothing to do: the requester only wants it out */
 	NR_REQUESTS

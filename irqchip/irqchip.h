@@ -203,9 +203,20 @@ static inline void lapic_sync_pv_eoi(struct vcpu *vcpu)
 long lapic_send_many(struct vcpu *vcpu, u64 low, u64 high, u32 first, u32 icr,
 		     unsigned int width);
 
-/* ---- TPR in guest memory (irqchip/vapic.c); vm->srcu held ---- */
+/* ---- TPR in guest memory (irqchip/vapic.c) ---- */
 
-int vapic_set_addr(struct vcpu *vcpu, gpa_t addr);	/* 0, -EINVAL */
+/*
+ * Do accesses to TPR in the xAPIC page exit? Only then can user space hear of
+ * them. @vm: NULL for VMs to come.
+ */
+bool vapic_useful(struct vm *vm);
+int vapic_report_tpr(struct vcpu *vcpu, const struct kvm_tpr_access_ctl *ctl);
+/* The guest's instruction has read or written it */
+void vapic_tpr_accessed(struct vcpu *vcpu, bool write);
+int vapic_tpr_exit(struct vcpu *vcpu);		/* REQ_TPR_ACCESS: RUN_EXIT_USER */
+
+/* vm->srcu held. 0, -EINVAL */
+int vapic_set_addr(struct vcpu *vcpu, gpa_t addr);
 /* Where there is an address: after an exit, before an entry */
 void vapic_from_guest(struct vcpu *vcpu);
 void vapic_to_guest(struct vcpu *vcpu);

@@ -421,6 +421,8 @@ bool lapic_mmio_read(struct vcpu *vcpu, gpa_t gpa, unsigned int len, void *data)
 		val = read_reg(l, off);
 	else
 		lapic_error(l, APIC_ESR_ILLREGA);
+	if (off == APIC_TASKPRI)
+		vapic_tpr_accessed(vcpu, false);
 	trace_kvm_apic_read(off, val);
 	memcpy(data, (u8 *)&val + in, min_t(unsigned int, len, sizeof(val) - in));
 	return true;
@@ -441,6 +443,8 @@ bool lapic_mmio_write(struct vcpu *vcpu, gpa_t gpa, unsigned int len,
 		return true;
 	memcpy(&val, data, sizeof(val));
 	trace_kvm_apic_write(off, val);
+	if (off == APIC_TASKPRI)
+		vapic_tpr_accessed(vcpu, true);
 	/* read-only registers ignore writes, missing ones are an error */
 	if (!write_reg(l, off, val, false) && !readable(l, off, false))
 		lapic_error(l, APIC_ESR_ILLREGA);

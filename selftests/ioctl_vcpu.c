@@ -206,6 +206,19 @@ TEST_F(cpu, vapic_addr)
 	EXPECT_ERR(EINVAL, self->irq, KVM_SET_VAPIC_ADDR, &va);
 }
 
+TEST_F(cpu, tpr_access_reporting)
+{
+	struct kvm_tpr_access_ctl ctl = { .enabled = 1 };
+
+	EXPECT_ERR(0, self->irq, KVM_TPR_ACCESS_REPORTING, &ctl);
+	EXPECT_ERR(0, self->bare, KVM_TPR_ACCESS_REPORTING, &ctl);
+	EXPECT_ERR(EFAULT, self->irq, KVM_TPR_ACCESS_REPORTING, BAD_POINTER);
+	ctl.flags = 1;
+	EXPECT_ERR(EINVAL, self->irq, KVM_TPR_ACCESS_REPORTING, &ctl);
+	ctl.flags = 1u << 31;
+	EXPECT_ERR(EINVAL, self->irq, KVM_TPR_ACCESS_REPORTING, &ctl);
+}
+
 TEST_F(cpu, mp_state)
 {
 	struct kvm_mp_state s;

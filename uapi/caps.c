@@ -86,6 +86,11 @@ static int disable_exits(struct vm *vm)
 	return exits_to_disable();
 }
 
+static int has_vapic(struct vm *vm)
+{
+	return vapic_useful(vm);
+}
+
 static int mce_banks(struct vm *vm)
 {
 	return x86_mce_cap() & 0xff;	/* IA32_MCG_CAP: SDM 3B 16.3.1.1 */
@@ -176,6 +181,7 @@ static const struct cap caps[] = {
 	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
 	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
+	{ KVM_CAP_VAPIC, .fn = has_vapic },
 	{ KVM_CAP_X2APIC_API, X2APIC_API },
 	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
 

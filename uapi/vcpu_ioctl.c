@@ -277,6 +277,11 @@ static long set_vapic_addr(struct vcpu *vcpu, void *data, unsigned long arg)
 	return ret;
 }
 
+static long tpr_access_reporting(struct vcpu *vcpu, void *data, unsigned long arg)
+{
+	return vapic_report_tpr(vcpu, data);
+}
+
 static long setup_mce(struct vcpu *vcpu, void *data, unsigned long arg)
 {
 	return x86_setup_mce(vcpu, *(u64 *)data);
@@ -385,6 +390,7 @@ static const struct ioctl_def vcpu_ioctls[] = {
 	VCPU_IOCTL(KVM_GET_LAPIC, GET, get_lapic),
 	VCPU_IOCTL(KVM_SET_LAPIC, SET, set_lapic),
 	VCPU_IOCTL(KVM_SET_VAPIC_ADDR, SET, set_vapic_addr),
+	VCPU_IOCTL(KVM_TPR_ACCESS_REPORTING, ARG_IN | GET, tpr_access_reporting),
 	VCPU_IOCTL(KVM_X86_SETUP_MCE, SET, setup_mce),
 	VCPU_IOCTL(KVM_X86_SET_MCE, SET, set_mce),
 

@@ -115,6 +115,9 @@ struct x86_vcpu {
 	u64 feature_control;		/* [v] */
 	u64 system_time_msr;		/* [v] kvmclock */
 	gpa_t vapic_addr;		/* [v] KVM_SET_VAPIC_ADDR, 0 for none */
+	bool tpr_reports;		/* [v] KVM_TPR_ACCESS_REPORTING */
+	bool tpr_written;		/* [v] REQ_TPR_ACCESS: by the instruction */
+	u64 tpr_rip;			/* [v] at this address */
 	u64 steal_msr;			/* [v] */
 	u64 pv_eoi_msr;			/* [v] */
 	enum {
