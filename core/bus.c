@@ -3,6 +3,7 @@
  * The I/O buses: a sorted array of ranges, replaced as a whole under vm->lock
  * and read under vm->srcu.
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include "core/bus.h"
@@ -44,7 +45,7 @@ static void publish(struct vm *vm, struct bus *bus, struct bus_table *new,
 {
 	rcu_assign_pointer(bus->table, new);
 	synchronize_srcu_expedited(&vm->srcu);
-	kfree(old);
+	kvfree(old);
 }
 
 int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
@@ -58,7 +59,7 @@ int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
 		return -EINVAL;
 	if (nr >= BUS_MAX_RANGES)
 		return -ENOSPC;
-	new = kmalloc(struct_size(new, ranges, nr + 1), GFP_KERNEL_ACCOUNT);
+	new = kvmalloc(struct_size(new, ranges, nr + 1), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	/* by first address; equal ones in the order of registration */
@@ -87,8 +88,8 @@ int io_bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev)
 		left += old->ranges[i].dev != dev;
 	if (!old || left == old->nr)
 		return -ENOENT;
-	new = kmalloc(struct_size(new, ranges, left),
-		      GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	new = kvmalloc(struct_size(new, ranges, left),
+		       GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	new->nr = 0;
 	for (i = 0; i < old->nr; i++)
 		if (old->ranges[i].dev != dev)
@@ -117,7 +118,7 @@ void io_bus_destroy(struct vm *vm, struct bus *bus)
 				table->ranges[j].dev = NULL;
 		dev->ops->destroy(dev);
 	}
-	kfree(table);
+	kvfree(table);
 }
 
 /*

@@ -370,4 +370,20 @@ TEST_F(irqchip_eventfd, ioeventfd_arguments)
 	close(fd2);
 }
 
+/* As a machine with many virtqueues has them, and takes them away */
+TEST_F(irqchip_eventfd, ioeventfd_many)
+{
+	const u32 match = KVM_IOEVENTFD_FLAG_DATAMATCH;
+	const u32 gone = KVM_IOEVENTFD_FLAG_DEASSIGN;
+	struct vm *vm = self->vm;
+	int fd = new_eventfd();
+
+	for (u64 i = 0; i < 300; i++)
+		ASSERT_EQ(0, ioeventfd(vm, fd, MMIO + i % 3 * 64, 4, match, i));
+	for (u64 i = 0; i < 300; i++)
+		ASSERT_EQ(0, ioeventfd(vm, fd, MMIO + i % 3 * 64, 4,
+				       gone | match, i));
+	close(fd);
+}
+
 TEST_HARNESS_MAIN
