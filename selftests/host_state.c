@@ -6,6 +6,8 @@
  */
 #include "kvmtest.h"
 #include <asm/prctl.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -409,6 +411,65 @@ TEST_F(host_state, registers)
 	}
 	for (int n = 0; n < 2; n++)
 		vm_free(vm[n]);
+}
+
+/* ---- breakpoints ------------------------------------------------------------------ */
+
+/* The address of one of the kernel's variables, 0 if it does not tell */
+static u64 kernel_symbol(const char *name)
+{
+	unsigned long address, found = 0;
+	char symbol[128];
+	FILE *f = fopen("/proc/kallsyms", "r");
+
+	require(f);
+	while (!found && fscanf(f, "%lx %*c %127s%*[^\n]", &address, symbol) == 2)
+		if (!strcmp(symbol, name))
+			found = address;
+	fclose(f);
+	return found;
+}
+
+static void guest_breakpoint(u64 address)
+{
+	asm volatile("mov %0, %%dr0" : : "r"(address));
+	/* L0, reads and writes of 8 bytes (SDM 3B 18.2.4) */
+	asm volatile("mov %0, %%dr7" : : "r"(0xb0402ull | 1));
+	for (int i = 0; i < 20; i++)
+		GUEST_SYNC(i);
+	GUEST_DONE();
+}
+
+/*
+ * A breakpoint of the host is armed while the guest's addresses are loaded: it
+ * must not watch the kernel's data at them.
+ */
+TEST_F(host_state, breakpoints)
+{
+	u64 address = kernel_symbol("vmx_entry_flags"), hits = ~0ull;
+	static u64 __attribute__((aligned(8))) unused;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT, .size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_RW, .bp_addr = (u64)&unused,
+		.bp_len = HW_BREAKPOINT_LEN_8,
+	};
+	struct vm *vm;
+	int fd;
+
+	if (!address)
+		SKIP(return, "the kernel does not tell where its variables are");
+	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "no hardware breakpoints: %s", strerror(errno));
+	vm = vm_new(variant->kind);
+	vcpu_args(vcpu_new(vm, 0, guest_breakpoint), 1, address);
+	for (u64 i = 0; i < 20; i++)
+		expect_sync(vm->vcpus[0], i);
+	expect_done(vm->vcpus[0]);
+	ASSERT_EQ(sizeof(hits), read(fd, &hits, sizeof(hits)));
+	EXPECT_EQ(0, hits);
+	close(fd);
+	vm_free(vm);
 }
 
 TEST_HARNESS_MAIN

@@ -179,6 +179,9 @@ void vmx_load_drs(struct vcpu *vcpu)
 	u64 *db = vcpu->arch.guest_debug & KVM_GUESTDBG_USE_HW_BP ?
 		  vcpu->arch.guest_debug_db : vcpu->arch.db;
 
+	/* the host's breakpoints must not move to the guest's addresses */
+	if (unlikely(hw_breakpoint_active()))
+		set_debugreg(0, 7);
 	set_debugreg(db[0], 0);
 	set_debugreg(db[1], 1);
 	set_debugreg(db[2], 2);
