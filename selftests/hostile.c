@@ -149,6 +149,25 @@ TEST_F(hostile, invalid_control_registers)
 	ASSERT_EQ(77, expect_done(self->vcpu));
 }
 
+/* An entry that fails launches nothing: the next one is the first */
+TEST_F(hostile, first_entry_fails)
+{
+	struct kvm_sregs good, s;
+
+	pin_to_cpu(0);
+	vcpu_set_entry(self->vcpu, guest_ok);
+	good = vcpu_sregs(self->vcpu);
+	s = good;
+	s.gdt.base = 1ull << 62;
+	vcpu_set_sregs(self->vcpu, &s);
+	ASSERT_EQ(0, vcpu_run_raw(self->vcpu));
+	ASSERT_EQ(KVM_EXIT_FAIL_ENTRY, self->vcpu->run->exit_reason);
+	ASSERT_EQ(1u << 31 | 33,
+		  self->vcpu->run->fail_entry.hardware_entry_failure_reason);
+	vcpu_set_sregs(self->vcpu, &good);
+	ASSERT_EQ(77, expect_done(self->vcpu));
+}
+
 TEST_F(hostile, invalid_rip_and_flags)
 {
 	struct kvm_regs r;

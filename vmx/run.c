@@ -161,8 +161,12 @@ int vmx_enter(struct vcpu *vcpu)
 			v->entry_fail = vmcs_read(VM_INSTRUCTION_ERROR);
 			break;
 		}
-		v->vmcs.launched = true;
 		v->exit_reason = vmcs_read(VM_EXIT_REASON);
+		/* a failed entry launches nothing (SDM 3C 27.8) */
+		if (unlikely((s32)v->exit_reason < 0))
+			v->vmcs.launched = flags & VMX_ENTRY_RESUME;
+		else
+			v->vmcs.launched = true;
 		if (trace_kvm_exit_enabled())
 			trace_exit(vcpu);
 		entry = exit_entry(vcpu, v->exit_reason);
