@@ -165,6 +165,11 @@ static inline bool compat_clear_cpu_buffers(void)
 	if (boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF))
 		return true;
 #endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	/* MMIO Stale Data without MDS: the kernel leaves it to hypervisors */
+	if (static_key_enabled(&mmio_stale_data_clear))
+		return true;
+#endif
 	return false;
 }
 

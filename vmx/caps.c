@@ -68,7 +68,7 @@ static const struct ctl_want proc_want = {
 static const struct ctl_want proc2_want = {
 	.name = "secondary processor-based",
 	.msr = MSR_IA32_VMX_PROCBASED_CTLS2,
-	.wanted = SECONDARY_EXEC_WBINVD_EXITING,
+	.wanted = SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_ENCLS_EXITING,
 };
 
 static const struct ctl_want exit_want = {

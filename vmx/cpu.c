@@ -52,7 +52,10 @@ static int cpu_on(void)
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;	/* another hypervisor */
 	cr4_set_bits(X86_CR4_VMXE);
+	/* where the CPU cannot trace in VMX operation (SDM 3D A.6, bit 14) */
+	intel_pt_handle_vmx(1);
 	if (vmxon(pa)) {
+		intel_pt_handle_vmx(0);
 		cr4_clear_bits(X86_CR4_VMXE);
 		return -EIO;
 	}
@@ -88,6 +91,7 @@ static void cpu_off(void)
 	vmx_msr_cpu_off();
 	if (vmxoff())
 		pr_err_ratelimited("VMXOFF failed on CPU %d\n", smp_processor_id());
+	intel_pt_handle_vmx(0);
 	cr4_clear_bits(X86_CR4_VMXE);
 	this_cpu_write(vmx_on, false);
 }

@@ -188,6 +188,9 @@ static void setup_vmcs(struct vcpu *vcpu)
 	vmcs_write(TSC_OFFSET, 0);
 	if (vmx_caps.tsc_scaling)
 		vmcs_write(TSC_MULTIPLIER, BIT_ULL(48));
+	/* no guest has SGX: CPUID hides it, this stops what tries all the same */
+	if (vmcs->proc2 & SECONDARY_EXEC_ENCLS_EXITING)
+		vmcs_write(ENCLS_EXITING_BITMAP, ~0ull);
 	if (vmcs->proc2 & SECONDARY_EXEC_XSAVES)
 		vmcs_write(XSS_EXIT_BITMAP, 0);
 	if (vcpu->vmx.pml) {
