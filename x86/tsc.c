@@ -98,6 +98,7 @@ static bool in_step(struct vcpu *vcpu, u64 value, u64 now_ns)
 {
 	struct x86_vm *vma = &vcpu->vm->arch;
 	u64 khz = vcpu->arch.tsc_khz, expected, second = khz * 1000;
+	u64 elapsed = now_ns - vma->last_tsc_ns;
 
 	if (!vma->last_tsc_khz || vma->last_tsc_khz != khz)
 		return false;
@@ -106,9 +107,11 @@ static bool in_step(struct vcpu *vcpu, u64 value, u64 now_ns)
 		return true;
 	if (!vma->user_tsc)
 		return false;
+	/* a day later nobody means the same moment; and DIV has no room for ever */
+	if (elapsed > 86400ull * NSEC_PER_SEC)
+		return false;
 	expected = vma->last_tsc_write +
-		   mul_u64_u64_div_u64(now_ns - vma->last_tsc_ns, khz,
-				       NSEC_PER_MSEC);
+		   mul_u64_u64_div_u64(elapsed, khz, NSEC_PER_MSEC);
 	return value < expected + second && value + second > expected;
 }
 
