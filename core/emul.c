@@ -58,7 +58,7 @@ static int translate(struct emul_ctx *ctx, u64 la, unsigned int access, gpa_t *g
 	if (likely(ret == MMU_RESUME))
 		return EMUL_OK;
 	if (ret < 0)
-		return ret;
+		return ret == -EAGAIN ? EMUL_RETRY : ret;
 	emul_set_fault(ctx, e.vector, e.has_error, e.error);
 	ctx->fault.address = e.address;
 	return EMUL_FAULT;

@@ -71,7 +71,7 @@ enum emul_feature {
  *	instruction were committed, more are to do. RIP is still at the
  *	instruction: take interrupts and enter the guest, or call
  *	emul_continue() to go on without fetching and decoding again.
- * @EMUL_SPLIT: (only from emul_ops.read and .write with more than 8 bytes)
+ * @EMUL_SPLIT: (only from emul_ops.read, .write, .cmpxchg_mem with more than 8 bytes)
  *	not memory: make it several accesses of at most 8 bytes
  *
  * A callback may also return a negative errno, which is passed on.

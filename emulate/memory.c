@@ -272,6 +272,7 @@ int emul_la_probe(struct emul_ctx *ctx, u64 la, unsigned int len,
 int emul_la_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 		    unsigned int len, unsigned int access)
 {
+	unsigned int done;
 	int rc;
 
 	access |= EMUL_ACC_WRITE | EMUL_ACC_LOCKED;
@@ -285,9 +286,15 @@ int emul_la_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 
 	if (unlikely(ctx->dr7))
 		emul_watch(ctx, la, len, access);
-	if (replay_skip(ctx, len))
+	done = replay_skip(ctx, len);
+	if (done == len)
 		return EMUL_OK;
-	rc = ctx->ops->cmpxchg_mem(ctx, la, old, new, len, access);
+	rc = done ? EMUL_SPLIT :
+		    ctx->ops->cmpxchg_mem(ctx, la, old, new, len, access);
+	/* a device: by writes, as wide as it takes them */
+	if (rc == EMUL_SPLIT)
+		return emul_la_write(ctx, la + done, (const u8 *)new + done,
+				     len - done, access);
 	return replay_written(ctx, len, rc);
 }
 

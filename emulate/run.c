@@ -51,7 +51,8 @@ void emul_begin_event(struct emul_ctx *ctx)
 
 int emul_end_event(struct emul_ctx *ctx, int rc)
 {
-	if (rc == EMUL_IO)	/* tables, a TSS or a stack in a device */
+	/* tables, a TSS or a stack in a device; a descriptor never holds still */
+	if (rc == EMUL_IO || rc == EMUL_RETRY)
 		return EMUL_UNHANDLED;
 	return rc ? rc : commit(ctx);
 }

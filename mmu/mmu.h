@@ -514,7 +514,8 @@ int guest_cmpxchg_quiet(struct vcpu *vcpu, gpa_t gpa, void *old, const void *new
  * @gpa: result
  * @e: filled when the answer is MMU_INJECT
  *
- * Return: MMU_RESUME translated, MMU_INJECT the guest's fault, -errno.
+ * Return: MMU_RESUME translated, MMU_INJECT the guest's fault, -EAGAIN (another
+ * vCPU changes the tables all the time: let the guest try again), other -errno.
  */
 int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,
 		  struct x86_exception *e);

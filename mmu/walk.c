@@ -334,10 +334,18 @@ static bool canonical(const struct walk_env *env, gva_t gva)
 	return (u64)((s64)(gva << shift) >> shift) == gva;
 }
 
+/*
+ * Another vCPU changes an entry whenever its A or D is about to be set: the
+ * guest's own matter, so the guest shall execute the instruction again, with
+ * all that the run loop looks at in between.
+ */
+#define WALK_TRIES	64
+
 int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
 	     struct x86_exception *e)
 {
 	struct walk_env env;
+	unsigned int tries;
 	u32 bits;
 	int r;
 
@@ -359,7 +367,7 @@ int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
 		};
 		return MMU_RESUME;
 	}
-	do {
+	for (tries = 0; tries < WALK_TRIES; tries++) {
 		r = walk_tables(vcpu, &env, gva, p);
 		if (r < 0)
 			return r;
@@ -369,12 +377,10 @@ int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
 		if (bits)
 			return page_fault(e, &env, gva, access, bits);
 		r = set_accessed(vcpu, &env, p, access & MMU_ACC_WRITE);
-		if (r < 0)
-			return r;
-		if (r && signal_pending(current))
-			return -EINTR;
-	} while (r);
-	return MMU_RESUME;
+		if (r <= 0)
+			return r ?: MMU_RESUME;
+	}
+	return -EAGAIN;
 }
 
 int mmu_translate(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa,

@@ -32,7 +32,7 @@ struct mmu_path {
  * Nothing is told to gpa_written(): A and D that are set here make no entry
  * wrong. With page faults disabled it may be called with interrupts off.
  *
- * Return: MMU_RESUME, MMU_INJECT, -errno.
+ * Return: MMU_RESUME, MMU_INJECT, -EAGAIN, other -errno.
  */
 int mmu_walk(struct vcpu *vcpu, gva_t gva, u32 access, struct mmu_path *p,
 	     struct x86_exception *e);

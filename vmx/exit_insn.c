@@ -325,7 +325,7 @@ int vmx_exit_invpcid(struct vcpu *vcpu)
 	if (ret == MMU_EMULATE)	/* the descriptor is in no memory */
 		return run_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
 	if (ret < 0)
-		return ret;
+		return ret == -EAGAIN ? RUN_RESUME : ret;
 	if (type > 3 || desc.pcid >> 12 ||
 	    (type < 2 && desc.pcid && !(x86_cr4(vcpu) & X86_CR4_PCIDE)) ||
 	    (type == 0 && !__is_canonical_address(desc.gva,

@@ -46,6 +46,7 @@ int steal_set_msr(struct vcpu *vcpu, u64 value)
 static void set_running(struct vcpu *vcpu, gpa_t gpa, u8 was)
 {
 	const u8 running = 0;
+	unsigned int tries = 8;
 	int r;
 
 	gpa += offsetof(struct kvm_steal_time, preempted);
@@ -53,8 +54,10 @@ static void set_running(struct vcpu *vcpu, gpa_t gpa, u8 was)
 		if (!was)
 			return;
 		r = guest_cmpxchg_quiet(vcpu, gpa, &was, &running, sizeof(was));
-	} while (r > 0);
-	if (!r && was & KVM_VCPU_FLUSH_TLB && x86_gcap(vcpu, GCAP_PV_TLB_FLUSH)) {
+	} while (r > 0 && --tries);
+	/* where it never held still nobody knows whether a flush was asked for */
+	if (r >= 0 && (r || was & KVM_VCPU_FLUSH_TLB) &&
+	    x86_gcap(vcpu, GCAP_PV_TLB_FLUSH)) {
 		vcpu->stats.pv_tlb_flushes++;
 		mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL);
 	}
