@@ -12,9 +12,10 @@
  *     |                                                       ^
  *     +------- MSR_KVM_ASYNC_PF_ACK: the next one ------------+
  *
- *  A1. A work may wait for ever (userfaultfd), so nobody waits for it: it has
- *      a reference to struct vcpu_apf, whose vcpu becomes NULL when the vCPU
- *      goes.
+ *  A1. A work may wait for ever (userfaultfd, FUSE), so nobody waits for it: it
+ *      has a reference to struct vcpu_apf, whose vcpu becomes NULL when the vCPU
+ *      goes, and to the module. Each vCPU has a workqueue of its own with room
+ *      for all its works: none waits for those of another.
  *  A2. Tokens of before the guest turned the mechanism off are dropped when
  *      they come: their generation is another one.
  *  A3. Turning it on from user space means that the guest comes from another
@@ -22,6 +23,7 @@
  */
 #include <linux/kvm_para.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -44,6 +46,8 @@ struct vcpu_apf {
 	u32 next;			/* [v] token */
 	bool told;			/* [v] not acknowledged yet */
 	bool wake_all;			/* [v] A3 */
+	struct workqueue_struct *wq;	/* [I] */
+	struct work_struct free;	/* the last reference may be a work's of wq */
 };
 
 struct apf_work {
@@ -57,23 +61,51 @@ struct apf_work {
 	unsigned int generation;
 };
 
-static struct workqueue_struct *apf_wq;
+static struct workqueue_struct *free_wq;
 
 int __init apf_setup(void)
 {
-	apf_wq = alloc_workqueue("kvm-apf", WQ_UNBOUND, 0);
-	return apf_wq ? 0 : -ENOMEM;
+	free_wq = alloc_workqueue("kvm-apf-free", WQ_UNBOUND, 0);
+	return free_wq ? 0 : -ENOMEM;
 }
 
 void apf_unsetup(void)
 {
-	destroy_workqueue(apf_wq);
+	destroy_workqueue(free_wq);
+}
+
+static void free_work(struct work_struct *work)
+{
+	struct vcpu_apf *apf = container_of(work, struct vcpu_apf, free);
+
+	destroy_workqueue(apf->wq);
+	kfree(apf);
 }
 
 static void apf_put(struct vcpu_apf *apf)
 {
 	if (refcount_dec_and_test(&apf->refs))
+		queue_work(free_wq, &apf->free);
+}
+
+static struct vcpu_apf *apf_create(struct vcpu *vcpu)
+{
+	struct vcpu_apf *apf = kzalloc(sizeof(*apf), GFP_KERNEL_ACCOUNT);
+
+	if (!apf)
+		return NULL;
+	apf->wq = alloc_workqueue("kvm-apf/%d-%u", WQ_UNBOUND, MAX_OUTSTANDING,
+				  current->pid, vcpu->id);
+	if (!apf->wq) {
 		kfree(apf);
+		return NULL;
+	}
+	refcount_set(&apf->refs, 1);
+	spin_lock_init(&apf->lock);
+	INIT_LIST_HEAD(&apf->done);
+	INIT_WORK(&apf->free, free_work);
+	apf->vcpu = vcpu;
+	return apf;
 }
 
 static bool enabled(const struct vcpu *vcpu)
@@ -114,6 +146,8 @@ static void apf_work(struct work_struct *work)
 	spin_unlock(&apf->lock);
 	kfree(w);
 	apf_put(apf);
+	/* what is left of this function is waited for by free_work() */
+	module_put(THIS_MODULE);
 }
 
 /* Can the guest take a #PF of ours now, and do something else then? */
@@ -168,8 +202,9 @@ bool apf_start(struct vcpu *vcpu, hva_t hva, bool write)
 	w->mm = vcpu->vm->mm;
 	mmget(w->mm);		/* current's, so that it has users */
 	refcount_inc(&apf->refs);
+	__module_get(THIS_MODULE);	/* there is one: the VM's */
 	apf->outstanding++;
-	queue_work(apf_wq, &w->work);
+	queue_work(apf->wq, &w->work);
 	vcpu->stats.apf_not_present++;
 	e.address = w->token;
 	x86_queue_fault(vcpu, &e);
@@ -240,13 +275,9 @@ int apf_enable(struct vcpu *vcpu, u64 value, bool host)
 	if (value & ~known || (value & KVM_ASYNC_PF_ENABLED && !vcpu->lapic))
 		return 1;
 	if (value & KVM_ASYNC_PF_ENABLED && !apf) {
-		apf = kzalloc(sizeof(*apf), GFP_KERNEL_ACCOUNT);
+		apf = apf_create(vcpu);
 		if (!apf)
 			return 1;
-		refcount_set(&apf->refs, 1);
-		spin_lock_init(&apf->lock);
-		INIT_LIST_HEAD(&apf->done);
-		apf->vcpu = vcpu;
 		vcpu->apf = apf;
 	}
 	vcpu->arch.apf_msr = value;
