@@ -405,6 +405,23 @@ static bool was_short(const struct vcpu *vcpu, u64 exits)
 	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO);
 }
 
+/*
+ * Whose turn it is to run when the vCPU's is: for vcpu_yield_to(). A hint: the
+ * quick way in does not look, and the next exit that it cannot handle does.
+ */
+static void note_thread(struct vcpu *vcpu)
+{
+	struct pid *old = rcu_dereference_protected(vcpu->pid,
+						    lockdep_is_held(&vcpu->mutex));
+
+	if (likely(old == task_pid(current)))
+		return;
+	rcu_assign_pointer(vcpu->pid, get_task_pid(current, PIDTYPE_PID));
+	if (old)
+		synchronize_rcu();
+	put_pid(old);
+}
+
 int run_full(struct vcpu *vcpu, enum quick_result quick)
 {
 	/* run_quick() may have counted one of this run */
@@ -417,6 +434,7 @@ int run_full(struct vcpu *vcpu, enum quick_result quick)
 		ret = run_loop(vcpu, quick == QUICK_EXITED);
 		goto out;
 	}
+	note_thread(vcpu);
 	vcpu_load(vcpu);
 	x86_steal_load(vcpu);
 	sigset_begin(vcpu);

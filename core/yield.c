@@ -53,7 +53,8 @@ void vcpu_spins(struct vcpu *me)
 			me->stats.yields++;
 			return;
 		}
-		if (ret < 0)
+		/* a task that cannot be yielded to, or none */
+		if (ret <= 0)
 			tries--;
 	}
 	cond_resched();

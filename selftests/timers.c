@@ -203,10 +203,17 @@ static void *run_to_end(void *arg)
 	return NULL;
 }
 
+static int64_t both(struct vm *vm, const char *name)
+{
+	return stat_read(vm->vcpus[0]->fd, name) +
+	       stat_read(vm->vcpus[1]->fd, name);
+}
+
 /* The FPU state is that of the vCPU that runs, whoever had the CPU in between */
 #define TURNS(name, gap)						\
 	TEST_F(timers, turns_##name)					\
 	{								\
+		int64_t pauses, yields;					\
 		struct vcpu *other;					\
 		pthread_t thread;					\
 									\
@@ -222,6 +229,11 @@ static void *run_to_end(void *arg)
 		expect_done(self->vm->vcpus[0]);			\
 		pthread_join(thread, NULL);				\
 		ASSERT_EQ(2, *guest_var(self->vm, over));		\
+		pauses = both(self->vm, "exits_pause");			\
+		yields = both(self->vm, "yields");			\
+		/* the first exits may be before the other one is there */ \
+		EXPECT_LE(pauses > 30, yields);				\
+		EXPECT_LE(yields, pauses);				\
 		set_param("ple_gap", "128");				\
 	}
 
