@@ -161,7 +161,8 @@ static int completed(struct vcpu *vcpu)
 	if (ctx->shadow == EMUL_SHADOW_MOV_SS)
 		ctx->hit = 0;
 	ret = skipped(vcpu, rflags);
-	if (ctx->shadow == EMUL_SHADOW_STI)
+	/* the trap's delivery would end it */
+	if (ctx->shadow == EMUL_SHADOW_STI && !(rflags & X86_EFLAGS_TF))
 		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_STI);
 	else if (ctx->shadow == EMUL_SHADOW_MOV_SS)
 		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_MOV_SS);

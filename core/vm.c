@@ -49,6 +49,7 @@ struct vm *vm_create(unsigned long type)
 	mutex_unlock(&vm_list_lock);
 	return vm;
 x86:
+	x86_vm_release(vm);
 	x86_vm_destroy(vm);
 vmx:
 	vmx_vm_destroy(vm);
@@ -75,8 +76,9 @@ static void vm_destroy(struct vm *vm)
 	list_del(&vm->link);
 	mutex_unlock(&vm_list_lock);
 
-	/* no notifier and no shrinker comes in after this */
+	/* no notifier, no shrinker and no clock comes in after this */
 	mmu_vm_release(vm);
+	x86_vm_release(vm);
 	/* devices may point at vCPUs, so they go first */
 	mutex_lock(&vm->lock);
 	irqchip_destroy(vm);

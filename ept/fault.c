@@ -120,7 +120,7 @@ static u64 leaf_base(const struct memslot *slot, bool writable, bool uncached)
 	e |= uncached ? EPT_MT_UC : EPT_MT_WB | EPT_IPAT;
 	if (writable && !(slot->flags & KVM_MEM_READONLY)) {
 		e |= EPT_HOST_W;
-		if (!slot->dirty || ept_hw.pml)
+		if (!slot->dirty || (ept_hw.pml && !slot->moving))
 			e |= EPT_W;			/* E5 */
 	}
 	if (ept_hw.ad && !slot->dirty)

@@ -32,6 +32,7 @@ static struct mmu_policy ept_policy = {
 	.unrestricted_guest = true,
 	.cr3_exiting_no_paging = true,
 	.hw_pdptes = true,
+	.guest_pat = true,
 	/* nothing here changes what an EPT entry means, so no exit is needed */
 	.cr0_guest_owned = X86_CR0_TS | X86_CR0_WP | X86_CR0_AM | X86_CR0_MP |
 			   X86_CR0_EM,

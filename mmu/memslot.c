@@ -405,7 +405,13 @@ static int slot_move(struct vm *vm, struct memslot *old, struct memslot *new)
 		new->dirty = old->dirty;
 	}
 	if (old->dirty) {
-		/* C7: from here on only pages mapped anew can be logged */
+		/*
+		 * C7: what hardware has logged is looked up at the old address,
+		 * so from here on each first write is a fault, which logs at once.
+		 */
+		write_lock(&vm->mmu.lock);
+		old->moving = true;
+		write_unlock(&vm->mmu.lock);
 		slot_zap(vm, old);
 		mmu_op(vm, collect_dirty, vm);
 	}

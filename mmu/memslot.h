@@ -48,6 +48,7 @@ struct memslot {
 	void *priv;			/* [I] the kind's */
 	struct rb_node hva_node;	/* [m] */
 	hva_t subtree_last;		/* [m] highest address below this node */
+	bool moving;			/* [m] C7: no page may be logged late */
 };
 
 #define SLOT_CHUNK	63		/* a chunk takes 1 KiB */

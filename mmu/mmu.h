@@ -132,6 +132,7 @@ struct mmu_policy {
 	u64 cr4_no_paging_clear;	/* and not in it (unless unrestricted) */
 	u64 cr4_never;			/* not in the real CR4, the guest sees its own */
 	u64 efer_forced;		/* e.g. NX, which shadow entries use */
+	bool guest_pat;			/* the CPU may have the guest's PAT */
 	gpa_t gpa_last;			/* highest address a slot may contain */
 };
 

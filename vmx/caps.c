@@ -9,6 +9,7 @@
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
+#include "core/compat.h"
 #include "vmx/private.h"
 
 struct vmx_caps vmx_caps __ro_after_init;
@@ -131,6 +132,10 @@ static int check_firmware(void)
 	    !(ctl & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
 		pr_err("the firmware disabled VMX (IA32_FEATURE_CONTROL %#llx)\n",
 		       ctl);
+		return -EOPNOTSUPP;
+	}
+	if (!compat_can_call_idt()) {
+		pr_err("the host runs with FRED, which is not supported\n");
 		return -EOPNOTSUPP;
 	}
 	return 0;

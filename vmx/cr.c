@@ -162,6 +162,20 @@ void vmx_update_efer(struct vcpu *vcpu, u64 efer)
 	vmx_check_emulation(vcpu);
 }
 
+/**
+ * vmx_update_pat() - the guest's IA32_PAT has changed
+ * @vcpu: the vCPU, its VMCS current
+ *
+ * With EPT it decides together with the EPT entry, which ignores it for memory
+ * (SDM 3C 29.3.7.2). Shadow entries index the host's.
+ */
+void vmx_update_pat(struct vcpu *vcpu)
+{
+	if (vmx_caps.entry.base & VM_ENTRY_LOAD_IA32_PAT &&
+	    vmx_policy(vcpu)->guest_pat)
+		vmcs_write(GUEST_IA32_PAT, vcpu->arch.pat);
+}
+
 /* ---- debug registers --------------------------------------------------------- */
 
 void vmx_update_dr7(struct vcpu *vcpu, u64 dr7)

@@ -166,13 +166,21 @@ static int debug_exception(struct vcpu *vcpu)
 {
 	u64 dr6 = vmx_exit_qual(vcpu);
 
+	/*
+	 * With TF, blocking by STI or MOV SS is accepted only with a trap that
+	 * waits (SDM 3C 27.3.1.5). It does not any more: this may be it.
+	 */
+	if (vcpu_rflags(vcpu) & X86_EFLAGS_TF)
+		vmx_set_interrupt_shadow(vcpu, 0);
 	if (vcpu->arch.guest_debug & (KVM_GUESTDBG_SINGLESTEP |
 				      KVM_GUESTDBG_USE_HW_BP))
 		return vmx_debug_exit(vcpu, DB_VECTOR, dr6);
 	/* INT1 is a trap, and exits as a fault (SDM 3C 28.2.2) */
 	if ((vmx_intr_info(vcpu) & INTR_INFO_INTR_TYPE_MASK) ==
-	    INTR_TYPE_PRIV_SW_EXCEPTION)
+	    INTR_TYPE_PRIV_SW_EXCEPTION) {
 		vcpu_set_rip(vcpu, vcpu_rip(vcpu) + vmx_insn_len(vcpu));
+		vmx_set_interrupt_shadow(vcpu, 0);
+	}
 	x86_queue_exception_payload(vcpu, DB_VECTOR, dr6);
 	return RUN_RESUME;
 }

@@ -45,10 +45,7 @@ void vmx_host_state_init(struct vcpu *vcpu)
 		rdmsrl(MSR_IA32_CR_PAT, value);
 		vmcs_write(HOST_IA32_PAT, value);
 	}
-	/*
-	 * The guest's IA32_PAT is not in the CPU: memory types are the host's,
-	 * and shadow entries index the host's PAT.
-	 */
+	/* until vmx_update_pat(): shadow entries index the host's */
 	if (vmx_caps.entry.base & VM_ENTRY_LOAD_IA32_PAT) {
 		rdmsrl(MSR_IA32_CR_PAT, value);
 		vmcs_write(GUEST_IA32_PAT, value);

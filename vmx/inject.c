@@ -27,6 +27,8 @@ void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
 		v->soft_len = insn_len;
 		return;
 	}
+	/* not every exception is taken in it (SDM 3C 27.3.1.5) */
+	vmx_end_hlt(vcpu);
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		vmcs_write(VM_ENTRY_EXCEPTION_ERROR_CODE, error);
 	if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
@@ -187,6 +189,19 @@ u32 vmx_get_interrupt_shadow(struct vcpu *vcpu)
 	       (intr & GUEST_INTR_STATE_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
 }
 
+bool vmx_end_hlt(struct vcpu *vcpu)
+{
+	if (likely(!(vcpu->vm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_HLT)) ||
+	    vmcs_read(GUEST_ACTIVITY_STATE) != GUEST_ACTIVITY_HLT)
+		return false;
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	return true;
+}
+
+/*
+ * Where TF is on, the trap that waits for the end of the blocking has to be in
+ * the VMCS as well (SDM 3C 27.3.1.5); guests have no DEBUGCTL.BTF.
+ */
 void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow)
 {
 	u32 old = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
@@ -197,6 +212,10 @@ void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow)
 		intr |= GUEST_INTR_STATE_MOV_SS;
 	else if (shadow & KVM_X86_SHADOW_INT_STI)
 		intr |= GUEST_INTR_STATE_STI;
-	if (intr != old)
-		vmcs_write(GUEST_INTERRUPTIBILITY_INFO, intr);
+	if (intr == old)
+		return;
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, intr);
+	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+		   intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS) &&
+		   vcpu_rflags(vcpu) & X86_EFLAGS_TF ? DR6_BS : 0);
 }

@@ -6,7 +6,7 @@
  *
  * Return-stack filling, clearing of CPU buffers (VERW) and the switch of
  * SPEC_CTRL are in entry.S. Here: what of that is wanted, flushing the L1 data
- * cache (L1TF), and the barrier when a CPU turns to another VM.
+ * cache (L1TF), and the barrier when a CPU turns to another vCPU.
  */
 #define pr_fmt(fmt) "kvm: " fmt
 
@@ -33,7 +33,7 @@ unsigned long vmx_entry_flags __ro_after_init;	/* VMX_ENTRY_* of every entry */
 #define L1D_FILL_SIZE	(PAGE_SIZE << L1D_FILL_ORDER)
 static void *l1d_fill_pages;
 
-DEFINE_PER_CPU(u64, vmx_last_vm_id);
+DEFINE_PER_CPU(u64, vmx_last_vcpu_id);
 
 static enum vmx_l1d_flush_state choose_l1d_flush(void)
 {
@@ -120,9 +120,12 @@ void vmx_flush_l1d(void)
 	asm volatile("lfence" : : : "memory");
 }
 
-/* This CPU turns to a vCPU of another VM than last time */
-void vmx_mitigate_other_vm(struct vcpu *vcpu)
+/*
+ * This CPU turns to another vCPU than last time. Be it one of the same VM: what
+ * runs there runs on another CPU, as far as its kernel knows.
+ */
+void vmx_mitigate_other_vcpu(struct vcpu *vcpu)
 {
-	this_cpu_write(vmx_last_vm_id, vcpu->vm->vmx.id);
+	this_cpu_write(vmx_last_vcpu_id, vcpu->vmx.id);
 	indirect_branch_prediction_barrier();
 }

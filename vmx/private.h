@@ -101,11 +101,11 @@ void vmx_host_state_entry(struct vcpu *vcpu);
 int vmx_mitigations_setup(void);
 void vmx_mitigations_unsetup(void);
 void vmx_flush_l1d(void);
-void vmx_mitigate_other_vm(struct vcpu *vcpu);
+void vmx_mitigate_other_vcpu(struct vcpu *vcpu);
 extern unsigned long vmx_entry_flags;
 DECLARE_STATIC_KEY_FALSE(vmx_l1d_flush_key);
 DECLARE_STATIC_KEY_FALSE(vmx_l1d_always_key);
-DECLARE_PER_CPU(u64, vmx_last_vm_id);
+DECLARE_PER_CPU(u64, vmx_last_vcpu_id);
 
 /* The fast loop begins: arbitrary host code has run since the last entry */
 static __always_inline void vmx_mitigate_loop(void)
@@ -121,11 +121,11 @@ static __always_inline void vmx_mitigate_entry(void)
 		vmx_flush_l1d();
 }
 
-/* This CPU turns to a vCPU: of another VM than last time? */
+/* This CPU turns to a vCPU: another one than last time? */
 static __always_inline void vmx_mitigate_vcpu_load(struct vcpu *vcpu)
 {
-	if (unlikely(this_cpu_read(vmx_last_vm_id) != vcpu->vm->vmx.id))
-		vmx_mitigate_other_vm(vcpu);
+	if (unlikely(this_cpu_read(vmx_last_vcpu_id) != vcpu->vmx.id))
+		vmx_mitigate_other_vcpu(vcpu);
 }
 
 /* entry.S */

@@ -112,8 +112,7 @@ static __always_inline int skipped(struct vcpu *vcpu, u64 rflags)
 	u32 intr = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
 
 	if (unlikely(intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
-		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
-			   intr & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+		vmx_set_interrupt_shadow(vcpu, 0);
 	if (unlikely(rflags & X86_EFLAGS_TF || vmx_stepping(vcpu)))
 		return raise_single_step(vcpu);
 	return RUN_RESUME;

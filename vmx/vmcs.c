@@ -207,9 +207,6 @@ static void setup_vmcs(struct vcpu *vcpu)
 
 int vmx_vm_init(struct vm *vm)
 {
-	static atomic64_t last_id;
-
-	vm->vmx.id = atomic64_inc_return(&last_id);
 	vm->vmx.force_emulation = vmx_emulation_forced();
 	return vmx_enable();
 }
@@ -221,6 +218,7 @@ void vmx_vm_destroy(struct vm *vm)
 
 int vmx_vcpu_init(struct vcpu *vcpu)
 {
+	static atomic64_t last_id;
 	struct vmx_vcpu *v = &vcpu->vmx;
 	u32 *region;
 
@@ -228,6 +226,7 @@ int vmx_vcpu_init(struct vcpu *vcpu)
 	vcpu->vm->vmx.unrestricted = vmx_policy(vcpu)->unrestricted_guest &&
 				     vmx_caps.unrestricted;
 
+	v->id = atomic64_inc_return(&last_id);
 	v->emulation_required = vcpu->vm->vmx.force_emulation;
 	v->vmcs.cpu = -1;
 	INIT_LIST_HEAD(&v->vmcs.link);

@@ -254,6 +254,9 @@ void vmx_request_nmi_window(struct vcpu *vcpu);
 bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 /* KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS */
+void vmx_update_pat(struct vcpu *vcpu);
+/* It was halted in the guest (KVM_X86_DISABLE_EXITS_HLT) and goes on. Was it? */
+bool vmx_end_hlt(struct vcpu *vcpu);
 u32 vmx_get_interrupt_shadow(struct vcpu *vcpu);
 void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow);
 

@@ -78,6 +78,7 @@ struct vmx_vcpu {
 	struct vmx_msr_entry guest_efer, host_efer;	/* [v] */
 	void *msr_bitmap;		/* [I] one page */
 	u16 vpid;			/* [I] 0: none */
+	u64 id;				/* [I] never used twice */
 
 	/* MSRs the guest has that the host's user space also uses */
 	u64 star, lstar, cstar, fmask, tsc_aux;	/* [v] guest's */

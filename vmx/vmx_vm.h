@@ -6,7 +6,6 @@
 
 /* What vmx/ keeps in a VM */
 struct vmx_vm {
-	u64 id;			/* [I] never used twice */
 	bool unrestricted;	/* [I] with the first vCPU: guests run in any mode */
 	bool force_emulation;	/* [I] the CPU runs nothing of the guest */
 	bool tss_written;	/* [s] the real-mode TSS is in guest memory */

@@ -103,7 +103,6 @@ int x86_vm_init(struct vm *vm)
 
 void x86_vm_destroy(struct vm *vm)
 {
-	pvclock_vm_destroy(vm);
 	msr_filter_destroy(vm);
 }
 

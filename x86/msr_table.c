@@ -116,6 +116,7 @@ static int set_pat(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	if (!pat_valid(value))
 		return 1;
 	vcpu->arch.pat = value;
+	vmx_update_pat(vcpu);
 	return 0;
 }
 

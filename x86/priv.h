@@ -101,7 +101,6 @@ int pv_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
 int pvclock_vcpu_init(struct vcpu *vcpu);
 void pvclock_vcpu_destroy(struct vcpu *vcpu);
 void pvclock_vm_init(struct vm *vm);
-void pvclock_vm_destroy(struct vm *vm);
 void pvclock_reset(struct vcpu *vcpu);
 
 long pvclock_pairing(struct vcpu *vcpu, gpa_t gpa, u64 type);

@@ -18,6 +18,7 @@
  *  C3. The pair is taken anew when user space sets the clock, and when the
  *      host's relation of TSC and time broke: suspend, another clocksource.
  */
+#include <linux/irq_work.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/math64.h>
@@ -421,7 +422,7 @@ void pvclock_vm_init(struct vm *vm)
 	mutex_unlock(&vms_lock);
 }
 
-void pvclock_vm_destroy(struct vm *vm)
+void x86_vm_release(struct vm *vm)
 {
 	mutex_lock(&vms_lock);
 	list_del(&vm->arch.clock_link);
@@ -440,7 +441,17 @@ static void refresh_all(struct work_struct *work)
 
 static DECLARE_WORK(refresh_work, refresh_all);
 
-/* Every update of the host's time; the timekeeper's lock is held */
+static void refresh_later(struct irq_work *work)
+{
+	schedule_work(&refresh_work);
+}
+
+static DEFINE_IRQ_WORK(refresh_irq, refresh_later);
+
+/*
+ * Every update of the host's time. The timekeeper's sequence count is held for
+ * writing: a lock taken here may be one whose owner waits to read the time.
+ */
 static int on_timekeeping(struct notifier_block *nb, unsigned long stepped,
 			  void *priv)
 {
@@ -454,7 +465,7 @@ static int on_timekeeping(struct notifier_block *nb, unsigned long stepped,
 	/* 0 means "no pair" in a VM */
 	if (!atomic_inc_return(&clock_generation))
 		atomic_inc(&clock_generation);
-	schedule_work(&refresh_work);
+	irq_work_queue(&refresh_irq);
 	return 0;
 }
 
@@ -471,5 +482,6 @@ int __init x86_clock_setup(void)
 void x86_clock_unsetup(void)
 {
 	pvclock_gtod_unregister_notifier(&clock_notifier);
+	irq_work_sync(&refresh_irq);
 	cancel_work_sync(&refresh_work);
 }

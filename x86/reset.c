@@ -44,6 +44,7 @@ static void reset_msrs(struct vcpu *vcpu)
 	for (i = 0; i < ARRAY_SIZE(zero); i++)
 		vmx_set_msr(vcpu, zero[i], 0, true);
 	a->pat = PAT_RESET;
+	vmx_update_pat(vcpu);
 	a->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
 			 MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
 			 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;

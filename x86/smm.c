@@ -403,7 +403,7 @@ void x86_enter_smm(struct vcpu *vcpu, bool halted)
 	struct smm_state st;
 
 	get_state(vcpu, &st);
-	st.halted = halted;
+	st.halted = vmx_end_hlt(vcpu) || halted;
 	if (x86_gcap(vcpu, GCAP_LM))
 		put_map64(&map.m64, &st);
 	else

@@ -45,6 +45,7 @@ void x86_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 {
 	u64 *r = vcpu->regs;
 
+	vmx_end_hlt(vcpu);
 	r[GPR_RAX] = regs->rax;
 	r[GPR_RBX] = regs->rbx;
 	r[GPR_RCX] = regs->rcx;

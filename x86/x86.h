@@ -44,6 +44,7 @@ extern struct x86_host x86_host;
 int x86_setup(void);
 void x86_unsetup(void);
 int x86_vm_init(struct vm *vm);
+void x86_vm_release(struct vm *vm);	/* before the vCPUs go */
 void x86_vm_destroy(struct vm *vm);
 int x86_vcpu_init(struct vcpu *vcpu);
 void x86_vcpu_destroy(struct vcpu *vcpu);

@@ -140,7 +140,7 @@ const char *state_get_vcpu(int fd, bool has_lapic, struct vcpu_state *s)
 	s->tsc_khz = khz > 0 ? (uint64_t)khz : 0;
 	TRY_IOCTL(fd, KVM_GET_REGS, &s->regs);
 	TRY_IOCTL(fd, KVM_GET_SREGS2, &s->sregs);
-	s->has_xcrs = !ioctl(fd, KVM_GET_XCRS, &s->xcrs);
+	s->has_xcrs = !ioctl(fd, KVM_GET_XCRS, &s->xcrs) && s->xcrs.nr_xcrs;
 	TRY_IOCTL(fd, KVM_GET_XSAVE2, &s->xsave);
 	s->has_lapic = has_lapic;
 	if (has_lapic)
