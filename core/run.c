@@ -73,6 +73,8 @@ static int handle_requests(struct vcpu *vcpu)
 		apf_ready(vcpu);
 	if (vcpu_take_request(vcpu, REQ_MSR_FILTER))
 		vmx_msr_update_intercepts(vcpu);
+	if (vcpu_take_request(vcpu, REQ_TSS_ADDR))
+		vmx_check_emulation(vcpu);
 	vcpu_take_request(vcpu, REQ_UNBLOCK);
 	vcpu_take_request(vcpu, REQ_OUTSIDE);
 	if (vcpu_take_request(vcpu, REQ_IOAPIC_EOI))

@@ -11,6 +11,7 @@
 #include <linux/mman.h>
 #include <linux/uaccess.h>
 #include <asm/vmx.h>
+#include "core/vcpu.h"
 #include "mmu/memslot.h"
 #include "mmu/private.h"
 
@@ -35,6 +36,8 @@ int mmu_set_tss_addr(struct vm *vm, gpa_t addr)
 		vm->vmx.tss_written = false;
 	}
 	mutex_unlock(&vm->mmu.slots_lock);
+	if (!r)
+		vm_request_all(vm, REQ_TSS_ADDR, false);
 	return r;
 }
 

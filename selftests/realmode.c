@@ -51,10 +51,7 @@ REAL(rm_loop,
 	"loop 1b\n"
 	"outl %eax, $0x80\n"
 	"hlt\n"
-	"2: pushf\n"
-	"cli\n"
-	"sti\n"
-	"popf\n"
+	"2: add $0, %dx\n"
 	"ret\n");
 
 /* Where the instructions are the CPU's own, they are not emulated */
@@ -74,6 +71,60 @@ TEST_F(realmode, runs_natively)
 }
 
 /* ---- INT n, IRET and flags ----------------------------------------------- */
+
+REAL(rm_iopl,
+	"pushf\n"
+	"pop %ax\n"
+	"out %ax, $0x80\n"
+	"or $0x3000, %ax\n"
+	"push %ax\n"
+	"popf\n"
+	"pushf\n"
+	"pop %ax\n"
+	"out %ax, $0x80\n"
+	"movw $" AT(rm_iopl, handler) ", 0x84\n"
+	"movw $0, 0x86\n"
+	"push $0x1002\n"
+	"popf\n"
+	"int $0x21\n"
+	"out %ax, $0x80\n"
+	"pushf\n"
+	"pop %ax\n"
+	"out %ax, $0x80\n"
+	"hlt\n"
+	"handler: mov %sp, %bp\n"
+	"mov 4(%bp), %ax\n"
+	"orw $0x2000, 4(%bp)\n"
+	"iret\n");
+
+/* Real mode has an IOPL, and programs tell CPUs by it */
+TEST_F(realmode, iopl)
+{
+	struct vcpu *v = self->vcpu;
+
+	START(v, rm_iopl);
+	ASSERT_EQ(0, OUT16(v) & X86_EFLAGS_IOPL);
+	ASSERT_EQ(X86_EFLAGS_IOPL, OUT16(v) & X86_EFLAGS_IOPL);
+	ASSERT_EQ(0x1000, OUT16(v) & X86_EFLAGS_IOPL);
+	ASSERT_EQ(0x3000, OUT16(v) & X86_EFLAGS_IOPL);
+	expect_exit(v, KVM_EXIT_HLT);
+}
+
+/* KVM_SET_TSS_ADDR while a vCPU is in real mode */
+TEST_F(realmode, tss_moves)
+{
+	struct vcpu *v = self->vcpu;
+
+	if (!on_our_module())
+		skip_test("the in-tree KVM goes on with the old one");
+	START(v, rm_iopl);
+	ASSERT_EQ(0, OUT16(v) & X86_EFLAGS_IOPL);
+	ASSERT_EQ(0, ioctl(self->vm->fd, KVM_SET_TSS_ADDR, 0xfefa0000ul));
+	ASSERT_EQ(X86_EFLAGS_IOPL, OUT16(v) & X86_EFLAGS_IOPL);
+	ASSERT_EQ(0x1000, OUT16(v) & X86_EFLAGS_IOPL);
+	ASSERT_EQ(0x3000, OUT16(v) & X86_EFLAGS_IOPL);
+	expect_exit(v, KVM_EXIT_HLT);
+}
 
 REAL(rm_int,
 	"movw $" AT(rm_int, h21) ", 0x84\n"

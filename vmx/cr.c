@@ -86,7 +86,7 @@ void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
 	hw &= vmx_caps.cr4_fixed1;
 	owned &= ~(policy->cr4_never | policy->cr4_forced | vmx_caps.cr4_fixed0);
 	if (unlikely(v->v86)) {
-		hw |= X86_CR4_VME;
+		hw &= ~(u64)(X86_CR4_VME | X86_CR4_PVI);
 		owned &= ~(u64)(X86_CR4_VME | X86_CR4_PVI);
 	}
 	/* bits CPUID denies the guest must go on to fault */

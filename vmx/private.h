@@ -76,7 +76,6 @@ int vmx_v86_exception(struct vcpu *vcpu, u8 vector);
 
 /* enterable.c */
 bool vmx_guest_state_enterable(struct vcpu *vcpu);
-void vmx_check_emulation(struct vcpu *vcpu);
 /* Is everything of a VM that is created now for the emulator? */
 bool vmx_emulation_forced(void);
 

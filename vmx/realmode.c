@@ -7,9 +7,9 @@
  *      and bases are the guest's own. What else the guest has of its segments
  *      is in vmx.rm_seg, its hidden RFLAGS bits are in vmx.rm_rflags. Everybody
  *      reads and writes segments and RFLAGS through functions that know.
- *  V2. IOPL is 3, so that CLI, STI, PUSHF, POPF and IRET are the CPU's own; the
- *      guest can see that in the FLAGS it pushes. INT n goes through the vector
- *      table at address 0, by CR4.VME and the redirection map in the TSS.
+ *  V2. IOPL is 0 and CR4.VME clear, so that CLI, STI, PUSHF, POPF, INT n and IRET
+ *      fault and are emulated (V3): with IOPL 3, or with VME, the FLAGS that the
+ *      guest pushes would show the CPU's IOPL, and POPF would not change it.
  *  V3. Every exception exits: the CPU would use the vector table as an IDT. What
  *      virtual-8086 mode forbids and real mode does not comes as #GP or #SS and
  *      is emulated; so are accesses beyond 64 KiB with the limits of "unreal"
@@ -23,8 +23,8 @@
 #include "x86/x86.h"
 
 /*
- * The TSS of KVM_SET_TSS_ADDR (SDM 3A 7.2.1, 3B 20.3.3): redirection map and
- * I/O permission map all clear, one byte of ones behind them.
+ * The TSS of KVM_SET_TSS_ADDR (SDM 3A 7.2.1, 3B 20.3.3): I/O permission map all
+ * clear, one byte of ones behind it. The redirection map does not count here.
  */
 #define TSS_IOMAP_FIELD		102
 #define TSS_REDIRECTION		104
@@ -89,8 +89,7 @@ bool vmx_v86_possible(struct vcpu *vcpu)
 			return false;
 	}
 	return !vmcs_read(GUEST_IDTR_BASE) &&
-	       vmcs_read(GUEST_IDTR_LIMIT) >= 256 * 4 - 1 &&
-	       vmx_caps.cr4_fixed1 & X86_CR4_VME && write_tss(vcpu);
+	       vmcs_read(GUEST_IDTR_LIMIT) >= 256 * 4 - 1 && write_tss(vcpu);
 }
 
 /**
@@ -107,8 +106,11 @@ void vmx_v86_enter(struct vcpu *vcpu)
 	u64 rflags = vcpu_rflags(vcpu);
 	int r;
 
-	if (v->v86)
+	if (v->v86) {
+		/* KVM_SET_TSS_ADDR may have moved it meanwhile */
+		vmcs_write(GUEST_SEG_BASE(SEG_TR), tss.base);
 		return;
+	}
 	for (r = SEG_ES; r < NR_SEGS; r++)
 		vmx_read_seg(vcpu, &v->rm_seg[r], r);
 	for (r = SEG_ES; r <= SEG_GS; r++) {
@@ -188,7 +190,7 @@ u64 vmx_v86_guest_rflags(struct vcpu *vcpu, u64 hw)
 u64 vmx_v86_hw_rflags(struct vcpu *vcpu, u64 rflags)
 {
 	vcpu->vmx.rm_rflags = rflags & RFLAGS_HIDDEN;
-	return (rflags & ~(u64)RFLAGS_HIDDEN) | X86_EFLAGS_VM | X86_EFLAGS_IOPL;
+	return (rflags & ~(u64)RFLAGS_HIDDEN) | X86_EFLAGS_VM;
 }
 
 /**
@@ -200,7 +202,7 @@ u64 vmx_v86_hw_rflags(struct vcpu *vcpu, u64 rflags)
  */
 int vmx_v86_exception(struct vcpu *vcpu, u8 vector)
 {
-	/* an INT n that faulted: the emulator delivers it, fault and all */
+	/* an INT n that faulted: the emulator delivers it, fault and all (V2) */
 	if (vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK)
 		return RUN_RESUME;
 	switch (vector) {

@@ -253,6 +253,8 @@ void vmx_request_irq_window(struct vcpu *vcpu);
 void vmx_request_nmi_window(struct vcpu *vcpu);
 bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
+/* Segments, mode or the TSS of real mode changed: who runs the guest now? */
+void vmx_check_emulation(struct vcpu *vcpu);
 /* KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS */
 void vmx_update_pat(struct vcpu *vcpu);
 /* It was halted in the guest (KVM_X86_DISABLE_EXITS_HLT) and goes on. Was it? */
