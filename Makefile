@@ -162,6 +162,10 @@ unit: packages-check ## user-space unit tests alone
 fuzz-emulate: packages ## compare the emulator with the host CPU (ARGS='--seconds N')
 	$(Q)$(MAKE) -C selftests/unit fuzz-emulate O=$(O)/unit
 
+.PHONY: fuzz-emulate-coverage
+fuzz-emulate-coverage: packages ## lines of emulate/ that unit tests and fuzzers execute
+	$(Q)$(MAKE) -C selftests/unit fuzz-emulate-coverage O=$(O)/unit
+
 .PHONY: selftest
 selftest: packages-check ## selftests in the test host alone (T=, MMU=, HOST=lean is quick)
 	$(Q)tools/checks/check selftest $(T)
