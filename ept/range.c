@@ -123,22 +123,26 @@ bool ept_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 
 void ept_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on)
 {
-	gfn_t end = slot->base + slot->npages;
-	bool flush = false;
+	leaf_fn fn = ept_logs_writes(slot) ? leaf_log : leaf_protect;
+	gfn_t end = slot->base + slot->npages, from, to;
 
-	write_lock(&vm->mmu.lock);
-	if (!on)
-		/* small pages become large again, and need no log: start over */
-		flush = zap_range(vm, slot->base, end);
-	else if (!(READ_ONCE(vm->mmu.manual_protect) &
-		   KVM_DIRTY_LOG_INITIALLY_SET))
-		flush = change_leaves(vm, slot->base, end,
-				      ept_logs_writes(slot) ? leaf_log :
-							      leaf_protect);
-	/* else every page is in the log, and protected when it is cleared */
-	if (flush)
-		mmu_flush_all(vm);
-	write_unlock(&vm->mmu.lock);
+	/* every page is in the log then, and protected when it is cleared */
+	if (on && READ_ONCE(vm->mmu.manual_protect) & KVM_DIRTY_LOG_INITIALLY_SET)
+		return;
+	/*
+	 * In steps: the log begins when all are done. When it ends, small pages
+	 * become large again and need no log: start over.
+	 */
+	for (from = slot->base; from < end; from = to) {
+		to = from + min_t(gfn_t, end - from,
+				  vm->mmu.kind->unmap_step);
+		write_lock(&vm->mmu.lock);
+		if (on ? change_leaves(vm, from, to, fn) :
+			 zap_range(vm, from, to))
+			mmu_flush_all(vm);
+		write_unlock(&vm->mmu.lock);
+		cond_resched();
+	}
 }
 
 /* E7 */

@@ -71,6 +71,24 @@ static void inv_begin_locked(struct vm *vm, hva_t start, hva_t end)
 	vm->mmu.inv_end = max(vm->mmu.inv_end, end);
 }
 
+/* Up to where one hold of the lock unmaps, of addresses that many slots may name */
+static hva_t unmap_step(struct vm *vm, hva_t start, hva_t last)
+{
+	hva_t size = vm->mmu.kind->unmap_step << PAGE_SHIFT;
+	struct memslot *slot;
+	unsigned long n = 0;
+
+	if (last - start < size)
+		size = last - start + 1;
+	for (slot = hva_tree_first(&vm->mmu.hva_tree, start, start + size - 1);
+	     slot; slot = hva_tree_next(slot, start, start + size - 1))
+		n++;
+	if (n < 2 || size <= PAGE_SIZE)
+		return start + size - 1;
+	size = (vm->mmu.kind->unmap_step / n ?: 1) << PAGE_SHIFT;
+	return min(start + size - 1, last);
+}
+
 /*
  * exit_mmap() names the whole address space: go from slot to slot, and through
  * large ones in steps where we may sleep in between, rather than hold the lock
@@ -79,8 +97,8 @@ static void inv_begin_locked(struct vm *vm, hva_t start, hva_t end)
 static void unmap_range(struct vm *vm, hva_t start, hva_t last, bool may_sleep,
 			bool event)
 {
-	hva_t size = vm->mmu.kind->unmap_step << PAGE_SHIFT, step;
 	struct memslot *slot;
+	hva_t step;
 
 	for (;;) {
 		write_lock(&vm->mmu.lock);
@@ -91,9 +109,7 @@ static void unmap_range(struct vm *vm, hva_t start, hva_t last, bool may_sleep,
 		if (!slot)
 			break;
 		start = max(start, slot->hva);
-		step = last;
-		if (may_sleep && last - start >= size)
-			step = start + size - 1;
+		step = may_sleep ? unmap_step(vm, start, last) : last;
 		if (unmap_locked(vm, start, step) &&
 		    !skip_flush(SKIP_FLUSH_UNMAP))
 			mmu_flush_all(vm);

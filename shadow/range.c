@@ -144,18 +144,36 @@ bool shadow_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 /*
  * What a guest maps by a large page is in small ones below a direct page since it
  * was logged. Without these pages the next faults make it large again. Pages
- * that the guest maps one by one stay as they are.
+ * that the guest maps one by one stay as they are. In steps; what is made or moved
+ * in between may be missed, and stays small.
  */
 static void collapse(struct vm *vm, gfn_t start, gfn_t end)
 {
-	struct shadow_page *sp, *next;
+	struct shadow_vm *sv = shadow_vm(vm);
+	unsigned long left = READ_ONCE(sv->nr_pages);
+	struct shadow_page *sp;
+	unsigned int n;
 
-	list_for_each_entry_safe(sp, next, &shadow_vm(vm)->pages, link)
-		if (sh_direct(sp) && sp->role.level == PG_4K &&
-		    sp->gfn < end && sp->gfn + SH_ENTRIES > start)
-			shadow_page_zap(vm, sp);
-	if (shadow_vm(vm)->nr_dead)
-		shadow_reap(vm);
+	while (left) {
+		write_lock(&vm->mmu.lock);
+		for (n = min(left, SH_RECLAIM_MAX); n; n--, left--) {
+			sp = list_first_entry_or_null(&sv->pages,
+						      struct shadow_page, link);
+			if (!sp) {
+				left = 0;
+				break;
+			}
+			if (sh_direct(sp) && sp->role.level == PG_4K &&
+			    sp->gfn < end && sp->gfn + SH_ENTRIES > start)
+				shadow_page_zap(vm, sp);
+			else
+				list_move_tail(&sp->link, &sv->pages);
+		}
+		if (sv->nr_dead)
+			shadow_reap(vm);
+		write_unlock(&vm->mmu.lock);
+		cond_resched();
+	}
 }
 
 void shadow_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on)
@@ -164,9 +182,7 @@ void shadow_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on)
 	gfn_t end = slot->base + slot->npages;
 
 	if (!on) {
-		write_lock(&vm->mmu.lock);
 		collapse(vm, slot->base, end);
-		write_unlock(&vm->mmu.lock);
 		return;
 	}
 	/* every page is in the log then, and protected when it is cleared */

@@ -96,7 +96,11 @@ unsigned long shadow_reclaim(struct vm *vm, unsigned long nr)
 	enum turn turn;
 
 	for (turn = TURN_UNUSED; turn < TURNS && nr; turn++) {
-		for (left = sv->nr_pages - sv->nr_dead; left && nr; left--) {
+		left = sv->nr_pages - sv->nr_dead;
+		/* a page may have 1024 parents; the next call looks at others */
+		if (turn != TURN_ALL)
+			left = min(left, 8 * SH_RECLAIM_MAX);
+		for (; left && nr; left--) {
 			sp = list_first_entry_or_null(&sv->pages,
 						      struct shadow_page, link);
 			if (!sp)
