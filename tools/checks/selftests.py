@@ -17,6 +17,7 @@ import re
 import shlex
 import subprocess
 import threading
+import time
 
 import tap
 
@@ -30,6 +31,8 @@ MARK = re.compile(r"^### (begin|end) (\S+)(?: (\d+))?$")
 OFFERED = re.compile(r"^### kinds (.*)$")
 KINDS = ("ept", "shadow")
 ONCE = "kinds_"
+# Seconds without a result after which a line says that they still run.
+BEAT = 60
 # Of one host, in seconds of real time.
 LIMIT = int(os.environ.get("SELFTEST_TIMEOUT", "1200"))
 
@@ -267,9 +270,14 @@ class Run:
                    for _ in range(shards)]
         for thread in threads:
             thread.start()
+        said, count = time.monotonic(), 0
         while any(t.is_alive() for t in threads) or not self.done.empty():
             try:
                 yield self.done.get(timeout=0.2)
+                said, count = time.monotonic(), count + 1
             except queue.Empty:
-                pass
+                if time.monotonic() - said >= BEAT:
+                    said = time.monotonic()
+                    self.say("  ... selftests: %d of %d runs done" % (
+                        count, len(jobs)))
         yield from self.missing()
