@@ -311,8 +311,9 @@ cmd_run()
 		# from Haswell on it loses virtual interrupts.
 		cpu_model=${cpu_model:-corei7_ivy_bridge_3770k}
 	fi
-	# What the emulated CPU remembers is the outer host's doing.
-	[ "$which" != nested ] || tlb=plain
+	# A CPU that is not emulated here remembers what it will.
+	[ "$which" = bochs ] || tlb=plain
+	case $which in qemu|native) cpu_model="this machine's CPU" ;; esac
 	[ "$which$interactive" != nestedy ] ||
 		die "a nested test host has no terminal"
 	cpu_model=${cpu_model:-corei7_skylake_x}
