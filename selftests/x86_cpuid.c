@@ -337,4 +337,32 @@ TEST_F(x86_cpuid, features_taken_away)
 	free(c);
 }
 
+/* Paravirtual features that need an APIC in the kernel: not without it */
+TEST_F(x86_cpuid, pv_of_lapic)
+{
+	const u32 leaf = 0x40000001, of_lapic = 1 << 4 | 1 << 6 | 1 << 7 |
+						1 << 11 | 1 << 14;
+	struct kvm_cpuid2 *c = kvm_supported_cpuid(), *now;
+	struct vm *vm = vm_new_bare(variant->kind);
+	struct vcpu *vcpu;
+
+	if (!on_our_module())
+		skip_test("the in-tree KVM passes them on");
+	EXPECT_EQ(of_lapic, cpuid_entry(c, leaf, 0)->eax & of_lapic);
+	ASSERT_EQ(0, set_cpuid(self->vcpu, c));
+	now = cpuid_of(self->vcpu);
+	EXPECT_EQ(0, cpuid_entry(now, leaf, 0)->eax & of_lapic);
+	EXPECT_NE(0, cpuid_entry(now, leaf, 0)->eax);
+	free(now);
+
+	ASSERT_EQ(0, ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
+	vcpu = vcpu_new(vm, 0, NULL);
+	ASSERT_EQ(0, set_cpuid(vcpu, c));
+	now = cpuid_of(vcpu);
+	EXPECT_EQ(of_lapic, cpuid_entry(now, leaf, 0)->eax & of_lapic);
+	free(now);
+	free(c);
+	vm_free(vm);
+}
+
 TEST_HARNESS_MAIN

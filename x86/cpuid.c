@@ -77,6 +77,7 @@ struct x86_cpuid_table *cpuid_table_build(const struct kvm_cpuid_entry2 *e,
 	t->leaf7 = entry_number(t, 7, 0);
 	t->leafd0 = entry_number(t, 0xd, 0);
 	t->leafd1 = entry_number(t, 0xd, 1);
+	t->leafpv = entry_number(t, KVM_CPUID_FEATURES, 0);
 	return t;
 }
 
@@ -236,6 +237,14 @@ static bool mwait_follows_msr(struct vcpu *vcpu)
 	       KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT;
 }
 
+/*
+ * Paravirtual features that the APIC in the kernel has a part in. A VMM that
+ * emulates the APIC may have passed on what KVM_GET_SUPPORTED_CPUID says.
+ */
+#define PV_OF_LAPIC (BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_PV_UNHALT) |	\
+		     BIT(KVM_FEATURE_PV_SEND_IPI) | BIT(KVM_FEATURE_ASYNC_PF) |	\
+		     BIT(KVM_FEATURE_ASYNC_PF_INT))
+
 void cpuid_table_runtime(struct vcpu *vcpu, struct x86_cpuid_table *t)
 {
 	u64 cr4 = vcpu->arch.cr4;	/* these two are never guest-owned */
@@ -257,6 +266,8 @@ void cpuid_table_runtime(struct vcpu *vcpu, struct x86_cpuid_table *t)
 		e = &t->e[t->leaf7];
 		assign_bit32(&e->ecx, 4, e->ecx & BIT(3) && cr4 & X86_CR4_PKE);
 	}
+	if (t->leafpv != CPUID_NONE && !vcpu->lapic)
+		t->e[t->leafpv].eax &= ~PV_OF_LAPIC;
 	if (t->leafd0 != CPUID_NONE)
 		t->e[t->leafd0].ebx = xsave_area_size(vcpu->arch.xcr0, false);
 	if (t->leafd1 != CPUID_NONE) {

@@ -30,7 +30,7 @@ struct x86_cpuid_table {
 	u32 max_basic;			/* highest basic leaf */
 	u16 first[NR_CPUID_RANGES][CPUID_DIRECT];	/* into sorted[] */
 	u16 sorted[X86_MAX_CPUID];			/* into e[] */
-	u16 leaf1, leaf7, leafd0, leafd1;	/* into e[]: entries with runtime bits */
+	u16 leaf1, leaf7, leafd0, leafd1, leafpv;	/* into e[]: entries with runtime bits */
 	struct kvm_cpuid_entry2 e[];
 };
 
