@@ -28,7 +28,7 @@ TREES = (("qemu", ""), ("guest", ":/root/guest"), ("debian", ":/root/debian"),
 
 # Part of "make check"
 QUICK = ("x86_64/state_test", "x86_64/userspace_msr_exit_test",
-         "set_memory_region_test", "boot-q35-on-1")
+         "x86_64/debug_regs", "boot-q35-on-1")
 
 
 def selftest_list(top):
