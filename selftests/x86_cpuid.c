@@ -343,7 +343,7 @@ TEST_F(x86_cpuid, pv_of_lapic)
 	const u32 leaf = 0x40000001, of_lapic = 1 << 4 | 1 << 6 | 1 << 7 |
 						1 << 11 | 1 << 14;
 	struct kvm_cpuid2 *c = kvm_supported_cpuid(), *now;
-	struct vm *vm = vm_new_bare(variant->kind);
+	struct vm *vm = vm_new(variant->kind);
 	struct vcpu *vcpu;
 
 	if (!on_our_module())

@@ -54,7 +54,9 @@ def boot(name):
 
 for m in ("microvm", "pc", "q35"):
     for i in ("on", "split", "off"):
-        for c in (1, 4):
+        # With APICs of its own QEMU 7.2 loops for ever, on any KVM, when a
+        # processor gets INIT while it halts, as firmware leaves it.
+        for c in (1,) if i == "off" else (1, 4):
             SCENARIOS["boot-%s-%s-%d" % (m, i, c)] = boot
 
 
