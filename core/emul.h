@@ -14,6 +14,9 @@ int emul_resume_msr(struct vcpu *vcpu, u64 value, bool error);
 /* User space has answered what run_mmio() asked. Return: enum run_result. */
 int mmio_mov_complete(struct vcpu *vcpu);
 
+/* run_mmio()'s counterpart for a store to memory. Return: as run_mmio(). */
+int run_watched_store(struct vcpu *vcpu, const struct mmu_fault *f);
+
 int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 		u32 count);
 

@@ -267,6 +267,12 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 		if (ret != MMIO_OTHER)
 			return ret;
 	}
+	if (f && !f->mmio && f->gva_valid && !f->in_walk &&
+	    f->access & MMU_ACC_WRITE) {
+		ret = run_watched_store(vcpu, f);
+		if (ret != MMIO_OTHER)
+			return ret;
+	}
 	vcpu->emul_mmio_gfn = NO_MMIO_GFN;
 	vcpu->emul_access = 0;
 	vcpu->emul_protected = f && !f->mmio ? f->gpa : NO_GPA;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The short way of an access to a device: a plain move in 64-bit mode.
+ * The short way of an access to a device, or of a store to a watched page: a plain
+ * move in 64-bit mode.
  *
  * The CPU has executed the instruction up to its access, which faulted. So
  * everything that may keep an instruction from making the access (limits,
@@ -137,6 +138,30 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
 		return MMIO_OTHER;
 	return m->store ? store(vcpu, gpa, rip, m, devices) :
 			  load(vcpu, gpa, rip, m, devices);
+}
+
+/*
+ * A store to memory that the MMU watches, a page table of the guest's as a rule.
+ * As with a device the CPU has checked all but the instruction itself.
+ */
+int run_watched_store(struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	const struct mmio_insn *i;
+	u64 rip, val;
+
+	if (!vcpu_64bit(vcpu) || unlikely(vcpu->vmx.drs_active) ||
+	    trace_kvm_emulate_insn_enabled())
+		return MMIO_OTHER;
+	rip = vcpu_rip(vcpu);
+	i = fetch_insn(vcpu, rip);
+	if (unlikely(!i || !i->plain || !i->mov.store ||
+		     emul_mov_address(&i->mov, vcpu->regs, rip) != f->gva ||
+		     f->gva & (i->mov.size - 1)))
+		return MMIO_OTHER;
+	val = emul_mov_value(&i->mov, vcpu->regs);
+	if (guest_write(vcpu->vm, vcpu, f->gpa, &val, i->mov.size))
+		return MMIO_OTHER;
+	return finish(vcpu, rip, &i->mov);
 }
 
 /*

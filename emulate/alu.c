@@ -230,12 +230,13 @@ int emul_x_cmpxchg8b(struct emul_ctx *ctx)
 		return fault_ud(ctx);
 	if (ctx->d.lock)
 		access |= EMUL_ACC_LOCKED;
-	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 2 * half, access, &la);
-	if (rc)
-		return rc;
-	if (half == 8 && la & 15)
-		return fault_gp(ctx, 0);
-	rc = emul_check_align(ctx, la, 2 * half);
+	rc = half == 8 ? emul_require_align(ctx, ctx->d.seg, ctx->d.ea, 16) :
+			 EMUL_OK;
+	if (!rc)
+		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 2 * half, access,
+				 &la);
+	if (!rc)
+		rc = emul_check_align(ctx, la, 2 * half);
 	if (!rc)
 		rc = emul_la_read(ctx, la, old, 2 * half, access);
 	if (rc)

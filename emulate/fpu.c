@@ -363,18 +363,13 @@ int emul_x_fldenv(struct emul_ctx *ctx)
 /* Address of the 512-byte area, which has to be aligned */
 static int fx_area(struct emul_ctx *ctx, unsigned int access, u64 *la)
 {
-	unsigned int seg = ctx->d.seg;
-	u64 base = 0;
 	int rc;
 
 	rc = check_x87(ctx);
-	if (rc)
-		return rc;
-	if (!is_long(ctx) || seg >= EMUL_FS)
-		base = ctx->ops->seg_base(ctx, seg);
-	if ((base + ctx->d.ea) & 15)
-		return fault_gp(ctx, 0);
-	rc = emul_linear(ctx, seg, ctx->d.ea, FX_SIZE, access, la);
+	if (!rc)
+		rc = emul_require_align(ctx, ctx->d.seg, ctx->d.ea, 16);
+	if (!rc)
+		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, FX_SIZE, access, la);
 	return rc ? rc : touch_last(ctx, *la, FX_SIZE, access);
 }
 

@@ -96,6 +96,18 @@ int emul_linear(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 	return EMUL_OK;
 }
 
+/*
+ * Operands that have to be aligned whatever RFLAGS.AC says: CPUs look at that
+ * before limits and canonical addresses.
+ */
+int emul_require_align(struct emul_ctx *ctx, unsigned int seg, u64 ea,
+		       unsigned int align)
+{
+	if (!is_long(ctx) || seg >= EMUL_FS)
+		ea += ctx->ops->seg_base(ctx, seg);
+	return ea & (align - 1) ? fault_gp(ctx, 0) : EMUL_OK;
+}
+
 /* SDM 3A 6.15, interrupt 17 */
 int emul_check_align(struct emul_ctx *ctx, u64 la, unsigned int align)
 {

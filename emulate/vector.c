@@ -58,23 +58,18 @@ static int check_vector(struct emul_ctx *ctx)
 }
 
 /*
- * Address of the memory operand, checked. A wrong alignment is found before a
- * limit; alignment checking ignores accesses of 16 bytes and more.
+ * Address of the memory operand, checked. Alignment checking ignores accesses of
+ * 16 bytes and more.
  */
 static int vector_address(struct emul_ctx *ctx, const struct vec_move *m,
 			  unsigned int bytes, unsigned int access, u64 *la)
 {
-	unsigned int seg = ctx->d.seg;
-	u64 base = 0;
-	int rc;
+	int rc = EMUL_OK;
 
-	if (m->flags & VM_ALIGNED) {
-		if (!is_long(ctx) || seg >= EMUL_FS)
-			base = ctx->ops->seg_base(ctx, seg);
-		if ((base + ctx->d.ea) & (bytes - 1))
-			return fault_gp(ctx, 0);
-	}
-	rc = emul_linear(ctx, seg, ctx->d.ea, bytes, access, la);
+	if (m->flags & VM_ALIGNED)
+		rc = emul_require_align(ctx, ctx->d.seg, ctx->d.ea, bytes);
+	if (!rc)
+		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, bytes, access, la);
 	if (!rc && bytes < 16)
 		rc = emul_check_align(ctx, *la, bytes);
 	return rc;

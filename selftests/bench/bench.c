@@ -94,6 +94,7 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 	p->cr3[0] = vm->pt.root;
 	p->cr3[1] = second.root;
 	p->pte = pt_entry_gpa(&vm->pt, BENCH_MEM, 1);
+	p->pde = pt_entry_gpa(&vm->pt, BENCH_MEM, 2);
 	vcpu_args(vcpu, 1, (u64)op);
 
 	run_to_ucall(vcpu);

@@ -18,6 +18,7 @@ struct bench_params {
 	u64 n;			/* operations */
 	u64 cr3[2];		/* two sets of tables, same contents */
 	u64 pte;		/* entry of the first page of BENCH_MEM */
+	u64 pde;		/* and that of the table which it is in */
 };
 
 struct bench_op {

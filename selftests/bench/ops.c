@@ -145,6 +145,38 @@ static u64 op_pte_write(const struct bench_params *p)
 	});
 }
 
+/*
+ * A table above the lowest level: where tables are shadowed, writes to it are
+ * emulated. Now and then it is used, or it would no longer be taken for a table.
+ */
+static __always_inline void use_table(volatile u64 *pde, u64 e, u64 i)
+{
+	if (i % 8)
+		return;
+	*pde = e ^ (i & 8) << 6;	/* a bit for software */
+	invlpg(BENCH_MEM);
+	touch(BENCH_MEM);
+}
+
+static u64 op_pde_write(const struct bench_params *p)
+{
+	volatile u64 *pde = (u64 *)p->pde;
+	u64 e = *pde;
+
+	return LOOP(p->n, {
+		pde[300] = (i & 1) << 9;	/* not present before and after */
+		use_table(pde, e, i);
+	});
+}
+
+static u64 idle_pde_write(const struct bench_params *p)
+{
+	volatile u64 *pde = (u64 *)p->pde;
+	u64 e = *pde;
+
+	return LOOP(p->n, use_table(pde, e, i));
+}
+
 static u64 op_pte_write_many(const struct bench_params *p)
 {
 	volatile u64 *pte = (u64 *)p->pte;
@@ -217,6 +249,7 @@ const struct bench_op bench_ops[] = {
 	{ "invlpg", 4000, op_invlpg, empty },
 	{ "pf_reflect", 4000, op_pf_reflect, empty },
 	{ "pte_write", 2000, op_pte_write, empty },
+	{ "pde_write", 2000, op_pde_write, idle_pde_write },
 	{ "pte_write_many", 2 * BENCH_PAGES, op_pte_write_many,
 	  idle_pte_write_many },
 	{ "switch", 2000, op_switch, empty },

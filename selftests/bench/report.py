@@ -18,8 +18,8 @@ LIMITS = {
     "rep_outs": (.01, .01), "rep_ins": (.5, .5),
     "touch_4k": (.318, .499), "cr3": (None, .369), "invlpg": (None, .32),
     "pf_reflect": (None, .0064), "pte_write": (None, .353),
-    "pte_write_many": (None, .357), "switch": (None, .344),
-    "unmap_storm": (None, .341),
+    "pde_write": (None, .406), "pte_write_many": (None, .357),
+    "switch": (None, .344), "unmap_storm": (None, .341),
     # Interrupts, timers and eventfds
     "eoi": (.5, .5), "timer": (.5, .5), "hlt_timer": (.5, .5),
     "hlt_wake": (.5, .5), "ioeventfd": (.5, .5), "ioeventfd_pio": (.5, .5),
