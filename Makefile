@@ -123,7 +123,7 @@ ifdef PEER
 kvm_options = --peer -c load-peer
 boot-guest: vmrun
 else
-kvm_options = --file $(O)/$(host)/kvm.ko -c 'insmod kvm.ko'
+kvm_options = --file $(O)/$(host)/kvm.ko -c 'insmod kvm.ko $(PARAMS)'
 boot-guest: module-for-host vmrun
 endif
 export PEER
@@ -184,6 +184,10 @@ torture: $(if $(PEER),,module-for-host) | packages-run ## long page-table tortur
 .PHONY: check-matrix
 check-matrix: packages-check ## selftests, guest boot on several generations of CPUs
 	$(Q)tools/checks/check matrix $(T)
+
+.PHONY: check-boots
+check-boots: packages-check ## make run with 1, 2, 4 and 8 CPUs, with APICv and without (T='4 8')
+	$(Q)tools/checks/check boots $(T)
 
 .PHONY: check-clients
 check-clients: packages-check ## QEMU and the kernel's KVM selftests (T=, MMU=, PEER=mainline)
