@@ -270,7 +270,7 @@ int apf_enable(struct vcpu *vcpu, u64 value, bool host)
 	struct vcpu_apf *apf = vcpu->apf;
 	u64 known = ~0x3fULL | KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_SEND_ALWAYS;
 
-	if (x86_gcap(vcpu, GCAP_ASYNC_PF_INT))
+	if (x86_pv_has(vcpu, GCAP_ASYNC_PF_INT))
 		known |= KVM_ASYNC_PF_DELIVERY_AS_INT;
 	if (value & ~known || (value & KVM_ASYNC_PF_ENABLED && !vcpu->lapic))
 		return 1;

@@ -40,9 +40,22 @@ static void set_reach(struct bus_table *table)
 	}
 }
 
+/* First addresses, by their low bits, of devices that have write_fast */
+static u64 fast_hint(const struct bus_table *table)
+{
+	u64 hint = 0;
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++)
+		if (table->ranges[i].dev->ops->write_fast)
+			hint |= BIT_ULL(table->ranges[i].first & 63);
+	return hint;
+}
+
 static void publish(struct vm *vm, struct bus *bus, struct bus_table *new,
 		    struct bus_table *old)
 {
+	WRITE_ONCE(bus->fast, fast_hint(new));
 	rcu_assign_pointer(bus->table, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(old);
@@ -191,6 +204,37 @@ static __always_inline int bus_access(struct vcpu *vcpu, struct bus *bus,
 			return 0;
 	}
 	return -EOPNOTSUPP;
+}
+
+bool io_bus_write_fast(struct vcpu *vcpu, struct bus *bus, u64 addr,
+		       unsigned int len, const void *data)
+{
+	struct srcu_struct *srcu = &vcpu->vm->srcu;
+	const struct bus_table *table;
+	const struct io_device_ops *ops;
+	struct io_device *dev;
+	unsigned int i, end;
+	bool done = false;
+	int idx;
+
+	idx = srcu_read_lock(srcu);
+	table = srcu_dereference(bus->table, srcu);
+	if (unlikely(!table))
+		goto out;
+	candidates(table, addr, &i, &end);
+	for (; i < end && !done; i++) {
+		if (!holds(&table->ranges[i], addr, len))
+			continue;
+		dev = table->ranges[i].dev;
+		ops = dev->ops;
+		/* the order of the devices counts */
+		if (!ops->write_fast)
+			break;
+		done = !ops->write_fast(vcpu, dev, addr, len, data);
+	}
+out:
+	srcu_read_unlock(srcu, idx);
+	return done;
 }
 
 /* The rest of io_bus_claims() */

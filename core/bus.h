@@ -16,6 +16,7 @@ struct io_device;
 
 struct bus {
 	struct bus_table __rcu *table;	/* [r] vm->srcu; written under vm->lock */
+	u64 fast;			/* [V] read by all, a hint: io_bus_maybe_fast() */
 };
 
 /**
@@ -23,6 +24,8 @@ struct bus {
  * @read: fill @data; return 0, or -EOPNOTSUPP to let the next device (in the
  *	end user space) answer
  * @write: likewise
+ * @write_fast: @write, or NULL, where that may be called with interrupts off; it
+ *	neither sleeps nor goes to user space then
  * @destroy: the device left the bus for good; called after a grace period
  *
  * @addr lies inside the registered range; @len is 1, 2, 4 or 8 and the access
@@ -34,6 +37,8 @@ struct io_device_ops {
 		    unsigned int len, void *data);
 	int (*write)(struct vcpu *vcpu, struct io_device *dev, u64 addr,
 		     unsigned int len, const void *data);
+	int (*write_fast)(struct vcpu *vcpu, struct io_device *dev, u64 addr,
+			  unsigned int len, const void *data);
 	void (*destroy)(struct io_device *dev);
 };
 
@@ -86,6 +91,26 @@ int io_bus_read(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
 /* The same for a write */
 int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
 		 const void *data);
+
+/**
+ * io_bus_write_fast() - io_bus_write(), if the devices asked can do it so
+ * @vcpu: the vCPU that writes
+ * @bus: the bus
+ * @addr: address; io_bus_maybe_fast() was true of it
+ * @len: 1, 2, 4 or 8
+ * @data: what is written
+ *
+ * Context: any, interrupts off, vm->srcu not held.
+ * Return: true where it is done; false: nothing is, io_bus_write() has to.
+ */
+bool io_bus_write_fast(struct vcpu *vcpu, struct bus *bus, u64 addr,
+		       unsigned int len, const void *data);
+
+/* Where it says false there is no need to try. Exact enough for what is usual. */
+static __always_inline bool io_bus_maybe_fast(const struct bus *bus, u64 addr)
+{
+	return READ_ONCE(bus->fast) >> (addr & 63) & 1;
+}
 
 bool io_bus_search(struct vm *vm, struct bus *bus, u64 addr, unsigned int len);
 

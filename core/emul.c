@@ -517,9 +517,11 @@ static int op_hypercall(struct emul_ctx *ctx)
 	struct vcpu *vcpu = to_vcpu(ctx);
 	u64 ret = -KVM_EPERM;
 
-	/* where user space would have to answer: not from here */
-	if (!ctx->cpl && x86_hypercall(vcpu, ctx->regs, &ret) != RUN_RESUME)
+	/* user space answers when the instruction is over: completed() */
+	if (!ctx->cpl && x86_hypercall(vcpu, ctx->regs, &ret) != RUN_RESUME) {
+		vcpu->emul_asks_user = true;
 		ret = -KVM_ENOSYS;
+	}
 
 	ctx->regs[EMUL_RAX] = ctx->mode == EMUL_MODE_LONG ? ret : (u32)ret;
 	ctx->dirty |= BIT(EMUL_RAX);

@@ -171,6 +171,15 @@ static int completed(struct vcpu *vcpu)
 		if (ret == RUN_RESUME)
 			ret = run_halt(vcpu);
 	}
+	if (unlikely(vcpu->emul_asks_user)) {
+		vcpu->emul_asks_user = false;
+		/* a debugger's step has taken the exit: no such hypercall */
+		if (ret == RUN_RESUME) {
+			vcpu->io.pending = IO_EMUL_HYPERCALL;
+			vcpu->io.rip = vcpu_rip(vcpu);
+			ret = RUN_EXIT_USER;
+		}
+	}
 	return ret;
 }
 

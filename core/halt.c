@@ -38,6 +38,14 @@ static unsigned int wake_early_ns = 100000;
 module_param(wake_early_ns, uint, 0644);
 MODULE_PARM_DESC(wake_early_ns, "wake up for a deadline early by at most this");
 
+/* The TSC is the quicker clock to read */
+static u64 now_ns(void)
+{
+	if (unlikely(check_tsc_unstable()))
+		return ktime_get_mono_fast_ns();
+	return mul_u64_u32_div(rdtsc(), NSEC_PER_MSEC, x86_host.tsc_khz);
+}
+
 /* A VM may want less, or more (KVM_CAP_HALT_POLL) */
 static u64 limit(const struct vcpu *vcpu)
 {
@@ -106,7 +114,7 @@ static bool poll(struct vcpu *vcpu, u64 start)
 		if (found || others_want_cpu())
 			break;
 		cpu_relax();
-	} while (ktime_get_mono_fast_ns() < end);
+	} while (now_ns() < end);
 	if (found)
 		vcpu->stats.halt_successful_poll++;
 	return found;
@@ -147,17 +155,20 @@ static bool wait_awake(struct vcpu *vcpu)
 	return enough(vcpu);
 }
 
-static void sleep(struct vcpu *vcpu)
+/* Return: an event has come, and not only a signal */
+static bool sleep(struct vcpu *vcpu)
 {
-	bool waited = false;
-	u64 expiry;
+	bool waited = false, event;
+	u64 expiry = 0;
 
-	expiry = lapic_timer_block(vcpu, vcpu->wake_ticks);
+	if (lapic_deadline(vcpu))
+		expiry = lapic_timer_block(vcpu, vcpu->wake_ticks);
 	prepare_to_rcuwait(&vcpu->wait);
 	WRITE_ONCE(vcpu->blocked, true);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (enough(vcpu))
+		event = vcpu_wake_event(vcpu);
+		if (event || signal_pending(current))
 			break;
 		waited = true;
 		schedule();
@@ -166,25 +177,32 @@ static void sleep(struct vcpu *vcpu)
 	finish_rcuwait(&vcpu->wait);
 	if (waited && expiry && vcpu_requested(vcpu, REQ_TIMER))
 		learn(vcpu, expiry);
+	return event;
 }
 
-void vcpu_halt(struct vcpu *vcpu)
+bool vcpu_halt(struct vcpu *vcpu)
 {
-	u64 start = ktime_get_mono_fast_ns(), took, deadline;
 	bool halted = vcpu->arch.mp_state == KVM_MP_STATE_HALTED;
-	bool slept = false;
+	u64 start = now_ns(), took, deadline;
+	bool slept = false, event = false;
 
+	/* vmx_fast_hlt() may have looked a moment ago */
+	if (!vcpu->looked)
+		irqchip_look_again(vcpu);
+	vcpu->looked = false;
 	deadline = lapic_deadline(vcpu);
 	if (halted && deadline && rdtsc() + vcpu->wake_ticks >= deadline &&
 	    wait_awake(vcpu))
-		return;
-	if (!halted || !vcpu->halt_poll_ns || others_want_cpu() ||
-	    !poll(vcpu, start)) {
-		sleep(vcpu);
+		return false;
+	/* a guest that looks for events by itself says so (MSR_KVM_POLL_CONTROL) */
+	if (!halted || !vcpu->halt_poll_ns || !vcpu->arch.poll_control ||
+	    others_want_cpu() || !poll(vcpu, start)) {
+		event = sleep(vcpu);
 		slept = true;
 	}
-	took = ktime_get_mono_fast_ns() - start;
+	took = now_ns() - start;
 	if (halted)
 		adapt(vcpu, took);
 	trace_kvm_vcpu_wakeup(took, slept, true);
+	return event;
 }

@@ -25,6 +25,7 @@ enum io_pending {
 	IO_WRMSR,
 	IO_HYPERCALL,	/* the answer goes to RAX, then RIP moves */
 	IO_EMUL_MSR,	/* RDMSR or WRMSR of the emulator */
+	IO_EMUL_HYPERCALL,	/* the answer goes to RAX; RIP has moved */
 };
 
 /* The widest register has 64 bytes, and MMIO exits carry 8 at most */

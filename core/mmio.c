@@ -187,6 +187,27 @@ int run_apic_page(struct vcpu *vcpu, unsigned int off, bool write)
 		       load(vcpu, gpa, rip, &i->mov, true);
 }
 
+bool run_apic_page_fast(struct vcpu *vcpu, unsigned int off)
+{
+	gpa_t gpa = (vcpu->arch.apic_base & PAGE_MASK) + off;
+	const struct mmio_insn *i;
+	u64 rip, val;
+
+	if (!vcpu_64bit(vcpu) || trace_kvm_emulate_insn_enabled())
+		return false;
+	rip = vcpu_rip(vcpu);
+	i = fetch_insn(vcpu, rip);
+	if (unlikely(!i || !i->plain || !i->mov.store || i->mov.size != 4 ||
+		     offset_in_page(emul_mov_address(&i->mov, vcpu->regs, rip)) != off))
+		return false;
+	val = emul_mov_value(&i->mov, vcpu->regs);
+	if (!lapic_mmio_write(vcpu, gpa, 4, &val))
+		return false;
+	trace_kvm_mmio(TRACE_MMIO_WRITE, 4, gpa, &val);
+	finish(vcpu, rip, &i->mov);
+	return true;
+}
+
 int mmio_mov_complete(struct vcpu *vcpu)
 {
 	const struct emul_mov *m = vcpu->io.mov;

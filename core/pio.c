@@ -103,6 +103,17 @@ bool pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size)
 	return true;
 }
 
+bool pio_fast(struct vcpu *vcpu, u16 port, unsigned int size)
+{
+	u32 value = (u32)vcpu->regs[GPR_RAX] & port_mask(size);
+
+	if (!io_bus_maybe_fast(&vcpu->vm->pio_bus, port) ||
+	    !io_bus_write_fast(vcpu, &vcpu->vm->pio_bus, port, size, &value))
+		return false;
+	trace_kvm_pio(TRACE_PIO_OUT, port, size, 1, &value);
+	return true;
+}
+
 static __always_inline int complete_pio(struct vcpu *vcpu, bool in)
 {
 	/* user space set another RIP: the instruction is none of ours any more */
@@ -168,7 +179,8 @@ int io_complete(struct vcpu *vcpu)
 	case IO_MOV_LOAD:
 		return mmio_mov_complete(vcpu);
 	case IO_HYPERCALL:
-		return hypercall_complete(vcpu);
+	case IO_EMUL_HYPERCALL:
+		return hypercall_complete(vcpu, pending == IO_EMUL_HYPERCALL);
 	case IO_RDMSR:
 	case IO_WRMSR:
 	case IO_EMUL_MSR:

@@ -101,11 +101,7 @@ static __always_inline enum quick_result run_quick(struct vcpu *vcpu)
 
 	local_irq_disable();
 	vmx_switch_to_guest(vcpu);
-	WRITE_ONCE(vcpu->mode, VCPU_IN_GUEST);
-	/* pairs with vcpu_kick(): mode before the last look at requests */
-	smp_mb();
-	if (unlikely(vmx_posted_waits(vcpu)))
-		vcpu_request(vcpu, REQ_EVENT);
+	vmx_announce_entry(vcpu);
 	if (unlikely(READ_ONCE(vcpu->requests) ||
 		     __xfer_to_guest_mode_work_pending())) {
 		WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);

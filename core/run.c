@@ -47,6 +47,12 @@ static int ring_full(struct vcpu *vcpu)
 	return RUN_EXIT_USER;
 }
 
+/* REQ_EVENT, the most usual one, is step()'s own */
+static __always_inline bool others_requested(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) & ~BIT(REQ_EVENT);
+}
+
 static int handle_requests(struct vcpu *vcpu)
 {
 	if (vcpu_requested(vcpu, REQ_DEAD))
@@ -91,9 +97,10 @@ bool vcpu_wake_event(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
 
-	if (vcpu_requested(vcpu, REQ_UNBLOCK) || vcpu_requested(vcpu, REQ_DEAD) ||
-	    vcpu_requested(vcpu, REQ_TIMER) || vcpu_requested(vcpu, REQ_NMI) ||
-	    vcpu_requested(vcpu, REQ_SMI) || vcpu_requested(vcpu, REQ_APF))
+	const u64 any = BIT(REQ_UNBLOCK) | BIT(REQ_DEAD) | BIT(REQ_TIMER) |
+			BIT(REQ_NMI) | BIT(REQ_SMI) | BIT(REQ_APF);
+
+	if (READ_ONCE(vcpu->requests) & any)
 		return true;
 	if (lapic_init_sipi_pending(vcpu))
 		return true;
@@ -101,31 +108,38 @@ bool vcpu_wake_event(struct vcpu *vcpu)
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
 	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
 		return false;
-	if (ev->exception.pending || ev->exception.injected ||
-	    (ev->nmi_pending && vmx_nmi_allowed(vcpu)) ||
-	    READ_ONCE(vcpu->arch.pv_unhalted) ||
-	    (ev->smi_pending && !vcpu->arch.smm))
+	/* the most likely one */
+	if (irqchip_pending_asleep(vcpu, vmx_posted_waits(vcpu)) >= 0 &&
+	    vmx_irq_allowed(vcpu))
 		return true;
-	return vmx_irq_allowed(vcpu) && irqchip_pending(vcpu) >= 0;
+	return ev->exception.pending || ev->exception.injected ||
+	       (ev->nmi_pending && vmx_nmi_allowed(vcpu)) ||
+	       READ_ONCE(vcpu->arch.pv_unhalted) ||
+	       (ev->smi_pending && !vcpu->arch.smm);
 }
 
 /* mp_state is not RUNNABLE: sleep, then act on what came */
 static int block(struct vcpu *vcpu)
 {
+	bool event;
 	int ret;
 
 	lapic_sync_pv_eoi(vcpu);
 	srcu_leave(vcpu);
-	vcpu_halt(vcpu);
+	event = vcpu_halt(vcpu);
 	srcu_enter(vcpu);
 
-	ret = handle_requests(vcpu);
-	if (ret != RUN_RESUME)
-		return ret;
+	if (others_requested(vcpu)) {
+		event = false;
+		ret = handle_requests(vcpu);
+		if (ret != RUN_RESUME)
+			return ret;
+	}
 	if (lapic_init_sipi_pending(vcpu))
 		lapic_accept_init_sipi(vcpu);
 	/* a vCPU that waits for SIPI is woken by nothing else */
-	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && vcpu_wake_event(vcpu)) {
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED &&
+	    (event || vcpu_wake_event(vcpu))) {
 		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 		WRITE_ONCE(vcpu->arch.pv_unhalted, false);
 		vcpu->arch.unhalted = true;
@@ -172,11 +186,7 @@ static int enter_guest(struct vcpu *vcpu)
 	x86_fpu_again();
 
 	srcu_leave(vcpu);
-	WRITE_ONCE(vcpu->mode, VCPU_IN_GUEST);
-	/* pairs with vcpu_kick(): mode before the last look at requests */
-	smp_mb();
-	if (unlikely(vmx_posted_waits(vcpu)))
-		vcpu_request(vcpu, REQ_EVENT);
+	vmx_announce_entry(vcpu);
 	if (unlikely(READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending())) {
 		WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 		local_irq_enable();
@@ -226,7 +236,7 @@ static int step(struct vcpu *vcpu)
 {
 	int ret;
 
-	if (READ_ONCE(vcpu->requests)) {
+	if (others_requested(vcpu)) {
 		ret = handle_requests(vcpu);
 		if (ret != RUN_RESUME)
 			return ret;
@@ -243,7 +253,7 @@ static int step(struct vcpu *vcpu)
 		return RUN_RESUME;
 	if (unlikely(vcpu->arch.vapic_addr))
 		vapic_to_guest(vcpu);
-	if (unlikely(vmx_needs_emulation(vcpu))) {
+	if (unlikely(!vmx_surely_enterable(vcpu) && vmx_needs_emulation(vcpu))) {
 		/* the event is delivered there, then it is the SMI's turn */
 		if (vcpu->arch.ev.smi_delayed) {
 			vcpu->arch.ev.smi_delayed = false;
@@ -431,6 +441,7 @@ int run_full(struct vcpu *vcpu, enum quick_result quick)
 	struct kvm_run *run = vcpu->run;
 	int ret;
 
+	vcpu->quick = false;
 	if (quick != QUICK_NOT) {
 		srcu_enter(vcpu);
 		ret = run_loop(vcpu, quick == QUICK_EXITED);
@@ -545,18 +556,18 @@ int run_mmu_fault(struct vcpu *vcpu, struct mmu_fault *f)
 	return ret;
 }
 
-static int hypercall_done(struct vcpu *vcpu, u64 ret)
+static void hypercall_answer(struct vcpu *vcpu, u64 ret)
 {
 	vcpu->regs[GPR_RAX] = vcpu_64bit(vcpu) ? ret : (u32)ret;
-	return vmx_skip_insn(vcpu);
 }
 
-int hypercall_complete(struct vcpu *vcpu)
+int hypercall_complete(struct vcpu *vcpu, bool emulated)
 {
 	/* user space set another RIP: the instruction is none of ours any more */
 	if (vcpu_rip(vcpu) != vcpu->io.rip)
 		return RUN_RESUME;
-	return hypercall_done(vcpu, READ_ONCE(vcpu->run->hypercall.ret));
+	hypercall_answer(vcpu, READ_ONCE(vcpu->run->hypercall.ret));
+	return emulated ? RUN_RESUME : vmx_skip_insn(vcpu);
 }
 
 int run_hypercall(struct vcpu *vcpu)
@@ -574,5 +585,6 @@ int run_hypercall(struct vcpu *vcpu)
 		vmx_insn_len(vcpu);
 		return RUN_EXIT_USER;
 	}
-	return hypercall_done(vcpu, ret);
+	hypercall_answer(vcpu, ret);
+	return vmx_skip_insn(vcpu);
 }

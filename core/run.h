@@ -68,6 +68,13 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices);
  */
 int run_apic_page(struct vcpu *vcpu, unsigned int off, bool write);
 
+/*
+ * The same for a write to a register that lapic_mmio_write() can take with
+ * interrupts off; page faults are disabled, and no debugger is there. False:
+ * nothing done.
+ */
+bool run_apic_page_fast(struct vcpu *vcpu, unsigned int off);
+
 /**
  * run_mmu_fault() - hand a fault to the MMU kind and act on the answer
  * @vcpu: the vCPU
@@ -154,8 +161,8 @@ int vcpu_write_gva(struct vcpu *vcpu, gva_t gva, const void *data,
 
 /* A hypercall (VMCALL). RIP is advanced here. */
 int run_hypercall(struct vcpu *vcpu);
-/* User space's answer to KVM_EXIT_HYPERCALL */
-int hypercall_complete(struct vcpu *vcpu);
+/* User space's answer to KVM_EXIT_HYPERCALL; @emulated: RIP is past it */
+int hypercall_complete(struct vcpu *vcpu, bool emulated);
 
 /* ---- between quick.c, run.c and pio.c ------------------------------------ */
 
@@ -206,6 +213,17 @@ static __always_inline void run_fill(struct vcpu *vcpu)
  * has to look at it.
  */
 bool pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size);
+
+/**
+ * pio_fast() - an OUT to a device that answers with interrupts off
+ * @vcpu: the vCPU; RIP at the instruction, and left there
+ * @port: port
+ * @size: 1, 2 or 4
+ *
+ * Context: interrupts off, vm->srcu not held. Return: false: nothing done,
+ * run_pio() has to look at it.
+ */
+bool pio_fast(struct vcpu *vcpu, u16 port, unsigned int size);
 
 static inline void guest_time_begin(void)
 {

@@ -23,6 +23,7 @@ struct vcpu_stats {
 	u64 insn_emulated, insn_emul_failed;
 	u64 irq_injected, nmi_injected, exception_injected;
 	u64 irq_window, nmi_window;
+	u64 host_interrupts;	/* taken without leaving the fast loop */
 	u64 pv_tlb_flushes;
 	u64 apf_not_present, apf_ready;
 	u64 halts, halt_wakeups;

@@ -36,8 +36,7 @@ static void sched_in(struct preempt_notifier *n, int cpu)
 	WRITE_ONCE(vcpu->preempted, false);
 	WRITE_ONCE(vcpu->ready, false);
 	vcpu_load_here(vcpu, cpu);
-	if (x86_gcap(vcpu, GCAP_STEAL_TIME))
-		vcpu_request(vcpu, REQ_STEAL_UPDATE);
+	vmx_sched_in(vcpu);
 }
 
 static void sched_out(struct preempt_notifier *n, struct task_struct *next)
@@ -46,7 +45,8 @@ static void sched_out(struct preempt_notifier *n, struct task_struct *next)
 
 	if (task_is_running(current))
 		WRITE_ONCE(vcpu->preempted, true);
-	x86_steal_preempted(vcpu);
+	if (unlikely(vcpu->arch.steal_msr))
+		x86_steal_preempted(vcpu);
 	vmx_vcpu_put(vcpu);
 }
 

@@ -80,6 +80,7 @@ struct vcpu {
 	struct preempt_notifier preempt;
 	struct rcuwait wait;			/* blocked in HLT */
 	bool blocked;				/* [a] asleep: core/halt.c */
+	bool looked;				/* [v] irqchip_pending() was -1 at its HLT */
 	u64 halt_poll_ns;			/* [v] to look for events before that */
 	u64 wake_ticks;				/* [v] that waking up takes, by the TSC */
 	bool preempted;				/* [a] scheduled out while wanting to run */
@@ -101,6 +102,7 @@ struct vcpu {
 #define NO_MMIO_GFN	(~(gfn_t)0)
 #define NO_GPA		(~(gpa_t)0)
 	bool emul_halted;			/* [v] the instruction was HLT */
+	bool emul_asks_user;			/* [v] ... or a hypercall for user space */
 	struct vcpu_io io;			/* [v] I/O that waits for user space */
 	struct mmio_insn mmio_insn[1 << MMIO_INSN_BITS];	/* [v] by a hash of RIP */
 	struct vcpu_stats stats;		/* [v] written; read torn-free elsewhere */

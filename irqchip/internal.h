@@ -123,6 +123,8 @@ struct lapic_msg {
 /* As irqchip_set_line(); @src is the sending LAPIC or NULL. Any context. */
 int lapic_deliver(struct irqchip *chip, const struct lapic_msg *msg,
 		  struct lapic *src);
+/* A fixed IPI to one CPU, the usual one. False: lapic_deliver() has to do it. */
+bool lapic_deliver_one(struct irqchip *chip, u32 dest, u8 vector);
 /* What the PIC offers changed; @rising: its INTR pin rose */
 void lapic_pic_changed(struct irqchip *chip, bool rising);
 /* An id, a mode or the set of LAPICs changed. May sleep. 0 or -ENOMEM (slower) */

@@ -57,6 +57,8 @@ static void ioeventfd_free(struct io_device *dev)
 static const struct io_device_ops ioeventfd_ops = {
 	.read = ioeventfd_read,
 	.write = ioeventfd_write,
+	/* on PREEMPT_RT an eventfd's lock sleeps */
+	.write_fast = IS_ENABLED(CONFIG_PREEMPT_RT) ? NULL : ioeventfd_write,
 	.destroy = ioeventfd_free,
 };
 

@@ -53,7 +53,9 @@ void irqchip_set_assist(const struct irqchip_assist *assist);
  */
 struct lapic_head {
 	u8 changed;		/* [a] the answer may be stale */
+	bool by_guest;		/* [I] the guest may change it, and nobody is told */
 	s16 vector;		/* [v] last answer, or -1 */
+	unsigned long events;	/* [a] BIT(enum lapic_event) */
 };
 
 static inline bool irqchip_in_kernel(struct vm *vm)
@@ -141,19 +143,54 @@ static inline int irqchip_pending(struct vcpu *vcpu)
 
 	if (!head)
 		return -1;
-	if (likely(!READ_ONCE(head->changed)))
+	if (likely(!READ_ONCE(head->changed) && !head->by_guest))
 		return head->vector;
 	return irqchip_pending_slow(vcpu);
+}
+
+/**
+ * irqchip_pending_asleep() - the same, of a vCPU that has not run meanwhile
+ * @vcpu: the vCPU, by its own thread
+ * @posted: something waits in its posted-interrupt descriptor
+ *
+ * irqchip_look_again() comes first, when it has ceased to run.
+ */
+static inline int irqchip_pending_asleep(struct vcpu *vcpu, bool posted)
+{
+	const struct lapic_head *head = (const void *)vcpu->lapic;
+
+	if (!head)
+		return -1;
+	if (likely(!READ_ONCE(head->changed) && !posted))
+		return head->vector;
+	return irqchip_pending_slow(vcpu);
+}
+
+static inline void irqchip_look_again(struct vcpu *vcpu)
+{
+	struct lapic_head *head = (void *)vcpu->lapic;
+
+	if (head)
+		WRITE_ONCE(head->changed, true);
 }
 
 /* Acknowledge what irqchip_pending() answers: IRR -> ISR, or PIC INTA. -1: spurious */
 int irqchip_ack(struct vcpu *vcpu);
 
+bool lapic_init_sipi_slow(struct vcpu *vcpu);
+
 /*
  * An event for a CPU that waits: INIT latched, or SIPI where the CPU waits for
  * one (KVM_MP_STATE_INIT_RECEIVED). REQ_EVENT comes with it.
  */
-bool lapic_init_sipi_pending(struct vcpu *vcpu);
+static inline bool lapic_init_sipi_pending(struct vcpu *vcpu)
+{
+	const struct lapic_head *head = (const void *)vcpu->lapic;
+
+	return head && unlikely(READ_ONCE(head->events)) &&
+	       lapic_init_sipi_slow(vcpu);
+}
+
 /* A corrected machine check, or the like, is told: the LVT's CMCI register */
 void lapic_cmci(struct vcpu *vcpu);
 void lapic_reset_cmci(struct vcpu *vcpu);	/* KVM_X86_SETUP_MCE */
@@ -170,6 +207,8 @@ void lapic_accept_init_sipi(struct vcpu *vcpu);
  */
 int irqchip_user_extint(struct vcpu *vcpu, u8 vector);
 bool irqchip_wants_extint(struct vcpu *vcpu);
+/* Has the LAPIC given this vector to the CPU? */
+bool irqchip_in_service(struct vcpu *vcpu, u8 vector);
 int irqchip_eoi_exit(struct vcpu *vcpu);
 
 /* Do external interrupts of this vCPU come from user space by KVM_INTERRUPT? */
@@ -188,6 +227,9 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value, bool host);
 /* An interrupt was acknowledged: let the guest do without an EOI if it can */
 void lapic_offer_pv_eoi(struct vcpu *vcpu, u8 vector);
 void lapic_sync_pv_eoi_slow(struct vcpu *vcpu);
+
+/* The same, without sleeping. False: not done, nothing is known. */
+bool lapic_sync_pv_eoi_fast(struct vcpu *vcpu);
 
 /* The ISR is going to be used: rule V2. May sleep. */
 static inline void lapic_sync_pv_eoi(struct vcpu *vcpu)

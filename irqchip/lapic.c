@@ -84,7 +84,7 @@ int lapic_local_deliver(struct lapic *l, unsigned int lvt)
 		x86_nmi(l->vcpu);
 		return 1;
 	case MODE_INIT:
-		set_bit(LAPIC_INIT, &l->events);
+		set_bit(LAPIC_INIT, &l->head.events);
 		lapic_notify(l);
 		return 1;
 	case MODE_EXTINT:
@@ -152,12 +152,15 @@ static u32 update_ppr(struct lapic *l)
 
 static int pending_vector(struct lapic *l)
 {
-	u32 ppr = update_ppr(l);
-	int irr;
+	int irr = lapic_highest(l, APIC_IRR);
+	u32 ppr;
 
+	/* where the CPU delivers it keeps PPR as well */
+	if (irr < 0 && l->virt && l->virt->by_cpu)
+		return -1;
+	ppr = update_ppr(l);
 	if (!lapic_sw_enabled(l))
 		return -1;
-	irr = lapic_highest(l, APIC_IRR);
 	return irr >= 0 && (u32)irr >> 4 > ppr >> 4 ? irr : -1;
 }
 
@@ -176,11 +179,12 @@ int irqchip_pending_slow(struct vcpu *vcpu)
 	struct lapic *l = vcpu->lapic;
 	int vector;
 
-	if (!l->assists)
-		WRITE_ONCE(l->head.changed, false);
+	WRITE_ONCE(l->head.changed, false);
 	smp_mb();	/* L3: what is set after this look sets the flag again */
-	lapic_timer_fired(vcpu);
-	lapic_collect_posted(l);
+	if (lapic_timer_due(l))
+		lapic_timer_fired(vcpu);
+	if (lapic_any_posted(l))
+		lapic_collect_posted(l);
 
 	vector = pic_vector(l);
 	if (vector < 0)
@@ -272,13 +276,11 @@ void lapic_set_tpr(struct vcpu *vcpu, u64 cr8)
 
 /* ---- INIT and SIPI --------------------------------------------------------- */
 
-bool lapic_init_sipi_pending(struct vcpu *vcpu)
+bool lapic_init_sipi_slow(struct vcpu *vcpu)
 {
 	struct lapic *l = vcpu->lapic;
-	unsigned long events = l ? READ_ONCE(l->events) : 0;
+	unsigned long events = READ_ONCE(l->head.events);
 
-	if (likely(!events))
-		return false;
 	/* SDM 3C 31.3.1.1: INIT waits for RSM */
 	if (unlikely(vcpu->arch.smm))
 		return false;
@@ -286,19 +288,19 @@ bool lapic_init_sipi_pending(struct vcpu *vcpu)
 	    vcpu->arch.mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return true;
 	/* nobody waits for this SIPI; an INIT that arrives now changes events */
-	cmpxchg(&l->events, BIT(LAPIC_SIPI), 0);
+	cmpxchg(&l->head.events, BIT(LAPIC_SIPI), 0);
 	return false;
 }
 
 bool lapic_init_latched(struct vcpu *vcpu)
 {
-	return vcpu->lapic && test_bit(LAPIC_INIT, &vcpu->lapic->events);
+	return vcpu->lapic && test_bit(LAPIC_INIT, &vcpu->lapic->head.events);
 }
 
 void lapic_latch_init(struct vcpu *vcpu, bool init)
 {
 	if (vcpu->lapic)
-		assign_bit(LAPIC_INIT, &vcpu->lapic->events, init);
+		assign_bit(LAPIC_INIT, &vcpu->lapic->head.events, init);
 }
 
 void lapic_accept_init_sipi(struct vcpu *vcpu)
@@ -307,7 +309,7 @@ void lapic_accept_init_sipi(struct vcpu *vcpu)
 
 	if (!l)
 		return;
-	if (test_and_clear_bit(LAPIC_INIT, &l->events)) {
+	if (test_and_clear_bit(LAPIC_INIT, &l->head.events)) {
 		x86_vcpu_reset(vcpu, true);
 		/* SDM 3A 9.4.1: the boot CPU runs from the reset vector */
 		if (vcpu->id == vcpu->vm->arch.bsp_vcpu_id)
@@ -315,7 +317,7 @@ void lapic_accept_init_sipi(struct vcpu *vcpu)
 		else
 			vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
 	}
-	if (test_and_clear_bit(LAPIC_SIPI, &l->events) &&
+	if (test_and_clear_bit(LAPIC_SIPI, &l->head.events) &&
 	    vcpu->arch.mp_state == KVM_MP_STATE_INIT_RECEIVED) {
 		smp_rmb();	/* pairs with the sender of the SIPI */
 		x86_deliver_sipi(vcpu, READ_ONCE(l->sipi_vector));
@@ -540,6 +542,7 @@ int lapic_create(struct vcpu *vcpu)
 	refcount_inc(&chip->refs);
 	l->head.vector = -1;
 	l->head.changed = true;
+	l->head.by_guest = l->assists;
 	l->isrv = -1;
 	lapic_timer_init(l);
 	vcpu->lapic = l;

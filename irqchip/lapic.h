@@ -11,7 +11,7 @@
  *      virt->posted or virt->trapped instead (lapic_virt.c).
  *  L2. everything else is written under vcpu->mutex.
  *  L3. after a change of what irqchip_pending() answers, head.changed is set.
- *      With IRQ_ASSIST_TPR the guest changes that unseen: it is always set.
+ *      With IRQ_ASSIST_TPR the guest changes that unseen: head.by_guest.
  *  L4. isrv is the highest bit of the ISR, or -1; without virt. With it the
  *      CPU may change the ISR: ask lapic_in_service().
  *  L5. in the guest the CPU may change the registers of the page as the
@@ -70,7 +70,6 @@ struct lapic {
 	void *regs;			/* [I] one page */
 	struct vcpu *vcpu;		/* [I] */
 	struct irqchip *chip;		/* [I] */
-	unsigned long events;		/* [a] BIT(enum lapic_event) */
 	u8 sipi_vector;			/* [a] */
 	u8 extint;			/* [a] an ExtINT message is waiting */
 	u8 eoi_vector;			/* [v] of REQ_IOAPIC_EOI */
@@ -105,9 +104,16 @@ static inline bool lapic_test_vec(struct lapic *l, unsigned int bank, u8 vector)
 /* Highest bit of IRR or ISR, or -1 */
 static inline int lapic_highest(const struct lapic *l, unsigned int bank)
 {
+	u32 low = lapic_reg(l, bank) | lapic_reg(l, bank + 0x10) |
+		  lapic_reg(l, bank + 0x20) | lapic_reg(l, bank + 0x30);
+	u32 high = lapic_reg(l, bank + 0x40) | lapic_reg(l, bank + 0x50) |
+		   lapic_reg(l, bank + 0x60) | lapic_reg(l, bank + 0x70);
 	int i;
 
-	for (i = 7; i >= 0; i--) {
+	/* most often there is none */
+	if (!(low | high))
+		return -1;
+	for (i = high ? 7 : 3; i >= 0; i--) {
 		u32 word = lapic_reg(l, bank + i * 0x10);
 
 		if (word)
@@ -190,6 +196,12 @@ void lapic_virt_destroy(struct lapic *l);
 int lapic_post(struct lapic *l, u8 vector);
 /* What was posted into the IRR; by the vCPU's thread, the guest does not run */
 void lapic_collect_posted(struct lapic *l);
+static inline bool lapic_any_posted(const struct lapic *l)
+{
+	return l->virt && (READ_ONCE(l->virt->posted->on) |
+			   READ_ONCE(l->virt->any_trapped));
+}
+
 /* IRR and ISR are new: nothing posted, and which EOIs are to exit */
 void lapic_virt_reset(struct lapic *l);
 /* The mode or the address changed: is the xAPIC page to be mapped? May sleep. */
@@ -217,6 +229,12 @@ void lapic_timer_set_divide(struct lapic *l, u32 tdcr);
 static inline u32 lapic_timer_mode(const struct lapic *l)
 {
 	return l->timer.mode;
+}
+
+/* May lapic_timer_fired() have something to do? */
+static inline bool lapic_timer_due(const struct lapic *l)
+{
+	return l->timer.cpu_at || atomic_read(&l->timer.pending);
 }
 
 static inline void lapic_timer_set_mode(struct lapic *l)

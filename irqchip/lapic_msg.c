@@ -104,8 +104,8 @@ static int accept(struct lapic *l, const struct lapic_msg *msg)
 		if (msg->level && !msg->assert)
 			return 1;
 		/* what came before the INIT is gone */
-		clear_bit(LAPIC_SIPI, &l->events);
-		set_bit(LAPIC_INIT, &l->events);
+		clear_bit(LAPIC_SIPI, &l->head.events);
+		set_bit(LAPIC_INIT, &l->head.events);
 		lapic_notify(l);
 		return 1;
 	case MODE_STARTUP:
@@ -113,7 +113,7 @@ static int accept(struct lapic *l, const struct lapic_msg *msg)
 			return -1;
 		WRITE_ONCE(l->sipi_vector, msg->vector);
 		smp_wmb();	/* pairs with lapic_accept_init_sipi() */
-		set_bit(LAPIC_SIPI, &l->events);
+		set_bit(LAPIC_SIPI, &l->head.events);
 		lapic_notify(l);
 		return 1;
 	case MODE_EXTINT:
@@ -218,6 +218,28 @@ static bool deliver_fast(const struct lapic_map *map, struct delivery *d)
 			deliver_to(d, l);
 	}
 	return true;
+}
+
+bool lapic_deliver_one(struct irqchip *chip, u32 dest, u8 vector)
+{
+	const struct lapic_map *map;
+	struct lapic *l = NULL;
+	bool known = false;
+
+	if (dest == XAPIC_BROADCAST)
+		return false;
+	rcu_read_lock();
+	map = rcu_dereference(chip->map);
+	if (likely(map && map->phys_valid && dest < map->nr_phys)) {
+		known = true;
+		l = map->phys[array_index_nospec(dest, map->nr_phys)];
+	}
+	if (l) {
+		trace_kvm_apic_accept_irq(l->vcpu->id, 0, false, vector);
+		lapic_accept_vector(l, vector, false);
+	}
+	rcu_read_unlock();
+	return known;
 }
 
 int lapic_deliver(struct irqchip *chip, const struct lapic_msg *msg,

@@ -97,8 +97,7 @@ static u32 read_reg(struct lapic *l, unsigned int off)
 	case APIC_PROCPRI:
 	case APIC_ARBPRI:
 		lapic_sync_pv_eoi(l->vcpu);
-		irqchip_pending_slow(l->vcpu);	/* brings PPR up to date */
-		return lapic_reg(l, APIC_PROCPRI);
+		return lapic_priority(l);
 	case APIC_EOI:
 		return 0;
 	}
@@ -107,7 +106,9 @@ static u32 read_reg(struct lapic *l, unsigned int off)
 
 /* ---- writing --------------------------------------------------------------- */
 
-void lapic_send_ipi(struct lapic *l, u32 low, u32 dest)
+#define ICR_SHORTHAND	GENMASK(19, 18)
+
+static noinline void send_ipi(struct lapic *l, u32 low, u32 dest)
 {
 	struct lapic_msg msg = {
 		.dest = dest,
@@ -151,6 +152,17 @@ void lapic_send_ipi(struct lapic *l, u32 low, u32 dest)
 	}
 	trace_kvm_apic_ipi(low, dest);
 	lapic_deliver(l->chip, &msg, l);
+}
+
+void lapic_send_ipi(struct lapic *l, u32 low, u32 dest)
+{
+	const u32 unusual = APIC_MODE_MASK | APIC_DEST_LOGICAL | ICR_SHORTHAND;
+
+	if (likely(!(low & unusual) && (low & APIC_VECTOR_MASK) >= 16 &&
+		   lapic_deliver_one(l->chip, dest, low & APIC_VECTOR_MASK)))
+		trace_kvm_apic_ipi(low, dest);
+	else
+		send_ipi(l, low, dest);
 }
 
 void lapic_write_tpr(struct lapic *l, u8 tpr)

@@ -137,8 +137,10 @@ bool lapic_choose_delivery(struct vcpu *vcpu, bool deliver)
 
 	if (!l || !l->virt)
 		return false;
-	lapic_timer_fired(vcpu);
-	lapic_collect_posted(l);
+	if (lapic_timer_due(l))
+		lapic_timer_fired(vcpu);
+	if (lapic_any_posted(l))
+		lapic_collect_posted(l);
 	l->virt->by_cpu = deliver && lapic_sw_enabled(l);
 	return l->virt->by_cpu;
 }

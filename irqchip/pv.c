@@ -13,9 +13,11 @@
  *  V2. who is about to use the ISR or what follows from it calls
  *      lapic_sync_pv_eoi() first, which ends that: before events are looked
  *      for, before the vCPU sleeps, before somebody reads ISR or PPR. That
- *      reads guest memory, and so it may sleep.
+ *      reads guest memory, and so it may sleep; lapic_sync_pv_eoi_fast() does
+ *      not, and says where it could not find out.
  */
 #include <linux/kvm_para.h>
+#include <linux/uaccess.h>
 #include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
@@ -44,10 +46,32 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 value, bool host)
 	return 0;
 }
 
+/*
+ * Set or clear the bit, without sleeping. Return: 1 where it was set before, 0
+ * where it was not, -EFAULT where that cannot be known without sleeping, or the
+ * guest keeps changing the byte.
+ */
+static int change_bit_of_guest(struct vcpu *vcpu, bool set)
+{
+	u8 was = set ? 0 : KVM_PV_EOI_MASK, now;
+	struct vm *vm = vcpu->vm;
+	int tries = 4, idx, r;
+
+	idx = srcu_read_lock(&vm->srcu);
+	pagefault_disable();
+	do {
+		now = set ? was | KVM_PV_EOI_MASK : was & ~KVM_PV_EOI_MASK;
+		r = now == was ? 0 :
+		    guest_cmpxchg_quiet(vcpu, pv_eoi_gpa(vcpu), &was, &now, 1);
+	} while (r > 0 && --tries);
+	pagefault_enable();
+	srcu_read_unlock(&vm->srcu, idx);
+	return r ? -EFAULT : !!(was & KVM_PV_EOI_MASK);
+}
+
 void lapic_offer_pv_eoi(struct vcpu *vcpu, u8 vector)
 {
 	struct lapic *l = vcpu->lapic;
-	u8 flags;
 
 	/* the CPU, which may deliver the next one, knows nothing of the bit */
 	if (l->virt)
@@ -56,11 +80,25 @@ void lapic_offer_pv_eoi(struct vcpu *vcpu, u8 vector)
 	    lapic_test_vec(l, APIC_TMR, vector) ||
 	    ioapic_wants_eoi(l->chip, vector) || lapic_highest(l, APIC_IRR) >= 0)
 		return;
-	if (guest_read(vcpu->vm, pv_eoi_gpa(vcpu), &flags, sizeof(flags)))
-		return;
-	flags |= KVM_PV_EOI_MASK;
-	if (!guest_write(vcpu->vm, vcpu, pv_eoi_gpa(vcpu), &flags, sizeof(flags)))
+	/* where it fails the guest makes an EOI as any other does */
+	if (change_bit_of_guest(vcpu, true) >= 0)
 		vcpu->arch.pv_eoi = PV_EOI_OFFERED;
+}
+
+bool lapic_sync_pv_eoi_fast(struct vcpu *vcpu)
+{
+	bool offered = vcpu->arch.pv_eoi == PV_EOI_OFFERED;
+	int was_set;
+
+	if (likely(vcpu->arch.pv_eoi == PV_EOI_NONE))
+		return true;
+	was_set = change_bit_of_guest(vcpu, false);
+	if (was_set < 0)
+		return false;
+	vcpu->arch.pv_eoi = PV_EOI_NONE;
+	if (!was_set && offered)
+		lapic_eoi(vcpu->lapic);
+	return true;
 }
 
 void lapic_sync_pv_eoi_slow(struct vcpu *vcpu)
@@ -70,6 +108,8 @@ void lapic_sync_pv_eoi_slow(struct vcpu *vcpu)
 	u8 flags;
 	int idx;
 
+	if (lapic_sync_pv_eoi_fast(vcpu))
+		return;
 	vcpu->arch.pv_eoi = PV_EOI_NONE;
 	idx = srcu_read_lock(&vm->srcu);
 	if (guest_read(vm, pv_eoi_gpa(vcpu), &flags, sizeof(flags))) {

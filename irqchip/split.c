@@ -75,6 +75,11 @@ int irqchip_user_extint(struct vcpu *vcpu, u8 vector)
 	return 0;
 }
 
+bool irqchip_in_service(struct vcpu *vcpu, u8 vector)
+{
+	return lapic_test_vec(vcpu->lapic, APIC_ISR, vector);
+}
+
 bool irqchip_wants_extint(struct vcpu *vcpu)
 {
 	return lapic_accepts_pic(vcpu->lapic);

@@ -262,6 +262,11 @@ TEST_F(irqchip_split, extint)
 	ASSERT_EQ(EINVAL, interrupt(v, 256));
 	ASSERT_EQ(0, interrupt(v, 0x40));
 	ASSERT_EQ(EEXIST, interrupt(v, 0x41));
+	/* saved and restored, it still waits */
+	ev = vcpu_events(v);
+	ASSERT_EQ(1, ev.interrupt.injected);
+	ASSERT_EQ(0x40, ev.interrupt.nr);
+	ASSERT_EQ(0, ioctl(v->fd, KVM_SET_VCPU_EVENTS, &ev));
 	/* LINT0 is masked */
 	expect_sync(v, 2);
 	ASSERT_EQ(0, v->uc[1]);

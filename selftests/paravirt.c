@@ -133,6 +133,31 @@ TEST_F(paravirt, enforced)
 	expect_done(self->vcpu);
 }
 
+static void guest_unnamed(void)
+{
+	GUEST_ASSERT_EQ(rdmsr(MSR_POLL), 1);
+	wrmsr(MSR_PV_EOI, G_DATA | 1);
+	GUEST_ASSERT_EQ(rdmsr(MSR_PV_EOI), G_DATA | 1);
+	wrmsr(MSR_PV_EOI, 0);
+	GUEST_ASSERT_EQ(hypercall(HC_KICK_CPU, 0, 0, 0, 0), 0);
+	GUEST_ASSERT_EQ(hypercall(HC_YIELD, 0, 0, 0, 0), 0);
+	GUEST_DONE();
+}
+
+/* ... if user space insists on it, and is there otherwise */
+TEST_F(paravirt, not_enforced)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .flags = 1,
+	};
+
+	ASSERT_EQ(-1, ioctl(self->vcpu->fd, KVM_ENABLE_CAP, &cap));
+	ASSERT_EQ(EINVAL, errno);
+	set_features(self->vcpu, 0, ~0u);
+	vcpu_set_entry(self->vcpu, guest_unnamed);
+	expect_done(self->vcpu);
+}
+
 TEST_F(paravirt, migration_control)
 {
 	if (!on_our_module())
@@ -208,33 +233,51 @@ static void guest_map(u64 beyond)
 	GUEST_DONE();
 }
 
-TEST_F(paravirt, map_gpa_range)
+static void map_gpa_range(struct vm *vm, struct vcpu *v)
 {
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_EXIT_HYPERCALL, .args = { 1 << HC_KICK_CPU },
 	};
-	struct vcpu *v = self->vcpu;
 
-	ASSERT_EQ(1 << HC_MAP_GPA, vm_check(self->vm, KVM_CAP_EXIT_HYPERCALL));
-	ASSERT_EQ(-1, ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap));
-	ASSERT_EQ(EINVAL, errno);
+	require(vm_check(vm, KVM_CAP_EXIT_HYPERCALL) == 1 << HC_MAP_GPA);
+	require(ioctl(vm->fd, KVM_ENABLE_CAP, &cap) == -1);
+	require(errno == EINVAL);
 	set_features(v, 1 << F_MAP_GPA, 0);
 	vcpu_set_entry(v, guest_map);
 	/* the in-tree KVM lets these through */
 	vcpu_args(v, 1, (u64)on_our_module());
 	expect_sync(v, 1);
 	cap.args[0] = 1 << HC_MAP_GPA;
-	ASSERT_EQ(0, ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap));
+	require(!ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
 	expect_exit(v, KVM_EXIT_HYPERCALL);
-	ASSERT_EQ(HC_MAP_GPA, v->run->hypercall.nr);
-	ASSERT_EQ(0x12345000, v->run->hypercall.args[0]);
-	ASSERT_EQ(0x678, v->run->hypercall.args[1]);
-	ASSERT_EQ(0x11, v->run->hypercall.args[2]);
-	ASSERT_EQ(1, v->run->hypercall.longmode);
+	require(v->run->hypercall.nr == HC_MAP_GPA);
+	require(v->run->hypercall.args[0] == 0x12345000);
+	require(v->run->hypercall.args[1] == 0x678);
+	require(v->run->hypercall.args[2] == 0x11);
+	require(v->run->hypercall.longmode == 1);
 	v->run->hypercall.ret = 77;
 	expect_sync(v, 2);
-	ASSERT_EQ(77, v->uc[1]);
+	require(v->uc[1] == 77);
 	expect_done(v);
+}
+
+TEST_F(paravirt, map_gpa_range)
+{
+	map_gpa_range(self->vm, self->vcpu);
+}
+
+/* The same, where the emulator executes VMCALL */
+TEST_F(paravirt, map_gpa_range_emulated)
+{
+	char old[KVM_PARAM_MAX];
+	struct vm *vm;
+
+	if (!kvm_param("force_emulation", "1", old))
+		skip_test("the emulator cannot be forced");
+	vm = irq_vm_new(variant->kind);
+	kvm_param("force_emulation", old, NULL);
+	map_gpa_range(vm, vcpu_new(vm, 0, NULL));
+	vm_free(vm);
 }
 
 /* ---- KVM_HC_SEND_IPI, KVM_HC_KICK_CPU ------------------------------------------------ */

@@ -390,9 +390,9 @@ long caps_enable_vm(struct vm *vm, const struct kvm_enable_cap *cap)
 /* The others that upstream knows for a vCPU, Hyper-V's, are not there */
 long caps_enable_vcpu(struct vcpu *vcpu, const struct kvm_enable_cap *cap)
 {
-	/* a guest never has paravirtual MSRs that its CPUID does not name */
-	if (cap->cap == KVM_CAP_ENFORCE_PV_FEATURE_CPUID && !cap->flags &&
-	    cap->args[0] <= 1)
-		return 0;
-	return -EINVAL;
+	if (cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID || cap->flags ||
+	    cap->args[0] > 1)
+		return -EINVAL;
+	vcpu->arch.pv_enforce = cap->args[0];
+	return 0;
 }

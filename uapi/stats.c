@@ -60,6 +60,7 @@ static const struct stat_field vcpu_fields[] = {
 	VCPU(irq_injected),
 	VCPU(nmi_injected),
 	VCPU(exception_injected),
+	VCPU(host_interrupts),
 	VCPU(irq_window),
 	VCPU(nmi_window),
 	VCPU(pv_tlb_flushes),

@@ -5,6 +5,7 @@
  * is irqchip/'s, Documentation/interrupts.rst has the whole.
  */
 #include <linux/module.h>
+#include <linux/uaccess.h>
 #include <asm/apicdef.h>
 #include <asm/desc.h>
 #include <asm/irq_vectors.h>
@@ -163,7 +164,8 @@ bool vmx_apic_choose(struct vcpu *vcpu, bool deliver)
 	if (!(lapic_assists(vcpu) & IRQ_ASSIST_DELIVERY))
 		return false;
 	/* neither the emulator nor virtual-8086 mode is the CPU's delivery */
-	if (vmx_needs_emulation(vcpu) || vcpu->vmx.v86)
+	if ((!vmx_surely_enterable(vcpu) && vmx_needs_emulation(vcpu)) ||
+	    vcpu->vmx.v86)
 		deliver = false;
 	return lapic_choose_delivery(vcpu, deliver);
 }
@@ -195,7 +197,7 @@ static void set_controls(struct vcpu *vcpu, u32 assists, bool by_cpu)
 		proc2 |= SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 	if (proc2 != v->vmcs.proc2)
 		vmx_set_proc2(vcpu, proc2);
-	if (assists & IRQ_ASSIST_POSTED) {
+	if (assists & IRQ_ASSIST_POSTED && unlikely(v->posting != by_cpu)) {
 		WRITE_ONCE(v->posting, by_cpu);
 		vmx_set_pin(vcpu, by_cpu ? v->vmcs.pin | PIN_BASED_POSTED_INTR :
 				  v->vmcs.pin & ~PIN_BASED_POSTED_INTR);
@@ -268,6 +270,34 @@ int vmx_exit_apic_access(struct vcpu *vcpu)
 		ret = run_apic_page(vcpu, ACCESS_OFFSET(qual),
 				    ACCESS_TYPE(qual) == ACCESS_WRITE);
 	return ret == MMIO_OTHER ? run_emulate(vcpu, NULL) : ret;
+}
+
+/* Registers whose writes neither sleep nor go to user space */
+static bool fast_register(unsigned int off)
+{
+	return off == APIC_EOI || off == APIC_TASKPRI || off == APIC_ICR ||
+	       off == APIC_ICR2;
+}
+
+int vmx_fast_apic_access(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+	struct vm *vm = vcpu->vm;
+	u64 cr2 = read_cr2();
+	bool done;
+	int idx;
+
+	if (ACCESS_TYPE(qual) != ACCESS_WRITE ||
+	    !fast_register(ACCESS_OFFSET(qual)) || vcpu->arch.guest_debug ||
+	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
+		return FAST_FULL;
+	pagefault_disable();
+	idx = srcu_read_lock(&vm->srcu);
+	done = run_apic_page_fast(vcpu, ACCESS_OFFSET(qual));
+	srcu_read_unlock(&vm->srcu, idx);
+	pagefault_enable();
+	vmx_keep_cr2(cr2);
+	return done ? FAST_RESUME : FAST_FULL;
 }
 
 /* Both are traps: RIP is behind the instruction (SDM 3C 28.1) */

@@ -4,7 +4,6 @@
  * handler has brought about, or that waited for a window.
  */
 #include <linux/entry-kvm.h>
-#include <linux/kvm_para.h>
 #include "core/run.h"
 #include "irqchip/irqchip.h"
 #include "vmx/private.h"
@@ -15,16 +14,14 @@
 
 /*
  * Nothing that the outer loop does otherwise, or that may sleep: debuggers, soft
- * delivery, system-management mode, flags in the guest's memory.
+ * delivery, system-management mode, a TPR in the guest's memory.
  */
 static bool ordinary(struct vcpu *vcpu)
 {
 	return vcpu->lapic && !vcpu->arch.guest_debug &&
 	       !READ_ONCE(vcpu->run->request_interrupt_window) &&
 	       vmx_surely_enterable(vcpu) && !vcpu->vmx.v86 &&
-	       !vcpu->arch.ev.smi_pending &&
-	       vcpu->arch.pv_eoi == PV_EOI_NONE &&
-	       !(vcpu->arch.pv_eoi_msr & KVM_MSR_ENABLED);
+	       !vcpu->arch.ev.smi_pending && !vcpu->arch.vapic_addr;
 }
 
 /**
@@ -40,7 +37,7 @@ bool vmx_fast_events(struct vcpu *vcpu)
 {
 	if (READ_ONCE(vcpu->requests) & ~SERVED ||
 	    __xfer_to_guest_mode_work_pending() || !ordinary(vcpu) ||
-	    lapic_init_sipi_pending(vcpu))
+	    lapic_init_sipi_pending(vcpu) || !lapic_sync_pv_eoi_fast(vcpu))
 		return false;
 	/* the last event has arrived, but for one of the fast handler's own */
 	vmx_cancel_injection(vcpu);
@@ -60,6 +57,11 @@ int vmx_fast_irq_window(struct vcpu *vcpu)
 	return FAST_RESUME;
 }
 
+int vmx_fast_interrupt(struct vcpu *vcpu)
+{
+	return FAST_HOST;
+}
+
 int vmx_fast_tpr(struct vcpu *vcpu)
 {
 	vmx_exit_tpr(vcpu);
@@ -70,8 +72,12 @@ int vmx_fast_tpr(struct vcpu *vcpu)
 int vmx_fast_hlt(struct vcpu *vcpu)
 {
 	if (!ordinary(vcpu) || !(vcpu_rflags(vcpu) & X86_EFLAGS_IF) ||
-	    irqchip_pending(vcpu) < 0)
+	    !lapic_sync_pv_eoi_fast(vcpu))
 		return FAST_FULL;
+	if (irqchip_pending(vcpu) < 0) {
+		vcpu->looked = true;
+		return FAST_FULL;
+	}
 	vcpu->stats.halts++;
 	vcpu_request(vcpu, REQ_EVENT);
 	vmx_skip_insn(vcpu);

@@ -223,6 +223,7 @@ int vmx_exit_monitor(struct vcpu *vcpu)
 /* Another vCPU probably holds what this one spins for (vmx/ple.c) */
 int vmx_exit_pause(struct vcpu *vcpu)
 {
+	vmx_ple_grow(vcpu);
 	vcpu_spins(vcpu);
 	return vmx_skip_insn(vcpu);
 }

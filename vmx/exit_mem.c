@@ -7,6 +7,19 @@
 #include "vmx/private.h"
 #include "x86/x86.h"
 
+/* A device that only has to be told, as an ioeventfd */
+int vmx_fast_io(struct vcpu *vcpu)
+{
+	u64 qual = vmx_exit_qual(vcpu);
+
+	if (qual & (VMX_IO_STRING | VMX_IO_IN) ||
+	    unlikely(vcpu->arch.guest_debug) ||
+	    !pio_fast(vcpu, VMX_IO_PORT(qual), VMX_IO_SIZE(qual)))
+		return FAST_FULL;
+	vmx_skip_insn(vcpu);
+	return FAST_RESUME;
+}
+
 int vmx_exit_io(struct vcpu *vcpu)
 {
 	u64 qual = vmx_exit_qual(vcpu);

@@ -163,18 +163,22 @@ int vmx_exit_apic_access(struct vcpu *vcpu);
 int vmx_exit_eoi_induced(struct vcpu *vcpu);
 int vmx_exit_apic_write(struct vcpu *vcpu);
 int vmx_fast_apic_write(struct vcpu *vcpu);
+int vmx_fast_apic_access(struct vcpu *vcpu);
 
 /* inject.c */
 void vmx_take_back_event(struct vcpu *vcpu);
 
 /* ple.c */
 void vmx_ple_init(struct vcpu *vcpu);
+/* It has spun for its window */
+void vmx_ple_grow(struct vcpu *vcpu);
 
 /* exit_fast.c */
 bool vmx_fast_events(struct vcpu *vcpu);
 int vmx_fast_irq_window(struct vcpu *vcpu);
 int vmx_fast_tpr(struct vcpu *vcpu);
 int vmx_fast_hlt(struct vcpu *vcpu);
+int vmx_fast_interrupt(struct vcpu *vcpu);
 
 /*
  * In the fast loop the guest's CR2 is in the CPU. What may take a page fault
@@ -190,6 +194,7 @@ static __always_inline void vmx_keep_cr2(u64 cr2)
 enum fast_result {
 	FAST_RESUME,		/* all done, enter again */
 	FAST_FULL,		/* the full handler has to look at it */
+	FAST_HOST,		/* the same, unless the loop does it: host_interrupt() */
 };
 
 /* exit.c */
@@ -246,6 +251,7 @@ int vmx_exit_cr(struct vcpu *vcpu);
 int vmx_exit_dr(struct vcpu *vcpu);
 int vmx_exit_io(struct vcpu *vcpu);
 int vmx_fast_ept_violation(struct vcpu *vcpu);
+int vmx_fast_io(struct vcpu *vcpu);
 int vmx_exit_ept_violation(struct vcpu *vcpu);
 int vmx_page_fault_mmio(struct vcpu *vcpu, bool devices);
 int vmx_exit_ept_misconfig(struct vcpu *vcpu);

@@ -78,6 +78,71 @@ static void perf_to_host(struct perf_guest_switch_msr *msrs, int n)
 			wrmsrl(msrs[n].msr, msrs[n].host);
 }
 
+/* What the loop puts aside of the host's */
+struct loop {
+	struct perf_guest_switch_msr *msrs;
+	unsigned long debugctl;
+	int nr_msrs;
+};
+
+static __always_inline void loop_begin(struct vcpu *vcpu, struct loop *l)
+{
+	vmx_host_state_entry(vcpu);
+	/* perf changes it from interrupts, so not earlier than here */
+	l->debugctl = get_debugctlmsr();
+	if (read_cr2() != vcpu->arch.cr2)
+		write_cr2(vcpu->arch.cr2);
+	x86_load_guest_xcr0(vcpu);
+	if (unlikely(vcpu->vmx.drs_active))
+		vmx_load_drs(vcpu);
+	if (unlikely(vmx_stepping(vcpu)))
+		vmx_single_step(vcpu);
+	l->nr_msrs = perf_to_guest(&l->msrs);
+	vmx_mitigate_loop();
+}
+
+static __always_inline void loop_end(struct vcpu *vcpu, struct loop *l)
+{
+	compat_guest_ran();
+	perf_to_host(l->msrs, l->nr_msrs);
+	/* a VM exit clears DR7 and DEBUGCTL (SDM 3C 28.5.1) */
+	if (unlikely(hw_breakpoint_active()))
+		hw_breakpoint_restore();
+	if (unlikely(l->debugctl))
+		update_debugctlmsr(l->debugctl);
+	x86_load_host_xcr0(vcpu);
+	vcpu->arch.cr2 = read_cr2();
+}
+
+/*
+ * An interrupt of the host's: it is taken outside of the loop, and the loop
+ * begins anew. Whatever may come of it is a request, or work for the thread.
+ */
+static noinline bool host_interrupt(struct vcpu *vcpu, struct loop *l)
+{
+	unsigned long now;
+
+	/* Q3 of core/quick.c; and what is not ordinary is stepped, for one */
+	if (vcpu->quick || unlikely(vcpu->arch.guest_debug))
+		return false;
+	loop_end(vcpu, l);
+	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+	vmx_host_interrupt(vcpu);
+	local_irq_enable();
+	vcpu->stats.host_interrupts++;
+	local_irq_disable();
+	/* see vmx_exit_external_interrupt(); once in a tick will do for RCU */
+	now = jiffies;
+	if (vcpu->vmx.quiescent != now) {
+		vcpu->vmx.quiescent = now;
+		compat_rcu_quiescent();
+	}
+	x86_fpu_again();
+	vmx_announce_entry(vcpu);
+	loop_begin(vcpu, l);
+	return true;
+}
+
 static void trace_exit(struct vcpu *vcpu)
 {
 	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
@@ -112,25 +177,14 @@ static __always_inline bool must_leave(struct vcpu *vcpu)
 
 int vmx_enter(struct vcpu *vcpu)
 {
-	struct perf_guest_switch_msr *msrs;
 	struct vmx_vcpu *v = &vcpu->vmx;
 	const struct vmx_exit *entry;
-	unsigned long flags, host_debugctl;
-	int nr_msrs, failed;
+	enum fast_result done;
+	unsigned long flags;
+	struct loop loop;
+	int failed;
 
-	vmx_host_state_entry(vcpu);
-	/* perf changes it from interrupts, so not earlier than here */
-	host_debugctl = get_debugctlmsr();
-	if (read_cr2() != vcpu->arch.cr2)
-		write_cr2(vcpu->arch.cr2);
-	x86_load_guest_xcr0(vcpu);
-	if (unlikely(v->drs_active))
-		vmx_load_drs(vcpu);
-	if (unlikely(vmx_stepping(vcpu)))
-		vmx_single_step(vcpu);
-	nr_msrs = perf_to_guest(&msrs);
-	vmx_mitigate_loop();
-
+	loop_begin(vcpu, &loop);
 	for (;;) {
 		if (unlikely(vcpu->mmu.need_load))
 			load_mmu(vcpu);
@@ -171,7 +225,11 @@ int vmx_enter(struct vcpu *vcpu)
 			trace_exit(vcpu);
 		entry = exit_entry(vcpu, v->exit_reason);
 		/* a full exit, unless a fast handler did it all */
-		if (!entry || !entry->fast || entry->fast(vcpu) != FAST_RESUME)
+		if (!entry || !entry->fast)
+			break;
+		done = entry->fast(vcpu);
+		if (unlikely(done != FAST_RESUME) &&
+		    (done != FAST_HOST || !host_interrupt(vcpu, &loop)))
 			break;
 		if (unlikely(must_leave(vcpu)) && !vmx_fast_events(vcpu)) {
 			/* what a fast handler gave has not been delivered */
@@ -183,15 +241,7 @@ int vmx_enter(struct vcpu *vcpu)
 		vmx_mitigate_entry();
 	}
 
-	compat_guest_ran();
-	perf_to_host(msrs, nr_msrs);
-	/* a VM exit clears DR7 and DEBUGCTL (SDM 3C 28.5.1) */
-	if (unlikely(hw_breakpoint_active()))
-		hw_breakpoint_restore();
-	if (unlikely(host_debugctl))
-		update_debugctlmsr(host_debugctl);
-	x86_load_host_xcr0(vcpu);
-	vcpu->arch.cr2 = read_cr2();
+	loop_end(vcpu, &loop);
 	if (unlikely(v->event_given || !entry || entry->delivery))
 		vmx_take_back_event(vcpu);
 	else

@@ -51,6 +51,8 @@ void vmx_msr_update_intercepts(struct vcpu *vcpu);
 
 void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vcpu *vcpu);
+/* Its thread has got a CPU again; after vmx_vcpu_load() */
+void vmx_sched_in(struct vcpu *vcpu);
 
 DECLARE_PER_CPU(struct vmcs *, current_vmcs);
 
@@ -201,6 +203,19 @@ static __always_inline bool vmx_posted_waits(const struct vcpu *vcpu)
 	const unsigned long *on = vcpu->vmx.posted_on;
 
 	return on && READ_ONCE(*on);
+}
+
+/*
+ * From here on who makes a request interrupts the guest for it. Interrupts off;
+ * a look at the requests has to follow.
+ */
+static __always_inline void vmx_announce_entry(struct vcpu *vcpu)
+{
+	vcpu->looked = false;
+	WRITE_ONCE(vcpu->mode, VCPU_IN_GUEST);
+	smp_mb();	/* pairs with vcpu_kick(): mode before the requests */
+	if (unlikely(vmx_posted_waits(vcpu)))
+		vcpu_request(vcpu, REQ_EVENT);
 }
 
 /* ---- registers that have side effects in the VMCS ----------------------- */

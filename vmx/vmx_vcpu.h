@@ -107,6 +107,8 @@ struct vmx_vcpu {
 	bool posting;			/* [v] read by all: posted interrupts are on */
 	u8 x2apic_virt;			/* [v] IRQ_ASSIST_* the MSR bitmap is made for */
 	u8 tpr_threshold;		/* [v] as written */
+	u32 ple_window;			/* [v] as written: ple.c */
+	unsigned long quiescent;	/* [v] jiffies, when RCU was told of us */
 	unsigned long *posted_on;	/* [I] in the posted-interrupt descriptor, or NULL */
 	bool has_pml;			/* [I] */
 	void *pml;			/* [I] one page, 512 entries */

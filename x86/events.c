@@ -271,6 +271,25 @@ static bool irqs_held_back(struct vcpu *vcpu)
 	return vcpu->arch.guest_debug & KVM_GUESTDBG_BLOCKIRQ;
 }
 
+/*
+ * Split irqchip: an interrupt of user space's PIC that waits is saved as one on
+ * its way, since there is no other place for it. Whether it waited is known when
+ * all of the state is there: the LAPIC has not acknowledged it, and it cannot be
+ * taken.
+ */
+static void look_at_restored(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	ev->irq.restored = false;
+	if (!ev->irq.injected || ev->user_irq >= 0 ||
+	    irqchip_in_service(vcpu, ev->irq.vector) ||
+	    (vmx_irq_allowed(vcpu) && irqchip_wants_extint(vcpu)))
+		return;
+	ev->irq.injected = false;
+	irqchip_user_extint(vcpu, ev->irq.vector);
+}
+
 /* As x86_inject_events() */
 static int inject_events(struct vcpu *vcpu)
 {
@@ -278,6 +297,8 @@ static int inject_events(struct vcpu *vcpu)
 	bool given = true, held = false, unhalted = vcpu->arch.unhalted;
 
 	vcpu->arch.unhalted = false;
+	if (unlikely(ev->irq.restored))
+		look_at_restored(vcpu);
 	/* an offer whose interrupt is still on its way holds if nothing new came */
 	if (!ev->irq.injected || lapic_highest_irr(vcpu) >= 0)
 		lapic_sync_pv_eoi(vcpu);
@@ -409,6 +430,7 @@ void x86_restore_irq(struct vcpu *vcpu, int vector)
 	struct x86_events *ev = &vcpu->arch.ev;
 
 	ev->irq.injected = vcpu->lapic && vector >= 0;
+	ev->irq.restored = ev->irq.injected && vcpu->vm->irq.split;
 	ev->irq.soft = false;
 	ev->irq.vector = vector;
 	ev->user_irq = vcpu->lapic ? -1 : vector;

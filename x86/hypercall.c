@@ -78,19 +78,19 @@ int x86_hypercall(struct vcpu *vcpu, const u64 *regs, u64 *ret)
 		*ret = 0;
 		break;
 	case KVM_HC_KICK_CPU:
-		if (x86_gcap(vcpu, GCAP_PV_UNHALT))
+		if (x86_pv_has(vcpu, GCAP_PV_UNHALT))
 			*ret = kick_cpu(vcpu, a1);
 		break;
 	case KVM_HC_CLOCK_PAIRING:
 		*ret = pvclock_pairing(vcpu, a0, a1);
 		break;
 	case KVM_HC_SEND_IPI:
-		if (x86_gcap(vcpu, GCAP_PV_SEND_IPI) && vcpu->lapic)
+		if (x86_pv_has(vcpu, GCAP_PV_SEND_IPI) && vcpu->lapic)
 			*ret = lapic_send_many(vcpu, a0, a1, a2, a3,
 					       vcpu_64bit(vcpu) ? 64 : 32);
 		break;
 	case KVM_HC_SCHED_YIELD:
-		if (x86_gcap(vcpu, GCAP_PV_SCHED_YIELD))
+		if (x86_pv_has(vcpu, GCAP_PV_SCHED_YIELD))
 			*ret = sched_yield_to(vcpu, a0);
 		break;
 	case KVM_HC_MAP_GPA_RANGE:

@@ -61,6 +61,8 @@ static bool present(struct vcpu *vcpu, const struct msr_desc *d, bool host)
 {
 	if (host || d->cap == NR_GCAPS || x86_gcap(vcpu, d->cap))
 		return true;
+	if (d->flags & MSR_F_PV)
+		return x86_pv_has(vcpu, d->cap);
 	/* TSC_AUX comes with either instruction that reads it */
 	return d->first == MSR_TSC_AUX && x86_gcap(vcpu, GCAP_RDPID);
 }

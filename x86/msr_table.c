@@ -374,7 +374,8 @@ const struct msr_desc x86_msr_table[] = {
 	  GCAP_POLL_CONTROL, .get = pv_get_msr, .set = pv_set_msr },
 	{ MSR_KVM_ASYNC_PF_INT, MSR_KVM_ASYNC_PF_ACK, MSR_F_LIST | MSR_F_PV,
 	  GCAP_ASYNC_PF_INT, .get = pv_get_msr, .set = pv_set_msr },
-	{ MSR_KVM_MIGRATION_CONTROL, MSR_KVM_MIGRATION_CONTROL, MSR_F_PV,
+	/* where user space offers it, and not otherwise */
+	{ MSR_KVM_MIGRATION_CONTROL, MSR_KVM_MIGRATION_CONTROL, 0,
 	  GCAP_MIGRATION, .get = pv_get_msr, .set = pv_set_msr },
 	{ MSR_EFER, MSR_EFER, MSR_F_LIST, ANYONE,
 	  .get = get_efer, .set = set_efer },

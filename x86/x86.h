@@ -85,6 +85,12 @@ static inline bool x86_gcap(struct vcpu *vcpu, enum x86_guest_cap cap)
 	return vcpu->arch.gcaps & BIT_ULL(cap);
 }
 
+/* A paravirtual feature: CPUID tells, but binds only where user space wants it */
+static inline bool x86_pv_has(struct vcpu *vcpu, enum x86_guest_cap cap)
+{
+	return !vcpu->arch.pv_enforce || x86_gcap(vcpu, cap);
+}
+
 /*
  * Guest MOV to CRn with all checks and effects (mode switches, LMA, PDPTEs,
  * TLB flushes, mmu mode_changed/new_cr3). 0, or 1: the guest gets #GP(0).

@@ -26,6 +26,7 @@ struct x86_events {
 	struct {
 		bool injected;
 		bool soft;		/* INT n taken back from IDT vectoring */
+		bool restored;		/* user space put it there, and it may only wait */
 		u8 vector;
 	} irq;
 	bool smi_pending;
@@ -125,6 +126,7 @@ struct x86_vcpu {
 		PV_EOI_OFFERED,	/* the guest may clear the bit for an EOI */
 		PV_EOI_STALE,	/* the bit may be set, and means nothing */
 	} pv_eoi;			/* [v] irqchip/pv.c */
+	bool pv_enforce;		/* [v] KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	bool pv_unhalted;		/* [a] KVM_HC_KICK_CPU: no HLT sleeps */
 	u64 apf_msr, apf_int_msr;	/* [v] asynchronous page faults */
 	u64 poll_control;		/* [v] */
