@@ -174,6 +174,7 @@ static const u8 *decode_vex(struct emul_ctx *ctx, const u8 *p,
 		break;
 	}
 	d->vvvv = ~v >> 3 & 15;
+	d->vvvv_named = d->vvvv;
 	if (!is_long(ctx))
 		d->rex = 0x40;	/* eight registers only */
 	d->vl = d->vex == 2 ? 16 << (d->evex[1] >> 5 & 3) : v & 4 ? 32 : 16;

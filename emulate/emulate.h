@@ -340,6 +340,7 @@ struct emul_ops {
  * @vex: 0, 1 = VEX, 2 = EVEX, 3 = XOP
  * @vvvv: VEX.vvvv as a register number; @vl: vector length in bytes
  * @vex_w: VEX.W
+ * @vvvv_named: VEX.vvvv is not 1111b; all its bits count for that
  * @evex: second and third EVEX payload bytes
  */
 struct emul_insn {
@@ -359,6 +360,7 @@ struct emul_insn {
 	u8 vvvv;
 	u8 vl;
 	u8 vex_w;
+	bool vvvv_named;
 	/* cleared together for each instruction */
 	union {
 		u64 flags;

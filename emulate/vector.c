@@ -188,7 +188,7 @@ int emul_x_vec_move(struct emul_ctx *ctx)
 		return fault_ud(ctx);
 	/* vvvv names a register only where one is merged (SDM 2 2.3.8) */
 	keeps = VM_MERGE | (ctx->d.has_mem ? 0 : VM_MERGE_REG);
-	if (ctx->d.vex && ctx->d.vvvv && !(m->flags & keeps))
+	if (ctx->d.vex && ctx->d.vvvv_named && !(m->flags & keeps))
 		return fault_ud(ctx);
 	if (m->flags & VM_GPR)
 		return move_gpr(ctx, m->flags & VM_STORE);
