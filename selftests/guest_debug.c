@@ -3,7 +3,7 @@
  * A debugger in user space: single steps, breakpoints in code and in debug
  * registers, and what the guest does with its own exceptions meanwhile.
  */
-#include "kvmtest.h"
+#include "irq.h"
 
 GUEST_SUITE(guest_debug)
 
@@ -212,6 +212,44 @@ TEST_F(guest_debug, real_mode_steps)
 		expect_debug(v, VEC_DB, G_LOW + at[i]);
 	debug(v, 0, 0, 0);
 	expect_pio(v, 0x80, true, 1, 1);
+}
+
+/* ---- events wait while the debugger says so ------------------------------------ */
+
+static void guest_interrupted(void)
+{
+	xapic_on();
+	irq_handler(0x40, 0x40, irq_xapic);
+	guest_handlers[VEC_NMI] = irq_record;
+	GUEST_SYNC(1);
+	asm volatile("sti\n.rept 100\nnop\n.endr\ncli" : : : "memory");
+	GUEST_SYNC(2);
+	GUEST_DONE();
+}
+
+KIND_SUITE(guest_debug_irq)
+
+TEST_F(guest_debug_irq, held_back)
+{
+	struct vm *vm = irq_vm_new(variant->kind);
+	struct vcpu *v = vcpu_new(vm, 0, guest_interrupted);
+	volatile u64 *hits = *guest_var(vm, irq_hits);
+
+	expect_sync(v, 1);
+	ASSERT_EQ(1, msi_send(vm, APIC_BASE, 0x40));
+	ASSERT_EQ(0, ioctl(v->fd, KVM_NMI));
+	debug(v, KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_BLOCKIRQ, 0, 0);
+	for (unsigned int i = 0; i < 60; i++)
+		expect_exit(v, KVM_EXIT_DEBUG);
+	EXPECT_NE(0, vcpu_regs(v).rflags & X86_EFLAGS_IF);
+	EXPECT_EQ(0, hits[0x40]);
+	EXPECT_EQ(0, hits[VEC_NMI]);
+	debug(v, 0, 0, 0);
+	expect_sync(v, 2);
+	EXPECT_EQ(1, hits[0x40]);
+	EXPECT_EQ(1, hits[VEC_NMI]);
+	expect_done(v);
+	vm_free(vm);
 }
 
 TEST_HARNESS_MAIN
