@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The one place where the tracepoints are instantiated */
+/* The one place where the tracepoints of core/trace.h are instantiated */
 #ifndef __CHECKER__	/* sparse: what the kernel's macros make is not ours to judge */
 #define CREATE_TRACE_POINTS
 #endif

@@ -20,8 +20,8 @@
  */
 #include <linux/nospec.h>
 #include <asm/apicdef.h>
-#include "core/trace.h"
 #include "internal.h"
+#include "trace.h"
 
 #define IOAPIC_LEN	0x100
 #define REG_SELECT	0x00

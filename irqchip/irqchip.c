@@ -9,9 +9,9 @@
  * in any order; the last of them frees struct irqchip.
  */
 #include <linux/slab.h>
-#include "core/trace.h"
 #include "eventfds.h"
 #include "lapic.h"
+#include "trace.h"
 
 static u32 no_assists(void)
 {

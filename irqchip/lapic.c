@@ -5,9 +5,9 @@
  * Rules L1 to L4: lapic.h.
  */
 #include <linux/slab.h>
-#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
+#include "trace.h"
 
 #define LVT0_EXTINT	(MODE_EXTINT << 8)
 

@@ -11,9 +11,9 @@
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
-#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
+#include "trace.h"
 
 #define XAPIC_BROADCAST		0xffU
 #define X2APIC_BROADCAST	0xffffffffU

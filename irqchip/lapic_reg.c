@@ -5,9 +5,9 @@
  */
 #include <linux/mm.h>
 #include <asm/mce.h>
-#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
+#include "trace.h"
 
 #define X2APIC_FIRST	0x800
 #define X2APIC_REGS	0x40	/* MSRs above them are reserved: #GP */

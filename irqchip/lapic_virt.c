@@ -14,9 +14,9 @@
  *      "virtualize APIC accesses" off.
  */
 #include <linux/slab.h>
-#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
+#include "trace.h"
 
 int lapic_virt_create(struct lapic *l)
 {

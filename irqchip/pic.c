@@ -11,8 +11,8 @@
  * pic_unlock().
  */
 #include <linux/nospec.h>
-#include "core/trace.h"
 #include "internal.h"
+#include "trace.h"
 
 #define MASTER		0
 #define SLAVE		1

@@ -18,7 +18,7 @@
  */
 #include <linux/kvm_para.h>
 #include <linux/uaccess.h>
-#include "core/trace.h"
+#include "trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
 

@@ -7,8 +7,8 @@
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
-#include "core/trace.h"
 #include "internal.h"
+#include "trace.h"
 
 #define MSI_LEVEL	BIT(15)		/* of the data: SDM 3A 11.11.2 */
 

@@ -14,7 +14,6 @@
  * interrupt goes to: the route may have changed since.
  */
 #include <linux/slab.h>
-#include "core/trace.h"
 #include "x86/x86.h"
 #include "lapic.h"
 
