@@ -316,15 +316,6 @@ TEST_F(address_spaces, tables_given_back)
 	vm_free(vm);
 }
 
-static atomic_int running;
-
-static void *visit_thread(void *arg)
-{
-	expect_done(arg);
-	running = 0;
-	return NULL;
-}
-
 /* The same while the guest goes from space to space */
 static void storm(unsigned int kind, bool paging, u64 n, u64 rounds)
 {
@@ -334,9 +325,8 @@ static void storm(unsigned int kind, bool paging, u64 n, u64 rounds)
 	pthread_t t;
 
 	vcpu_args(vm->vcpus[0], 4, n, 1ull, rounds, 0ull);
-	running = 1;
-	t = vcpu_thread(vm->vcpus[0], visit_thread);
-	while (running) {
+	t = vcpu_thread_done(vm->vcpus[0]);
+	while (vcpus_not_done) {
 		/* the guest's tables themselves are among what goes */
 		if (paging)
 			madvise(mem, AREA_SIZE, times & 1 ? MADV_COLD :

@@ -532,15 +532,6 @@ static void guest_count(u64 rounds, u64 cr3, u64 cr3_second)
 	GUEST_DONE();
 }
 
-static atomic_int counting;
-
-static void *count_thread(void *arg)
-{
-	expect_done(arg);
-	counting = 0;
-	return NULL;
-}
-
 enum storm { STORM_PAGEOUT, STORM_COLD, STORM_FORK, STORM_DROP, STORM_LOG };
 
 static void storm(ctx *c, enum storm what, u64 rounds)
@@ -553,9 +544,8 @@ static void storm(ctx *c, enum storm what, u64 rounds)
 		*page(c, i) = 0;
 	vcpu_set_entry(c->vcpu, guest_count);
 	vcpu_args(c->vcpu, 3, rounds, c->vm->pt.root, c->pt2.root);
-	counting = 1;
-	t = vcpu_thread(c->vcpu, count_thread);
-	while (counting) {
+	t = vcpu_thread_done(c->vcpu);
+	while (vcpus_not_done) {
 		u64 at = (n * 37 % PAGES) * PAGE_4K;
 
 		switch (what) {

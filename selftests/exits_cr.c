@@ -7,12 +7,6 @@
 
 GUEST_SUITE(exits_cr)
 
-#define RUN_GUEST(fn)							\
-	do {								\
-		vcpu_set_entry(self->vcpu, fn);				\
-		expect_done(self->vcpu);				\
-	} while (0)
-
 #define TRY_MOV(cr)							\
 static u64 try_##cr(u64 v)						\
 {									\

@@ -80,9 +80,7 @@ TEST_F(exits_io, rip)
 	expect_pio(v, 0x80, true, 1, 1);
 	expect_pio(v, 0x80, false, 1, 1);
 	/* immediate_exit completes the pending input and runs nothing */
-	v->run->immediate_exit = 1;
-	ASSERT_EQ(EINTR, vcpu_run_raw(v));
-	v->run->immediate_exit = 0;
+	vcpu_complete_exit(v);
 	ASSERT_EQ(G_DATA + 4, vcpu_regs(v).rip);
 	expect_exit(v, KVM_EXIT_HLT);
 }

@@ -3,7 +3,6 @@
  * Guest memory that is not plain anonymous memory: poisoned pages, a device's
  * memory (VM_PFNMAP), pages that user space itself brings (userfaultfd).
  */
-#include "kvmtest.h"
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -14,38 +13,9 @@
 #define PAGES	64
 #define SIZE	(PAGES * PAGE_4K)
 
+#include "fill.h"
+
 GUEST_SUITE(host_memory)
-
-static void guest_fill(u64 value)
-{
-	for (u64 i = 0; i < PAGES; i++)
-		*(volatile u64 *)(BASE + i * PAGE_4K) = value + i;
-	GUEST_DONE();
-}
-
-/* Number of pages that hold something else than value + i */
-static void guest_check(u64 value)
-{
-	u64 wrong = 0;
-
-	for (u64 i = 0; i < PAGES; i++)
-		wrong += *(volatile u64 *)(BASE + i * PAGE_4K) != value + i;
-	GUEST_RETURN(wrong);
-}
-
-static void fill(struct vcpu *v, u64 value)
-{
-	vcpu_set_entry(v, guest_fill);
-	vcpu_args(v, 1, value);
-	expect_done(v);
-}
-
-static u64 wrong(struct vcpu *v, u64 value)
-{
-	vcpu_set_entry(v, guest_check);
-	vcpu_args(v, 1, value);
-	return expect_done(v);
-}
 
 /* ---- poisoned pages --------------------------------------------------------- */
 

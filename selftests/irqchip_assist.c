@@ -413,14 +413,6 @@ static void guest_state(void)
 	GUEST_DONE();
 }
 
-/* The exit that KVM_RUN ended with is over when the next one begins */
-static void complete_io(struct vcpu *vcpu)
-{
-	vcpu->run->immediate_exit = 1;
-	require(vcpu_run_raw(vcpu) == EINTR);
-	vcpu->run->immediate_exit = 0;
-}
-
 static void copy_vcpu(struct vcpu *to, struct vcpu *from)
 {
 	struct kvm_lapic_state lapic = lapic_state(from);
@@ -456,7 +448,7 @@ TEST_F(irqchip_assist, state)
 		EXPECT_EQ(0x50, lapic_state_reg(&s, APIC_PPR));
 		EXPECT_EQ(1 << 27 | 3 << 9, lapic_state_reg(&s, APIC_IRR + 0x20));
 
-		complete_io(vcpu);
+		vcpu_complete_exit(vcpu);
 		/* the new one has other assists */
 		vm2 = assist_vm(variant->kind,
 				settings[(i + 3) % ARRAY_SIZE(settings)]);
@@ -626,12 +618,6 @@ static void *move_about(void *arg)
 	return NULL;
 }
 
-static void *run_any(void *arg)
-{
-	expect_done(arg);
-	return NULL;
-}
-
 /* No IPI is lost, whether the target runs, sleeps, or is between two CPUs */
 TEST_F(irqchip_assist, migration)
 {
@@ -645,7 +631,7 @@ TEST_F(irqchip_assist, migration)
 			pair_new(vm, guest_sender,
 				 sleeps ? guest_sleeper : guest_target);
 			vcpu_args(vm->vcpus[0], 1, (u64)IPIS);
-			t = vcpu_thread(vm->vcpus[1], run_any);
+			t = vcpu_thread_done(vm->vcpus[1]);
 			moving = true;
 			require(!pthread_create(&mover, NULL, move_about, &t));
 			expect_done(vm->vcpus[0]);

@@ -211,12 +211,6 @@ static void guest_sleeper(void)
 	GUEST_DONE();
 }
 
-static void *run_sleeper(void *arg)
-{
-	expect_done(arg);
-	return NULL;
-}
-
 TEST_F(irqchip_eventfd, wakes)
 {
 	volatile u64 *hits;
@@ -228,7 +222,7 @@ TEST_F(irqchip_eventfd, wakes)
 	expect_sync(self->vcpu, 1);
 	ASSERT_EQ(0, irqfd(self->vm, fd, 20, 0, 0));
 	hits = &(*guest_var(self->vm, irq_hits))[0x50];
-	t = vcpu_thread(self->vcpu, run_sleeper);
+	t = vcpu_thread_done(self->vcpu);
 	for (i = 0; i < 3; i++) {
 		usleep(3000);
 		signal_fd(fd);

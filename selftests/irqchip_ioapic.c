@@ -8,27 +8,6 @@
 
 IRQ_SUITE(irqchip_ioapic)
 
-enum { RAISE = 100, LOWER = 200, PULSE = 300 };
-
-static void serve(struct vcpu *v)
-{
-	while (vcpu_run(v) == KVM_EXIT_IO && v->uc_cmd == UCALL_SYNC) {
-		u64 what = v->uc[0] / 100 * 100, gsi = v->uc[0] % 100;
-
-		if (what == RAISE)
-			irq_line(v->vm, gsi, 1);
-		else if (what == LOWER)
-			irq_line(v->vm, gsi, 0);
-		else
-			irq_pulse(v->vm, gsi);
-	}
-	require(v->uc_cmd == UCALL_DONE);
-}
-
-#define raise_line(n)	GUEST_SYNC(RAISE + (n))
-#define lower_line(n)	GUEST_SYNC(LOWER + (n))
-#define pulse(n)	GUEST_SYNC(PULSE + (n))
-
 static u32 rte_low(unsigned int pin)
 {
 	return ioapic_read(0x10 + 2 * pin);
@@ -103,7 +82,7 @@ static void guest_edge(void)
 TEST_F(irqchip_ioapic, edge)
 {
 	vcpu_set_entry(self->vcpu, guest_edge);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 /* The handler of a device that is served while the line is high */
@@ -147,7 +126,7 @@ static void guest_level(void)
 TEST_F(irqchip_ioapic, level)
 {
 	vcpu_set_entry(self->vcpu, guest_level);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 /* Software ends a level interrupt by making the entry an edge one */
@@ -169,7 +148,7 @@ static void guest_remote_irr(void)
 TEST_F(irqchip_ioapic, remote_irr)
 {
 	vcpu_set_entry(self->vcpu, guest_remote_irr);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 static volatile u64 nmis;
@@ -201,7 +180,7 @@ static void guest_modes(void)
 TEST_F(irqchip_ioapic, nmi_and_pit)
 {
 	vcpu_set_entry(self->vcpu, guest_modes);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 static void guest_status(void)

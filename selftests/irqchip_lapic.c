@@ -53,21 +53,6 @@ TEST_F(irqchip_lapic, xapic_registers)
 	expect_done(self->vcpu);
 }
 
-static u64 try_rdmsr(u32 msr)
-{
-	u32 lo, hi;
-
-	asm volatile(TRY("rdmsr") : "=a"(lo), "=d"(hi) : "c"(msr) : "memory");
-	return caught();
-}
-
-static u64 try_wrmsr(u32 msr, u64 val)
-{
-	asm volatile(TRY("wrmsr") : : "c"(msr), "a"((u32)val),
-		     "d"((u32)(val >> 32)) : "memory");
-	return caught();
-}
-
 static void guest_x2apic_regs(void)
 {
 	static const u16 reserved[] = {

@@ -8,28 +8,6 @@
 
 IRQ_SUITE(irqchip_pic)
 
-enum { RAISE = 100, LOWER = 200, PULSE = 300 };
-
-/* The guest asks for lines by GUEST_SYNC(what + line) */
-static void serve(struct vcpu *v)
-{
-	while (vcpu_run(v) == KVM_EXIT_IO && v->uc_cmd == UCALL_SYNC) {
-		u64 what = v->uc[0] / 100 * 100, gsi = v->uc[0] % 100;
-
-		if (what == RAISE)
-			irq_line(v->vm, gsi, 1);
-		else if (what == LOWER)
-			irq_line(v->vm, gsi, 0);
-		else
-			irq_pulse(v->vm, gsi);
-	}
-	require(v->uc_cmd == UCALL_DONE);
-}
-
-#define raise_line(n)	GUEST_SYNC(RAISE + (n))
-#define lower_line(n)	GUEST_SYNC(LOWER + (n))
-#define pulse(n)	GUEST_SYNC(PULSE + (n))
-
 static u8 pic_irr(u16 port)
 {
 	outb(port, 0x0a);
@@ -82,7 +60,7 @@ static void guest_masks(void)
 TEST_F(irqchip_pic, masks)
 {
 	vcpu_set_entry(self->vcpu, guest_masks);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 static void guest_order(void)
@@ -118,7 +96,7 @@ static void guest_order(void)
 TEST_F(irqchip_pic, order)
 {
 	vcpu_set_entry(self->vcpu, guest_order);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 /* No EOI by itself */
@@ -157,7 +135,7 @@ static void guest_eoi(void)
 TEST_F(irqchip_pic, eoi_commands)
 {
 	vcpu_set_entry(self->vcpu, guest_eoi);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 static void guest_special_mask(void)
@@ -182,7 +160,7 @@ TEST_F(irqchip_pic, special_mask)
 	if (!on_our_module())
 		skip_test("the in-tree KVM has no special mask mode");
 	vcpu_set_entry(self->vcpu, guest_special_mask);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 static void guest_auto_eoi(void)
@@ -206,7 +184,7 @@ static void guest_auto_eoi(void)
 TEST_F(irqchip_pic, auto_eoi)
 {
 	vcpu_set_entry(self->vcpu, guest_auto_eoi);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 /* Masks the line, which would interrupt again and again */
@@ -248,7 +226,7 @@ static void guest_level(void)
 TEST_F(irqchip_pic, level)
 {
 	vcpu_set_entry(self->vcpu, guest_level);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 static void guest_poll(void)
@@ -272,7 +250,7 @@ TEST_F(irqchip_pic, poll)
 	if (!on_our_module())
 		skip_test("the in-tree KVM polls without bit 7");
 	vcpu_set_entry(self->vcpu, guest_poll);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 /* LINT0 masked: the CPU hears nothing of the PIC */
@@ -296,7 +274,7 @@ TEST_F(irqchip_pic, lint0)
 	if (!on_our_module())
 		skip_test("the in-tree KVM looks at LINT0 only at the next event");
 	vcpu_set_entry(self->vcpu, guest_lint0);
-	serve(self->vcpu);
+	serve_lines(self->vcpu);
 }
 
 static void guest_halt(void)

@@ -6,85 +6,23 @@
  * again: enable_apicv=N
  * again: posted_interrupts=N
  */
-#include "irq.h"
+#include "smp.h"
 
 KIND_SUITE(irqchip_smp)
 
-#define NCPUS	4
-
-static void *run_vcpu(void *arg)
-{
-	struct vcpu *v = arg;
-
-	/* a CPU that waits for INIT ends KVM_RUN with EAGAIN when it had one */
-	for (;;) {
-		int err = vcpu_run_raw(v);
-
-		if (err == EAGAIN)
-			continue;
-		if (err == EINTR)
-			return NULL;
-		require(!err);
-		if (v->run->exit_reason == KVM_EXIT_INTR)
-			return NULL;
-		require(v->run->exit_reason == KVM_EXIT_IO);
-		return NULL;
-	}
-}
-
-static void kick(int sig)
-{
-}
-
-static void stop(struct vcpu *v, pthread_t t)
-{
-	v->run->immediate_exit = 1;
-	pthread_kill(t, SIGUSR1);
-	pthread_join(t, NULL);
-	v->run->immediate_exit = 0;
-}
-
-static volatile u32 here[NCPUS], go;
-static volatile u32 got[NCPUS][256];
-
-static unsigned int my_id(void)
-{
-	return x2apic_read(APIC_ID);
-}
-
-static void irq_count(struct guest_regs *r)
-{
-	got[my_id()][r->vector]++;
-	if (r->vector >= 32)
-		x2apic_write(APIC_EOI, 0);
-}
-
-static void guest_ap(void)
-{
-	x2apic_on();
-	here[my_id()] = 1;
-	for (;;)
-		irq_wait();
-}
-
-static void wait_for(volatile u32 *p, u32 val)
-{
-	while (*p < val)
-		cpu_pause();
-}
+static volatile u32 go;
 
 static void start(struct vm *vm, void *bsp, pthread_t *t)
 {
 	unsigned int i;
 
-	signal(SIGUSR1, kick);
 	for (i = 0; i < NCPUS; i++)
 		vcpu_new(vm, i, i ? guest_ap : bsp);
 	for (i = 1; i < NCPUS; i++) {
 		require(vcpu_mp_state(vm->vcpus[i]) ==
 			KVM_MP_STATE_UNINITIALIZED);
 		vcpu_set_mp_state(vm->vcpus[i], KVM_MP_STATE_RUNNABLE);
-		t[i] = vcpu_thread(vm->vcpus[i], run_vcpu);
+		t[i] = vcpu_start(vm->vcpus[i]);
 	}
 }
 
@@ -93,19 +31,8 @@ static void finish(struct vm *vm, pthread_t *t)
 	unsigned int i;
 
 	for (i = 1; i < NCPUS; i++)
-		stop(vm->vcpus[i], t[i]);
+		vcpu_stop(vm->vcpus[i], t[i]);
 	vm_free(vm);
-}
-
-static void guest_setup(void)
-{
-	unsigned int i;
-
-	irq_handler(0x30, 0xfe, irq_count);
-	guest_handlers[VEC_NMI] = irq_count;
-	x2apic_on();
-	for (i = 1; i < NCPUS; i++)
-		wait_for(&here[i], 1);
 }
 
 /* ---- destinations in x2APIC mode --------------------------------------------- */
@@ -114,7 +41,7 @@ static void guest_destinations(void)
 {
 	unsigned int i;
 
-	guest_setup();
+	guest_bsp();
 	for (i = 1; i < NCPUS; i++) {
 		GUEST_ASSERT_EQ(got[i][0x40], 0);
 		x2apic_write(APIC_ICR, (u64)i << 32 | 0x40);
@@ -188,7 +115,7 @@ static void guest_pingpong(void)
 {
 	u32 i;
 
-	guest_setup();
+	guest_bsp();
 	irq_handler(0x60, 0x61, irq_ping);
 	for (i = 0; i < ROUNDS; i++) {
 		x2apic_write(APIC_ICR, 1ull << 32 | 0x60);
@@ -262,17 +189,16 @@ TEST_F(irqchip_smp, init_sipi)
 	pthread_t t;
 	unsigned int v;
 
-	signal(SIGUSR1, kick);
 	vcpu_new(vm, 0, guest_init_sipi);
 	vcpu_new_bare(vm, 1);
 	for (v = 8; v < 10; v++)
 		memcpy(vm_hva(vm, SIPI_PAGE(v)), trampoline,
 		       sizeof(trampoline));
 	require(vcpu_mp_state(vm->vcpus[1]) == KVM_MP_STATE_UNINITIALIZED);
-	t = vcpu_thread(vm->vcpus[1], run_vcpu);
+	t = vcpu_start(vm->vcpus[1]);
 	expect_sync(vm->vcpus[0], 1);
 	expect_done(vm->vcpus[0]);
-	stop(vm->vcpus[1], t);
+	vcpu_stop(vm->vcpus[1], t);
 	s = vcpu_sregs(vm->vcpus[1]);
 	ASSERT_EQ(0x800, s.cs.selector);
 	ASSERT_EQ(SIPI_PAGE(8), s.cs.base);
@@ -287,7 +213,7 @@ static void guest_storm(void)
 	unsigned int i;
 	u32 n;
 
-	guest_setup();
+	guest_bsp();
 	for (n = 1; n <= 50; n++) {
 		x2apic_write(APIC_ICR, ICR_OTHERS | 0x70);
 		for (i = 1; i < NCPUS; i++)

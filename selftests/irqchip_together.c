@@ -203,41 +203,6 @@ TEST_F(irqchip_together, end_of_string)
 
 static volatile u32 here[4], go, ap_irqs, bsp_irqs;
 
-static void on_signal(int sig)
-{
-}
-
-static void *run_ap(void *arg)
-{
-	struct vcpu *v = arg;
-	int err;
-
-	do {
-		err = vcpu_run_raw(v);
-	} while (err == EAGAIN);
-	return NULL;
-}
-
-static pthread_t start_ap(struct vcpu *v)
-{
-	signal(SIGUSR1, on_signal);
-	return vcpu_thread(v, run_ap);
-}
-
-static void stop_ap(struct vcpu *v, pthread_t t)
-{
-	v->run->immediate_exit = 1;
-	pthread_kill(t, SIGUSR1);
-	pthread_join(t, NULL);
-	v->run->immediate_exit = 0;
-}
-
-static void wait_for(volatile u32 *p, u32 val)
-{
-	while (*p < val)
-		cpu_pause();
-}
-
 static void guest_sleeps_deaf(void)
 {
 	x2apic_on();
@@ -274,20 +239,20 @@ TEST_F(irqchip_together, init_while_halted)
 	memcpy(vm_hva(self->vm, G_LOW), code, sizeof(code));
 	ap = vcpu_new(self->vm, 1, guest_sleeps_deaf);
 	vcpu_set_mp_state(ap, KVM_MP_STATE_RUNNABLE);
-	t = start_ap(ap);
+	t = vcpu_start(ap);
 	vcpu_set_entry(v, guest_init);
 	expect_sync(v, 1);
-	stop_ap(ap, t);
+	vcpu_stop(ap, t);
 	/* whether it was still asleep or has had it: reading it shows the INIT */
 	ASSERT_EQ(KVM_MP_STATE_INIT_RECEIVED, vcpu_mp_state(ap));
 	ASSERT_EQ(0xfff0, vcpu_regs(ap).rip);
-	t = start_ap(ap);
+	t = vcpu_start(ap);
 	expect_sync(v, 2);
-	stop_ap(ap, t);
+	vcpu_stop(ap, t);
 	ASSERT_EQ(KVM_MP_STATE_INIT_RECEIVED, vcpu_mp_state(ap));
-	t = start_ap(ap);
+	t = vcpu_start(ap);
 	expect_done(v);
-	stop_ap(ap, t);
+	vcpu_stop(ap, t);
 }
 
 /* EOI by the CPU that has the interrupt, while the pin leads to another one */
@@ -349,14 +314,14 @@ TEST_F(irqchip_together, eoi_from_another_cpu)
 
 	ap = vcpu_new(self->vm, 1, guest_waits);
 	vcpu_set_mp_state(ap, KVM_MP_STATE_RUNNABLE);
-	t = start_ap(ap);
+	t = vcpu_start(ap);
 	vcpu_set_entry(v, guest_other_eoi);
 	expect_sync(v, 1);
 	irq_line(self->vm, 20, 1);
 	expect_sync(v, 10);
 	irq_line(self->vm, 20, 0);
 	expect_done(v);
-	stop_ap(ap, t);
+	vcpu_stop(ap, t);
 }
 
 /* ---- a CPU that comes while the others run ------------------------------------------------ */
@@ -385,12 +350,6 @@ static void guest_late(void)
 	GUEST_DONE();
 }
 
-static void *run_bsp(void *arg)
-{
-	expect_done(arg);
-	return NULL;
-}
-
 TEST_F(irqchip_together, hot_add)
 {
 	volatile u32 *running = (volatile u32 *)vm_hva(self->vm, (u64)&here[3]);
@@ -398,14 +357,14 @@ TEST_F(irqchip_together, hot_add)
 	pthread_t bsp, t;
 
 	vcpu_set_entry(v, guest_late);
-	bsp = vcpu_thread(v, run_bsp);
+	bsp = vcpu_thread_done(v);
 	while (!*running)
 		usleep(100);
 	ap = vcpu_new(self->vm, 1, guest_waits);
 	vcpu_set_mp_state(ap, KVM_MP_STATE_RUNNABLE);
-	t = start_ap(ap);
+	t = vcpu_start(ap);
 	pthread_join(bsp, NULL);
-	stop_ap(ap, t);
+	vcpu_stop(ap, t);
 }
 
 /* ---- ids of 32 bits -------------------------------------------------------------------------- */

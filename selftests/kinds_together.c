@@ -119,15 +119,6 @@ TEST_F(kinds, in_turn)
 		expect_done(self->vm[i]->vcpus[0]);
 }
 
-static atomic_int running;
-
-static void *count_thread(void *arg)
-{
-	expect_done(arg);
-	running--;
-	return NULL;
-}
-
 /* At once, while the host does things to the memory of both */
 static void at_once(struct vm **vm, char *mem, int what, u64 rounds)
 {
@@ -135,13 +126,12 @@ static void at_once(struct vm **vm, char *mem, int what, u64 rounds)
 	pthread_t t[2];
 
 	memset(mem, 0, SIZE);
-	running = 2;
 	for (u64 i = 0; i < 2; i++) {
 		vcpu_set_entry(vm[i]->vcpus[0], guest_count);
 		vcpu_args(vm[i]->vcpus[0], 2, i, rounds);
-		t[i] = vcpu_thread(vm[i]->vcpus[0], count_thread);
+		t[i] = vcpu_thread_done(vm[i]->vcpus[0]);
 	}
-	while (running) {
+	while (vcpus_not_done) {
 		if (what == 0) {
 			madvise(mem, SIZE, MADV_PAGEOUT);
 		} else if (what == 1) {

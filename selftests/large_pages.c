@@ -1,42 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pages of 2M and 1G: used where the host has them, split when it splits. */
-#include "kvmtest.h"
 
 #define BASE	0x40000000ull	/* 1G aligned */
 #define SLOT	5
 #define SIZE	(4 * PAGE_2M)
+#define PAGES	(SIZE / PAGE_4K)
+
+#include "fill.h"
 
 GUEST_SUITE(large_pages)
-
-static void guest_fill(u64 value)
-{
-	for (u64 i = 0; i < SIZE; i += PAGE_4K)
-		*(volatile u64 *)(BASE + i) = value + i;
-	GUEST_DONE();
-}
-
-static void guest_check(u64 value)
-{
-	u64 wrong = 0;
-
-	for (u64 i = 0; i < SIZE; i += PAGE_4K)
-		wrong += *(volatile u64 *)(BASE + i) != value + i;
-	GUEST_RETURN(wrong);
-}
-
-static void fill(struct vcpu *v, u64 value)
-{
-	vcpu_set_entry(v, guest_fill);
-	vcpu_args(v, 1, value);
-	expect_done(v);
-}
-
-static u64 wrong(struct vcpu *v, u64 value)
-{
-	vcpu_set_entry(v, guest_check);
-	vcpu_args(v, 1, value);
-	return expect_done(v);
-}
 
 static char *huge_mem(struct vm *vm, struct vcpu *v)
 {
@@ -118,8 +90,8 @@ TEST_F(large_pages, split_by_the_host)
 	require(!mprotect(mem, SIZE, PROT_READ | PROT_WRITE));
 	fill(self->vcpu, 6);
 	ASSERT_EQ(0, wrong(self->vcpu, 6));
-	for (u64 i = 0; i < SIZE; i += PAGE_4K)
-		ASSERT_EQ(6 + i, *(u64 *)(mem + i));
+	for (u64 i = 0; i < PAGES; i++)
+		ASSERT_EQ(6 + i, *(u64 *)(mem + i * PAGE_4K));
 }
 
 /* Small pages that the guest uses become a large one */

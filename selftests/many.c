@@ -167,12 +167,6 @@ static void guest_clock(void)
 	GUEST_RETURN(n);
 }
 
-static void *run_done(void *arg)
-{
-	expect_done(arg);
-	return NULL;
-}
-
 /* Moved while the guest runs: time does not go back, the FPU is its own */
 TEST_F(many, migrate_while_running)
 {
@@ -183,7 +177,7 @@ TEST_F(many, migrate_while_running)
 
 	if (nr_cpus() < 2)
 		skip_test("one CPU");
-	t = vcpu_thread(v, run_done);
+	t = vcpu_thread_done(v);
 	for (int i = 0; i < 20; i++) {
 		CPU_ZERO(&set);
 		CPU_SET(i & 1, &set);
@@ -216,7 +210,7 @@ TEST_F(many, preempted)
 	pthread_t t, h;
 
 	pin_to_cpu(0);
-	t = vcpu_thread(v, run_done);
+	t = vcpu_thread_done(v);
 	ASSERT_EQ(0, pthread_create(&h, NULL, hog, NULL));
 	usleep(60000);
 	*(volatile u64 *)vm_hva(vm, G_DATA) = 1;
@@ -257,7 +251,7 @@ TEST_F(many, vcpus_ping_pong)
 		vcpu_args(vm->vcpus[i], 2, i, rounds);
 	}
 	for (u64 i = 0; i < 2; i++)
-		t[i] = vcpu_thread(vm->vcpus[i], run_done);
+		t[i] = vcpu_thread_done(vm->vcpus[i]);
 	for (u64 i = 0; i < 2; i++)
 		pthread_join(t[i], NULL);
 	ASSERT_EQ(2 * rounds, ((struct ball *)vm_hva(vm, G_DATA))->count);
@@ -285,7 +279,7 @@ TEST_F(many, vcpus_fault_together)
 		vcpu_args(vm->vcpus[i], 1, 2000ull);
 	}
 	for (u64 i = 0; i < 4; i++)
-		t[i] = vcpu_thread(vm->vcpus[i], run_done);
+		t[i] = vcpu_thread_done(vm->vcpus[i]);
 	for (u64 i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	ASSERT_EQ(4 * 2000, ((struct ball *)vm_hva(vm, G_DATA))->count);

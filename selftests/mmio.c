@@ -358,13 +358,6 @@ static void start(struct vcpu *v, u64 code, u64 rflags)
 /* sti; mov (%rdi), %eax; hlt */
 #define CODE_STI_LOAD	0x90909090f4078bfbull
 
-static void complete(struct vcpu *v)
-{
-	v->run->immediate_exit = 1;
-	require(vcpu_run_raw(v) == EINTR);
-	v->run->immediate_exit = 0;
-}
-
 /* RIP is past the access, RF and the interrupt shadow are gone */
 TEST_F(mmio, state_after)
 {
@@ -372,25 +365,25 @@ TEST_F(mmio, state_after)
 
 	start(v, CODE_STORE_HLT, RF);
 	ASSERT_EQ(0x55667788, wrote(v, HOLE, 4));
-	complete(v);
+	vcpu_complete_exit(v);
 	ASSERT_EQ(CODE + 3, vcpu_regs(v).rip);
 	ASSERT_EQ(0, vcpu_regs(v).rflags & RF);
 
 	start(v, CODE_LOAD_HLT, RF);
 	answer(v, HOLE, 4, 0x12345678);
-	complete(v);
+	vcpu_complete_exit(v);
 	ASSERT_EQ(CODE + 3, vcpu_regs(v).rip);
 	ASSERT_EQ(0, vcpu_regs(v).rflags & RF);
 	ASSERT_EQ(0x12345678, vcpu_regs(v).rax);
 
 	start(v, CODE_STI_STORE, 0);
 	ASSERT_EQ(0x55667788, wrote(v, HOLE, 4));
-	complete(v);
+	vcpu_complete_exit(v);
 	ASSERT_EQ(0, vcpu_events(v).interrupt.shadow);
 
 	start(v, CODE_STI_LOAD, 0);
 	answer(v, HOLE, 4, 0x12345678);
-	complete(v);
+	vcpu_complete_exit(v);
 	ASSERT_EQ(0, vcpu_events(v).interrupt.shadow);
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The owner's address space changes under the guest, which sees just that. */
-#include "kvmtest.h"
 #include <stdatomic.h>
 
 #define BASE	0x20000000ull
 #define SLOT	5
 #define PAGES	512
 #define SIZE	(PAGES * PAGE_4K)
+
+#include "fill.h"
 
 FIXTURE(notifier) {
 	struct vm *vm;
@@ -28,37 +29,6 @@ FIXTURE_TEARDOWN(notifier)
 {
 	EXPECT_EQ(0, kvm_audit());
 	vm_free(self->vm);
-}
-
-static void guest_fill(u64 value)
-{
-	for (u64 i = 0; i < PAGES; i++)
-		*(volatile u64 *)(BASE + i * PAGE_4K) = value + i;
-	GUEST_DONE();
-}
-
-/* Number of pages that hold something else than value + i */
-static void guest_check(u64 value)
-{
-	u64 wrong = 0;
-
-	for (u64 i = 0; i < PAGES; i++)
-		wrong += *(volatile u64 *)(BASE + i * PAGE_4K) != value + i;
-	GUEST_RETURN(wrong);
-}
-
-static void fill(struct vcpu *v, u64 value)
-{
-	vcpu_set_entry(v, guest_fill);
-	vcpu_args(v, 1, value);
-	expect_done(v);
-}
-
-static u64 wrong(struct vcpu *v, u64 value)
-{
-	vcpu_set_entry(v, guest_check);
-	vcpu_args(v, 1, value);
-	return expect_done(v);
 }
 
 static u64 *page(char *mem, int i)
@@ -290,15 +260,6 @@ static void guest_count(u64 rounds)
 	GUEST_DONE();
 }
 
-static atomic_int counting;
-
-static void *count_thread(void *arg)
-{
-	expect_done(arg);
-	counting = 0;
-	return NULL;
-}
-
 static void storm(struct vcpu *v, char *mem, int what, u64 rounds)
 {
 	pthread_t t;
@@ -307,9 +268,8 @@ static void storm(struct vcpu *v, char *mem, int what, u64 rounds)
 	memset(mem, 0, SIZE);
 	vcpu_set_entry(v, guest_count);
 	vcpu_args(v, 1, rounds);
-	counting = 1;
-	t = vcpu_thread(v, count_thread);
-	while (counting) {
+	t = vcpu_thread_done(v);
+	while (vcpus_not_done) {
 		u64 at = (n * 37 % PAGES) * PAGE_4K;
 
 		switch (what) {

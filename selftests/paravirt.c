@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Hypercalls, PV EOI, TLB flushes of preempted vCPUs, and their MSRs. */
-#include "irq.h"
+#include "smp.h"
 
 IRQ_SUITE(paravirt)
 
@@ -282,29 +282,7 @@ TEST_F(paravirt, map_gpa_range_emulated)
 
 /* ---- KVM_HC_SEND_IPI, KVM_HC_KICK_CPU ------------------------------------------------ */
 
-#define NCPUS	4
-
-static volatile u32 here[NCPUS], got[NCPUS], nmis[NCPUS], woke[NCPUS];
-
-static void irq_count(struct guest_regs *r)
-{
-	unsigned int id = x2apic_read(APIC_ID);
-
-	if (r->vector == VEC_NMI) {
-		nmis[id]++;
-		return;
-	}
-	got[id]++;
-	x2apic_write(APIC_EOI, 0);
-}
-
-static void guest_ap(void)
-{
-	x2apic_on();
-	here[x2apic_read(APIC_ID)] = 1;
-	for (;;)
-		irq_wait();
-}
+static volatile u32 woke[NCPUS];
 
 /* Sleeps with interrupts off: nothing but a kick (or NMI) ends it */
 static void guest_sleeper(void)
@@ -320,41 +298,30 @@ static void guest_sleeper(void)
 	}
 }
 
-static void wait_for(volatile u32 *p, u32 val)
-{
-	while (*p < val)
-		cpu_pause();
-}
-
 static void guest_send(void)
 {
-	unsigned int i;
-
-	irq_handler(0x30, 0xfe, irq_count);
-	guest_handlers[VEC_NMI] = irq_count;
-	x2apic_on();
-	for (i = 1; i < NCPUS; i++)
-		wait_for(&here[i], 1);
+	guest_bsp();
 	/* 1 and 3, and ids that nobody has */
 	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 0xfa, 0xf, 0, 0x40), 2);
-	wait_for(&got[1], 1);
-	wait_for(&got[3], 1);
-	GUEST_ASSERT_EQ(got[2], 0);
+	wait_for(&got[1][0x40], 1);
+	wait_for(&got[3][0x40], 1);
+	GUEST_ASSERT_EQ(got[2][0x40], 0);
 	/* the bitmap's first bit is id 2 */
 	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 3, 0, 2, 0x41), 2);
-	wait_for(&got[2], 1);
-	wait_for(&got[3], 2);
+	wait_for(&got[2][0x41], 1);
+	wait_for(&got[3][0x41], 1);
 	/* NMIs, to oneself too */
 	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 5, 0, 0, DM_NMI), 2);
-	wait_for(&nmis[0], 1);
-	wait_for(&nmis[2], 1);
+	wait_for(&got[0][VEC_NMI], 1);
+	wait_for(&got[2][VEC_NMI], 1);
 	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 0, 0, 0, 0x40), 0);
 	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, ~0ull, ~0ull, 0xffffffff, 0x40), 0);
 	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 2, 0, 0, ICR_LOGICAL | 0x40),
 			R_EINVAL);
 	GUEST_ASSERT_EQ(hypercall(HC_SEND_IPI, 2, 0, 0, ICR_OTHERS | 0x40),
 			R_EINVAL);
-	GUEST_ASSERT_EQ(got[1], 1);
+	GUEST_ASSERT_EQ(got[1][0x40], 1);
+	GUEST_ASSERT_EQ(got[1][0x41], 0);
 	GUEST_DONE();
 }
 
@@ -375,16 +342,6 @@ static void guest_kick(void)
 	GUEST_DONE();
 }
 
-static void on_signal(int sig)
-{
-}
-
-static void *run_ap(void *arg)
-{
-	vcpu_run_raw(arg);
-	return NULL;
-}
-
 static void run_smp(struct vm *vm, struct vcpu *bsp, void *fn, void *ap,
 		    unsigned int n)
 {
@@ -392,19 +349,15 @@ static void run_smp(struct vm *vm, struct vcpu *bsp, void *fn, void *ap,
 	struct vcpu *v;
 	unsigned int i;
 
-	signal(SIGUSR1, on_signal);
 	vcpu_set_entry(bsp, fn);
 	for (i = 1; i < n; i++) {
 		v = vcpu_new(vm, i, ap);
 		vcpu_set_mp_state(v, KVM_MP_STATE_RUNNABLE);
-		t[i] = vcpu_thread(v, run_ap);
+		t[i] = vcpu_start(v);
 	}
 	expect_done(bsp);
-	for (i = 1; i < n; i++) {
-		vm->vcpus[i]->run->immediate_exit = 1;
-		pthread_kill(t[i], SIGUSR1);
-		pthread_join(t[i], NULL);
-	}
+	for (i = 1; i < n; i++)
+		vcpu_stop(vm->vcpus[i], t[i]);
 }
 
 TEST_F(paravirt, send_ipi)

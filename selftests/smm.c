@@ -1,118 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* System-management mode: SMI, the SMRAM address space, the map, RSM. */
-#include "kvmtest.h"
-#include <sys/time.h>
+#include "smm.h"
 
-#define SMBASE		0x30000u	/* after reset */
-#define SMRAM_SIZE	0x10000u
-#define SPACE_SMM	(1u << 16)	/* of a slot's number */
-#define MAP		0xfe00u		/* of the map, from SMBASE */
-#define PORT		0x0e
-#define LOOP_PORT	0x0f
-#define CELL		(G_DATA + 0x1000)	/* different memory in each space */
-#define CELL_SLOT	7
+SMM_SUITE(smm)
 
-#define MSR_SMBASE	0x9e
-#define MSR_SMI_COUNT_	0x34
-
-/* Offsets in the map: 64-bit and 32-bit */
-#define REVISION	0xfc
-#define SMBASE64	0x100
-#define SMBASE32	0xf8
-#define HALT64		0xc9
-#define EFER64		0xd0
-#define CR4_64		0x148
-#define CR3_64		0x150
-#define CR0_64		0x158
-#define RIP64		0x178
-#define RAX64		0x1f8
-#define EIP32		0x1f0
-#define EAX32		0x1d0
-#define CR0_32		0x1fc
-
-FIXTURE(smm) {
-	struct vm *vm;
-	struct vcpu *vcpu;
-	u8 *smram;		/* SMBASE to its end, in the space of SMM alone */
-	u64 *cell;		/* CELL there */
-};
-
-KIND_VARIANTS(smm)
-
-static void add_smm_slots(struct vm *vm, u8 *smram, void *cell)
-{
-	const u32 s = SPACE_SMM;
-	u8 *ram = vm_hva(vm, 0);
-
-	require(!vm_set_region(vm, s | 0, 0, 0, SMBASE, ram));
-	require(!vm_set_region(vm, s | 1, 0, SMBASE, SMRAM_SIZE, smram));
-	require(!vm_set_region(vm, s | 2, 0, SMBASE + SMRAM_SIZE,
-			       CELL - SMBASE - SMRAM_SIZE,
-			       ram + SMBASE + SMRAM_SIZE));
-	require(!vm_set_region(vm, s | CELL_SLOT, 0, CELL, PAGE_4K, cell));
-	require(!vm_set_region(vm, s | 3, 0, CELL + PAGE_4K,
-			       G_RAM_SIZE - CELL - PAGE_4K,
-			       ram + CELL + PAGE_4K));
-}
-
-FIXTURE_SETUP(smm)
-{
-	if (!kvm_check(KVM_CAP_X86_SMM))
-		skip_test("no SMM");
-	self->vm = vm_new(variant->kind);
-	self->smram = mem_anon(SMRAM_SIZE, false);
-	self->cell = mem_anon(PAGE_4K, false);
-	add_smm_slots(self->vm, self->smram, self->cell);
-	self->vcpu = vcpu_new(self->vm, 0, NULL);
-}
-
-FIXTURE_TEARDOWN(smm)
-{
-	EXPECT_EQ(0, kvm_audit());
-	vm_free(self->vm);
-	munmap(self->smram, SMRAM_SIZE);
-	munmap(self->cell, PAGE_4K);
-}
-
-/* mov $0x5a, %al; out %al, $PORT; rsm */
-static const u8 simple[] = { 0xb0, 0x5a, 0xe6, PORT, 0x0f, 0xaa };
-
-static void set_handler(u8 *smram, const void *code, size_t size)
-{
-	memcpy(smram + 0x8000, code, size);
-}
-
-static void smi(struct vcpu *v)
-{
-	require(!ioctl(v->fd, KVM_SMI));
-}
-
-/* The next exit is the handler's OUT */
-static u32 in_handler(struct vcpu *v)
-{
-	u32 val = 0;
-	void *data;
-
-	expect_exit(v, KVM_EXIT_IO);
-	require(v->run->io.port == PORT);
-	require(v->run->flags & KVM_RUN_X86_SMM);
-	data = (u8 *)v->run + v->run->io.data_offset;
-	memcpy(&val, data, v->run->io.size);
-	return val;
-}
-
-#define FIELD(smram, off, type)	(*(type *)((smram) + MAP + (off)))
-
-/* Counts in RBX, which nobody else changes */
-static void guest_count(void)
-{
-	u64 n = 0;
-
-	for (;;)
-		GUEST_SYNC(++n);
-}
-
-/* ---- arguments ------------------------------------------------------------------ */
+/* ---- arguments ---------------------------------------------------------- */
 
 TEST_F(smm, arguments)
 {
@@ -181,7 +73,7 @@ TEST_F(smm, outside)
 	EXPECT_EQ(0, expect_done(self->vcpu));
 }
 
-/* ---- in and out ------------------------------------------------------------------- */
+/* ---- in and out --------------------------------------------------------- */
 
 static void check_entry_state(struct vcpu *v, u32 smbase)
 {
@@ -207,9 +99,7 @@ TEST_F(smm, there_and_back)
 	vcpu_set_entry(v, guest_count);
 	expect_sync(v, 1);
 	/* the instruction is completed by the next KVM_RUN */
-	v->run->immediate_exit = 1;
-	EXPECT_EQ(EINTR, vcpu_run_raw(v));
-	v->run->immediate_exit = 0;
+	vcpu_complete_exit(v);
 	before = vcpu_regs(v);
 	s1 = vcpu_sregs(v);
 	smi(v);
@@ -227,9 +117,7 @@ TEST_F(smm, there_and_back)
 	EXPECT_FALSE(v->run->flags & KVM_RUN_X86_SMM);
 	EXPECT_EQ(0, vcpu_events(v).smi.smm);
 	EXPECT_EQ(0, vcpu_events(v).nmi.masked);
-	v->run->immediate_exit = 1;
-	EXPECT_EQ(EINTR, vcpu_run_raw(v));
-	v->run->immediate_exit = 0;
+	vcpu_complete_exit(v);
 	after = vcpu_regs(v);
 	s2 = vcpu_sregs(v);
 	/* one round further: RDI is the number that it says */
@@ -312,7 +200,7 @@ TEST_F(smm, map_of_32_bits)
 	free(c);
 }
 
-/* ---- the other address space --------------------------------------------------- */
+/* ---- the other address space -------------------------------------------- */
 
 /* mov CELL, %eax; out %eax, $PORT; incl CELL; rsm, with 32-bit operands and addresses */
 static const u8 touch[] = {
@@ -453,206 +341,7 @@ TEST_F(smm, handler_in_long_mode)
 	EXPECT_EQ(5004, *self->cell);
 }
 
-/* ---- what waits ------------------------------------------------------------------- */
-
-static void guest_nmi(struct guest_regs *r)
-{
-	GUEST_SYNC(1000);
-}
-
-static void guest_with_nmi(void)
-{
-	u64 n = 0;
-
-	guest_handlers[VEC_NMI] = guest_nmi;
-	for (;;)
-		GUEST_SYNC(++n);
-}
-
-TEST_F(smm, one_smi_and_nmis_wait)
-{
-	struct vcpu *v = self->vcpu;
-
-	set_handler(self->smram, simple, sizeof(simple));
-	vcpu_set_entry(v, guest_with_nmi);
-	expect_sync(v, 1);
-	smi(v);
-	in_handler(v);
-	smi(v);
-	smi(v);
-	require(!ioctl(v->fd, KVM_NMI));
-	/* before the NMI comes the second SMI; there is no third */
-	in_handler(v);
-	EXPECT_EQ(2, vcpu_get_msr(v, MSR_SMI_COUNT_));
-	expect_sync(v, 1000);
-	EXPECT_TRUE(vcpu_events(v).nmi.masked);
-	expect_sync(v, 2);
-	/* in the handler of an NMI: blocked after RSM, too */
-	require(!ioctl(v->fd, KVM_NMI));
-	expect_sync(v, 1000);
-	smi(v);
-	in_handler(v);
-	EXPECT_TRUE(vcpu_events(v).smi.smm_inside_nmi);
-	require(!ioctl(v->fd, KVM_NMI));
-	expect_sync(v, 1000);		/* the first has returned */
-	expect_sync(v, 3);
-}
-
-/* An event that is half way in is delivered; the SMI comes before its handler */
-TEST_F(smm, with_an_exception)
-{
-	struct vcpu *v = self->vcpu;
-	struct kvm_vcpu_events e;
-
-	set_handler(self->smram, simple, sizeof(simple));
-	vcpu_set_entry(v, guest_with_nmi);
-	expect_sync(v, 1);
-	v->run->immediate_exit = 1;
-	EXPECT_EQ(EINTR, vcpu_run_raw(v));
-	v->run->immediate_exit = 0;
-	e = vcpu_events(v);
-	e.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SMM;
-	e.nmi.injected = 1;
-	e.smi.pending = 1;
-	vcpu_set_events(v, &e);
-	in_handler(v);
-	EXPECT_EQ(1, vcpu_events(v).smi.smm_inside_nmi);
-	expect_sync(v, 1000);
-	expect_sync(v, 2);
-}
-
-static void on_alarm(int sig)
-{
-}
-
-static void alarms(bool on)
-{
-	struct itimerval t = {
-		.it_value.tv_usec = on ? 50000 : 0,
-		.it_interval.tv_usec = on ? 50000 : 0,
-	};
-	struct sigaction sa = { .sa_handler = on_alarm };
-
-	require(!sigaction(SIGALRM, &sa, NULL));
-	require(!setitimer(ITIMER_REAL, &t, NULL));
-}
-
-static u32 mp_state(struct vcpu *v)
-{
-	struct kvm_mp_state s;
-
-	require(!ioctl(v->fd, KVM_GET_MP_STATE, &s));
-	return s.mp_state;
-}
-
-/* Run until it sleeps in this state */
-static void expect_asleep(struct vcpu *v, u32 state)
-{
-	unsigned int i;
-
-	alarms(true);
-	for (i = 0; i < 1000; i++) {
-		require(vcpu_run_raw(v) == EINTR);
-		if (mp_state(v) == state)
-			break;
-	}
-	alarms(false);
-	require(i < 1000);
-}
-
-static struct vm *chip_vm(unsigned int kind, u8 *smram, void *cell)
-{
-	struct vm *vm = vm_new_bare(kind);
-
-	require(!ioctl(vm->fd, KVM_CREATE_IRQCHIP));
-	vm_free(vm);
-	vm = vm_new(kind);
-	require(!ioctl(vm->fd, KVM_CREATE_IRQCHIP));
-	add_smm_slots(vm, smram, cell);
-	return vm;
-}
-
-TEST_F(smm, init_waits)
-{
-	struct kvm_msi msi = { .address_lo = 0xfee01000, .data = 0x500 };
-	struct kvm_mp_state run = { KVM_MP_STATE_RUNNABLE };
-	struct vm *vm = chip_vm(variant->kind, self->smram, self->cell);
-	struct vcpu *v;
-
-	set_handler(self->smram, simple, sizeof(simple));
-	v = vcpu_new(vm, 1, guest_count);
-	require(!ioctl(v->fd, KVM_SET_MP_STATE, &run));
-	expect_sync(v, 1);
-	smi(v);
-	in_handler(v);
-	require(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) == 1);
-	EXPECT_EQ(1, vcpu_events(v).smi.latched_init);
-	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, mp_state(v));
-	expect_asleep(v, KVM_MP_STATE_INIT_RECEIVED);
-	EXPECT_EQ(0, vcpu_events(v).smi.smm);
-	EXPECT_EQ(0, vcpu_events(v).smi.latched_init);
-	/* and a CPU that runs takes it at once */
-	vcpu_set_mode(v, CPU_LONG, &vm->pt);
-	vcpu_set_entry(v, guest_count);
-	require(!ioctl(v->fd, KVM_SET_MP_STATE, &run));
-	expect_sync(v, 1);
-	require(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) == 1);
-	expect_asleep(v, KVM_MP_STATE_INIT_RECEIVED);
-	EXPECT_EQ(0xfff0, vcpu_regs(v).rip);
-	vm_free(vm);
-}
-
-static void guest_halt(void)
-{
-	GUEST_SYNC(1);
-	asm volatile("hlt");
-	GUEST_SYNC(2);
-}
-
-/* HLT goes on after RSM, unless the handler has it otherwise */
-TEST_F(smm, halted)
-{
-	struct vm *vm = chip_vm(variant->kind, self->smram, self->cell);
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x200 };
-	struct vcpu *v;
-
-	set_handler(self->smram, simple, sizeof(simple));
-	v = vcpu_new(vm, 0, guest_halt);
-	expect_sync(v, 1);
-	expect_asleep(v, KVM_MP_STATE_HALTED);
-	smi(v);
-	in_handler(v);
-	EXPECT_EQ(1, FIELD(self->smram, HALT64, u8));
-	expect_asleep(v, KVM_MP_STATE_HALTED);
-	/* an SMI as a message */
-	require(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) == 1);
-	in_handler(v);
-	FIELD(self->smram, HALT64, u8) = 0;
-	expect_sync(v, 2);
-	vm_free(vm);
-}
-
-static void guest_self_smi(void)
-{
-	GUEST_SYNC(1);
-	wrmsr(0x1b, rdmsr(0x1b) | 3 << 10);
-	wrmsr(0x830, 1 << 18 | 1 << 14 | 2 << 8);	/* self, SMI */
-	GUEST_SYNC(2);
-}
-
-TEST_F(smm, sent_to_oneself)
-{
-	struct vm *vm = chip_vm(variant->kind, self->smram, self->cell);
-	struct vcpu *v = vcpu_new(vm, 0, guest_self_smi);
-
-	set_handler(self->smram, simple, sizeof(simple));
-	expect_sync(v, 1);
-	in_handler(v);
-	expect_sync(v, 2);
-	vm_free(vm);
-}
-
-/* ---- the map is memory ---------------------------------------------------------- */
+/* ---- the map is memory -------------------------------------------------- */
 
 TEST_F(smm, relocation)
 {
@@ -713,9 +402,7 @@ TEST_F(smm, state_moves)
 	expect_sync(v, 1);
 	smi(v);
 	in_handler(v);
-	v->run->immediate_exit = 1;
-	EXPECT_EQ(EINTR, vcpu_run_raw(v));
-	v->run->immediate_exit = 0;
+	vcpu_complete_exit(v);
 	e = vcpu_events(v);
 	sregs = vcpu_sregs(v);
 	regs = vcpu_regs(v);

@@ -101,9 +101,7 @@ static void *work(void *arg)
 		/* the freezer of tasks ends KVM_RUN as a signal does */
 		if (vcpu_run_raw(v) == EINTR)
 			continue;
-		v->run->immediate_exit = 1;
-		require(vcpu_run_raw(v) == EINTR);
-		v->run->immediate_exit = 0;
+		vcpu_complete_exit(v);
 		require(v->run->exit_reason == KVM_EXIT_IO);
 		n++;
 		progress++;

@@ -250,12 +250,6 @@ static void guest_edit_two(u64 me, u64 root, u64 nr, u64 rounds)
 	GUEST_DONE();
 }
 
-static void *done_thread(void *arg)
-{
-	expect_done(arg);
-	return NULL;
-}
-
 static void edit_two(unsigned int kind, u64 nr, u64 rounds)
 {
 	struct vm *vm = tables_vm(kind, nr, 1, NR_PAGES);
@@ -275,7 +269,7 @@ static void edit_two(unsigned int kind, u64 nr, u64 rounds)
 		vcpu_args(vm->vcpus[n], 4, n, root, nr, rounds);
 	}
 	before = mmu_stat("flushes");
-	t = vcpu_thread(vm->vcpus[1], done_thread);
+	t = vcpu_thread_done(vm->vcpus[1]);
 	expect_done(vm->vcpus[0]);
 	pthread_join(t, NULL);
 	if (before >= 0)

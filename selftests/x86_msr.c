@@ -155,19 +155,6 @@ TEST_F(x86_msr, values)
 
 /* ---- from the guest --------------------------------------------------------------- */
 
-static u64 try_wrmsr(u32 msr, u64 v)
-{
-	asm volatile(TRY("wrmsr") : : "c"(msr), "a"((u32)v), "d"(v >> 32) :
-		     "memory");
-	return caught();
-}
-
-static u64 try_rdmsr(u32 msr)
-{
-	asm volatile(TRY("rdmsr") : : "c"(msr) : "rax", "rdx", "memory");
-	return caught();
-}
-
 static void guest_values(void)
 {
 	static const struct {

@@ -277,9 +277,7 @@ TEST_F(x86_msr_filter, user_space_answers_reads)
 	/* completed without entering the guest */
 	read_exit(v, UNKNOWN_MSR, KVM_MSR_EXIT_REASON_UNKNOWN);
 	v->run->msr.data = 77;
-	v->run->immediate_exit = 1;
-	ASSERT_EQ(EINTR, vcpu_run_raw(v));
-	v->run->immediate_exit = 0;
+	vcpu_complete_exit(v);
 	ASSERT_EQ(77, vcpu_regs(v).rax);
 	expect_sync(v, 2);
 	ASSERT_EQ(77, v->uc[2]);
@@ -349,9 +347,7 @@ TEST_F(x86_msr_filter, answer_to_another_instruction)
 	v->run->msr.data = 0xbad;
 	start(v, guest_write, MSR_SYSENTER_CS);
 	r = vcpu_regs(v);
-	v->run->immediate_exit = 1;
-	ASSERT_EQ(EINTR, vcpu_run_raw(v));
-	v->run->immediate_exit = 0;
+	vcpu_complete_exit(v);
 	ASSERT_EQ(r.rip, vcpu_regs(v).rip);
 	ASSERT_EQ(r.rax, vcpu_regs(v).rax);
 }

@@ -5,12 +5,12 @@
  *
  *	{"op": "cpuid", "kind": "ept", "ticks": 890.0}
  *
- * With -c, when the module counts them, also "vmreads",
- * "vmwrites" and "exits" per operation.
+ * With -c, when the module counts them, also "vmreads", "vmwrites" and "exits"
+ * per operation.
  */
 #define SELFTEST_LIB
-#include "kvmtest.h"
 #include "bench.h"
+#include "run.h"
 
 static const char * const counters[] = { "vmreads", "vmwrites", "exits" };
 
@@ -21,17 +21,6 @@ static int64_t counter(struct vcpu *vcpu, const char *name)
 		return stat_read(vcpu->fd, name);
 	return stat_read(vcpu->fd, "entries") +
 	       stat_read(vcpu->fd, "fast_exits");
-}
-
-/* A handler in assembler instead of the library's, for #PF */
-static void set_pf_handler(struct vm *vm)
-{
-	u64 *gate = vm_hva(vm, G_IDT + VEC_PF * 16);
-	u64 to = (u64)bench_pf;
-
-	gate[0] = (to & 0xffff) | (u64)SEL_CS64 << 16 | 0x8e00ull << 32 |
-		  (to >> 16 & 0xffff) << 48;
-	gate[1] = to >> 32;
 }
 
 /* Tables with BENCH_MEM in 4 KiB pages and an empty table for BENCH_HOLE */
@@ -45,32 +34,6 @@ static void map_bench(struct pt *pt)
 	pt_set(pt, BENCH_HOLE, 2, 0);
 	pt_map(pt, BENCH_HOLE, BENCH_MEM, PAGE_4K, flags);
 	pt_set(pt, BENCH_HOLE, 1, 0);
-}
-
-/* Serve what the operations ask of user space, and nothing else */
-static void run_to_ucall(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-	struct kvm_regs r;
-
-	for (;;) {
-		if (ioctl(vcpu->fd, KVM_RUN, 0ul))
-			die("KVM_RUN: %s", strerror(errno));
-		if (run->exit_reason == KVM_EXIT_IO &&
-		    run->io.port == UCALL_PORT)
-			break;
-		if (run->exit_reason != KVM_EXIT_IO &&
-		    run->exit_reason != KVM_EXIT_MMIO)
-			die("exit %s", exit_name(run->exit_reason));
-	}
-	r = vcpu_regs(vcpu);
-	vcpu->uc_cmd = (u32)r.rax;
-	vcpu->uc[0] = r.rdi;
-	vcpu->uc[1] = r.rsi;
-	vcpu->uc[2] = r.rcx;
-	if (vcpu->uc_cmd != UCALL_SYNC && vcpu->uc_cmd != UCALL_DONE)
-		die("the guest failed: %lu 0x%lx 0x%lx 0x%lx", vcpu->uc_cmd,
-		    vcpu->uc[0], vcpu->uc[1], vcpu->uc[2]);
 }
 
 static void measure(unsigned int op, unsigned int kind, const char *name,
@@ -89,7 +52,7 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 	map_bench(&vm->pt);
 	second = pt_new(vm, PT_4LEVEL);
 	map_bench(&second);
-	set_pf_handler(vm);
+	set_gate(vm, VEC_PF, bench_pf);
 	p->n = o->n;
 	p->cr3[0] = vm->pt.root;
 	p->cr3[1] = second.root;
@@ -97,10 +60,10 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 	p->pde = pt_entry_gpa(&vm->pt, BENCH_MEM, 2);
 	vcpu_args(vcpu, 1, (u64)op);
 
-	run_to_ucall(vcpu);
+	run_to_ucall(vcpu, true);
 	for (size_t i = 0; count && i < ARRAY_SIZE(counters); i++)
 		before[i] = counter(vcpu, counters[i]);
-	run_to_ucall(vcpu);
+	run_to_ucall(vcpu, true);
 	ticks = vcpu->uc[1];
 	printf("{\"op\": \"%s\", \"kind\": \"%s\"", o->name, name);
 	for (size_t i = 0; count && i < ARRAY_SIZE(counters); i++) {
@@ -110,7 +73,7 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 		       (double)(counter(vcpu, counters[i]) - before[i]) /
 		       o->n);
 	}
-	run_to_ucall(vcpu);
+	run_to_ucall(vcpu, true);
 	idle = vcpu->uc[0];
 	if (!count)
 		printf(", \"ticks\": %.1f",

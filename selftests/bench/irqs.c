@@ -7,7 +7,7 @@
  * left out where there is one; all others run on the first.
  */
 #define SELFTEST_LIB
-#include "kvmtest.h"
+#include "run.h"
 #include <sys/eventfd.h>
 #include "irq_ops.h"
 
@@ -32,17 +32,6 @@ static int64_t exits(struct vm *vm)
 	return sum;
 }
 
-static void run_to_ucall(struct vcpu *vcpu)
-{
-	u32 reason = vcpu_run_any(vcpu);
-
-	if (vcpu->uc_cmd == UCALL_NONE)
-		die("exit %s", exit_name(reason));
-	if (vcpu->uc_cmd != UCALL_SYNC && vcpu->uc_cmd != UCALL_DONE)
-		die("the guest failed: %lu 0x%lx 0x%lx 0x%lx", vcpu->uc_cmd,
-		    vcpu->uc[0], vcpu->uc[1], vcpu->uc[2]);
-}
-
 static void *run_peer(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -52,16 +41,6 @@ static void *run_peer(void *arg)
 		die("vCPU 1: exit %s", exit_name(vcpu->run->exit_reason));
 	require(errno == EINTR);
 	return NULL;
-}
-
-static void set_gate(struct vm *vm, unsigned int vector, const char *handler)
-{
-	u64 *gate = vm_hva(vm, G_IDT + vector * 16);
-	u64 to = (u64)handler;
-
-	gate[0] = (to & 0xffff) | (u64)SEL_CS64 << 16 | 0x8e00ull << 32 |
-		  (to >> 16 & 0xffff) << 48;
-	gate[1] = to >> 32;
 }
 
 /* In x2APIC mode and with a TSC deadline */
@@ -168,7 +147,7 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 	const struct irq_op *o = &irq_ops[op];
 	struct vm *vm = vm_new(kind);
 	struct signaller s = { .vm = vm, .fd = -1 };
-	pthread_t peer, signaller;
+	pthread_t peer = 0, signaller = 0;
 	struct vcpu *vcpu;
 	int64_t before;
 	int fd = -1;
@@ -190,13 +169,13 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 	if (o->peer)
 		peer = vcpu_thread(vm->vcpus[1], run_peer);
 
-	run_to_ucall(vcpu);
+	run_to_ucall(vcpu, false);
 	before = count ? exits(vm) : -1;
 	if (o->irqfd) {
 		s.offset = tsc_offset(vcpu);
 		pthread_create(&signaller, NULL, signal_irqfd, &s);
 	}
-	run_to_ucall(vcpu);
+	run_to_ucall(vcpu, false);
 	ticks = vcpu->uc[1];
 	if (o->irqfd) {
 		pthread_join(signaller, NULL);
@@ -206,17 +185,14 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 	if (before >= 0)
 		printf(", \"exits\": %.2f",
 		       (double)(exits(vm) - before) / o->n);
-	run_to_ucall(vcpu);
+	run_to_ucall(vcpu, false);
 	if (!count)
 		printf(", \"ticks\": %.1f",
 		       (double)(ticks - vcpu->uc[0]) / o->n);
 	printf("}\n");
 	fflush(stdout);
-	if (o->peer) {
-		vm->vcpus[1]->run->immediate_exit = 1;
-		pthread_kill(peer, SIGUSR1);
-		pthread_join(peer, NULL);
-	}
+	if (o->peer)
+		vcpu_stop(vm->vcpus[1], peer);
 	vm_free(vm);
 	close(fd);
 	close(s.fd);

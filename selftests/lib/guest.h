@@ -109,6 +109,20 @@ static inline u64 caught(void)
 	return *(volatile u64 *)&guest_cpu()->vector;
 }
 
+/* caught() of RDMSR and WRMSR */
+static inline u64 try_rdmsr(u64 msr)
+{
+	asm volatile(TRY("rdmsr") : : "c"((u32)msr) : "rax", "rdx", "memory");
+	return caught();
+}
+
+static inline u64 try_wrmsr(u32 msr, u64 val)
+{
+	asm volatile(TRY("wrmsr") : : "c"(msr), "a"((u32)val),
+		     "d"((u32)(val >> 32)) : "memory");
+	return caught();
+}
+
 struct guest_regs {
 	u64 r15, r14, r13, r12, r11, r10, r9, r8;
 	u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;

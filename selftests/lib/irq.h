@@ -25,19 +25,7 @@ static UNUSED struct vm *irq_vm_new(unsigned int kind)
 	return vm;
 }
 
-#define IRQ_SUITE(name)							\
-	FIXTURE(name) { struct vm *vm; struct vcpu *vcpu; };		\
-	KIND_VARIANTS(name)						\
-	FIXTURE_SETUP(name)						\
-	{								\
-		self->vm = irq_vm_new(variant->kind);			\
-		self->vcpu = vcpu_new(self->vm, 0, NULL);		\
-	}								\
-	FIXTURE_TEARDOWN(name)						\
-	{								\
-		EXPECT_EQ(0, kvm_audit());				\
-		vm_free(self->vm);					\
-	}
+#define IRQ_SUITE(name)		VM_SUITE(name, irq_vm_new)
 
 /* Status as KVM_IRQ_LINE_STATUS gives it */
 static UNUSED int irq_line(struct vm *vm, u32 gsi, int level)
@@ -53,6 +41,28 @@ static UNUSED void irq_pulse(struct vm *vm, u32 gsi)
 	irq_line(vm, gsi, 1);
 	irq_line(vm, gsi, 0);
 }
+
+enum { RAISE = 100, LOWER = 200, PULSE = 300 };
+
+/* Run to GUEST_DONE(); the guest asks for lines by GUEST_SYNC(what + line) */
+static UNUSED void serve_lines(struct vcpu *v)
+{
+	while (vcpu_run(v) == KVM_EXIT_IO && v->uc_cmd == UCALL_SYNC) {
+		u64 what = v->uc[0] / 100 * 100, gsi = v->uc[0] % 100;
+
+		if (what == RAISE)
+			irq_line(v->vm, gsi, 1);
+		else if (what == LOWER)
+			irq_line(v->vm, gsi, 0);
+		else
+			irq_pulse(v->vm, gsi);
+	}
+	require(v->uc_cmd == UCALL_DONE);
+}
+
+#define raise_line(n)	GUEST_SYNC(RAISE + (n))
+#define lower_line(n)	GUEST_SYNC(LOWER + (n))
+#define pulse(n)	GUEST_SYNC(PULSE + (n))
 
 static UNUSED struct kvm_irqchip irqchip_state(struct vm *vm, u32 id)
 {
@@ -265,6 +275,12 @@ static UNUSED void irq_handler(unsigned int first, unsigned int last,
 static UNUSED void irq_window(void)
 {
 	asm volatile("sti; nop; nop; cli" : : : "memory");
+}
+
+static UNUSED void wait_for(volatile u32 *p, u32 val)
+{
+	while (*p < val)
+		cpu_pause();
 }
 
 /* Wait for an interrupt */

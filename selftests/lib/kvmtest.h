@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,8 @@ bool guest_has(u32 leaf, u32 sub, char reg, unsigned int bit);
 /* ---- running ------------------------------------------------------------ */
 
 int vcpu_run_raw(struct vcpu *vcpu);	/* KVM_RUN once: 0 or errno */
+/* Complete the instruction that the last exit interrupted; the guest goes no further */
+void vcpu_complete_exit(struct vcpu *vcpu);
 
 /*
  * Run to the next exit that is not a UCALL_PRINT, and fail the test where
@@ -227,6 +230,12 @@ u64 guest_run(unsigned int kind, void *fn);
 
 /* A thread that calls fn(vcpu) */
 pthread_t vcpu_thread(struct vcpu *vcpu, void *(*fn)(void *));
+/* A thread that runs the vCPU to its GUEST_DONE(), and how many have not got there */
+pthread_t vcpu_thread_done(struct vcpu *vcpu);
+extern atomic_int vcpus_not_done;
+/* A thread that runs the vCPU until an exit or vcpu_stop(), in any MP state */
+pthread_t vcpu_start(struct vcpu *vcpu);
+void vcpu_stop(struct vcpu *vcpu, pthread_t t);
 void pin_to_cpu(int cpu);
 int nr_cpus(void);
 
@@ -312,8 +321,9 @@ skip_now(const char *fmt, ...);
 
 /*
  * A fixture whose tests run under each MMU kind that this CPU and this KVM
- * have and the run is for: exits.ept.cpuid, exits.shadow.cpuid. FIXTURE(name), FIXTURE_SETUP and
- * FIXTURE_TEARDOWN are the test's own; variant->kind is for vm_new().
+ * have and the run is for: exits.ept.cpuid, exits.shadow.cpuid. FIXTURE(name),
+ * FIXTURE_SETUP and FIXTURE_TEARDOWN are the test's own; variant->kind is for
+ * vm_new().
  */
 #define KIND_VARIANT(fixture_name, variant_name, kind_)			\
 	static const FIXTURE_VARIANT(fixture_name)			\
@@ -342,12 +352,13 @@ skip_now(const char *fmt, ...);
  * to be given an entry point with vcpu_set_entry(). After the test the audit
  * must find nothing.
  */
-#define GUEST_SUITE(name)						\
+#define GUEST_SUITE(name)	VM_SUITE(name, vm_new)
+#define VM_SUITE(name, new)						\
 	FIXTURE(name) { struct vm *vm; struct vcpu *vcpu; };		\
 	KIND_VARIANTS(name)						\
 	FIXTURE_SETUP(name)						\
 	{								\
-		self->vm = vm_new(variant->kind);			\
+		self->vm = new(variant->kind);				\
 		self->vcpu = vcpu_new(self->vm, 0, NULL);		\
 	}								\
 	FIXTURE_TEARDOWN(name)						\
@@ -355,6 +366,13 @@ skip_now(const char *fmt, ...);
 		EXPECT_EQ(0, kvm_audit());				\
 		vm_free(self->vm);					\
 	}
+
+/* In a test of GUEST_SUITE() */
+#define RUN_GUEST(fn)							\
+	do {								\
+		vcpu_set_entry(self->vcpu, fn);				\
+		expect_done(self->vcpu);				\
+	} while (0)
 
 /* No VM made beforehand: variant->kind is for the test's vm_new() */
 #define KIND_SUITE(name)						\

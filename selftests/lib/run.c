@@ -44,6 +44,13 @@ int vcpu_run_raw(struct vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_RUN, 0ul) ? errno : 0;
 }
 
+void vcpu_complete_exit(struct vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 1;
+	require(vcpu_run_raw(vcpu) == EINTR);
+	vcpu->run->immediate_exit = 0;
+}
+
 u32 vcpu_run_any(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -212,6 +219,51 @@ pthread_t vcpu_thread(struct vcpu *vcpu, void *(*fn)(void *))
 
 	require(!pthread_create(&t, NULL, fn, vcpu));
 	return t;
+}
+
+atomic_int vcpus_not_done;
+
+static void *run_to_done(void *arg)
+{
+	expect_done(arg);
+	vcpus_not_done--;
+	return NULL;
+}
+
+pthread_t vcpu_thread_done(struct vcpu *vcpu)
+{
+	vcpus_not_done++;
+	return vcpu_thread(vcpu, run_to_done);
+}
+
+static void on_signal(int sig)
+{
+}
+
+static void *run_until_stopped(void *arg)
+{
+	int err;
+
+	/* a CPU that waits for INIT ends KVM_RUN with EAGAIN when it had one */
+	do {
+		err = vcpu_run_raw(arg);
+	} while (err == EAGAIN);
+	require(!err || err == EINTR);
+	return NULL;
+}
+
+pthread_t vcpu_start(struct vcpu *vcpu)
+{
+	signal(SIGUSR1, on_signal);
+	return vcpu_thread(vcpu, run_until_stopped);
+}
+
+void vcpu_stop(struct vcpu *vcpu, pthread_t t)
+{
+	vcpu->run->immediate_exit = 1;
+	pthread_kill(t, SIGUSR1);
+	pthread_join(t, NULL);
+	vcpu->run->immediate_exit = 0;
 }
 
 void pin_to_cpu(int cpu)
