@@ -134,35 +134,40 @@ void io_bus_destroy(struct vm *vm, struct bus *bus)
 	kvfree(table);
 }
 
-/*
- * Ranges from @from up to @to may hold the address: those before end below it,
- * those after begin above it. By bisection, since both first and reach ascend.
- */
+static __always_inline bool begins_by(const struct bus_range *r, u64 addr)
+{
+	return r->first <= addr;
+}
+
+static __always_inline bool ends_before(const struct bus_range *r, u64 addr)
+{
+	return r->reach < addr;
+}
+
+/* How many of the first @nr are so; by bisection, since first and reach ascend */
+static __always_inline unsigned int
+count(const struct bus_table *table, unsigned int nr, u64 addr,
+      bool (*so)(const struct bus_range *r, u64 addr))
+{
+	unsigned int lo = 0, hi = nr;
+
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (so(&table->ranges[mid], addr))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Ranges from @from up to @to may hold the address; no others do */
 static __always_inline void candidates(const struct bus_table *table, u64 addr,
 				       unsigned int *from, unsigned int *to)
 {
-	unsigned int lo = 0, hi = table->nr;
-
-	while (lo < hi) {
-		unsigned int mid = (lo + hi) / 2;
-
-		if (table->ranges[mid].first <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	*to = lo;
-	hi = lo;
-	lo = 0;
-	while (lo < hi) {
-		unsigned int mid = (lo + hi) / 2;
-
-		if (table->ranges[mid].reach < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	*from = lo;
+	*to = count(table, table->nr, addr, begins_by);
+	*from = count(table, *to, addr, ends_before);
 }
 
 static bool holds(const struct bus_range *r, u64 addr, unsigned int len)

@@ -196,7 +196,8 @@ void vcpu_destroy(struct vcpu *vcpu)
 
 /* ---- kicks ------------------------------------------------------------------------- */
 
-bool vcpu_wake(struct vcpu *vcpu)
+/* From HLT; true if it was blocked */
+static bool wake(struct vcpu *vcpu)
 {
 	if (!rcuwait_wake_up(&vcpu->wait))
 		return false;
@@ -209,7 +210,7 @@ void vcpu_kick(struct vcpu *vcpu)
 {
 	int me, cpu;
 
-	if (vcpu_wake(vcpu))
+	if (wake(vcpu))
 		return;
 	me = get_cpu();
 	/*

@@ -180,9 +180,6 @@ int vcpu_run(struct vcpu *vcpu);
  */
 void vcpu_kick(struct vcpu *vcpu);
 
-/* Wake it from HLT only. Return: true if it was blocked. */
-bool vcpu_wake(struct vcpu *vcpu);
-
 /**
  * vcpu_spins() - the vCPU waits for another one: let that one run
  * @vcpu: the vCPU, loaded, by its own thread

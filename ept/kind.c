@@ -251,12 +251,8 @@ static int ept_prepare(struct vcpu *vcpu)
 
 static void flush_vpid(struct vcpu *vcpu)
 {
-	if (!ept_hw.vpid || !vcpu->vmx.vpid)
-		return;		/* VM entry flushes what has VPID 0 */
-	if (ept_hw.invvpid_caps & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT)
-		invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vcpu->vmx.vpid, 0);
-	else
-		invvpid(VMX_VPID_EXTENT_ALL_CONTEXT, 0, 0);
+	if (ept_hw.vpid && vcpu->vmx.vpid)	/* VM entry flushes what has VPID 0 */
+		invvpid_context(ept_hw.invvpid_caps, vcpu->vmx.vpid);
 }
 
 static void ept_load(struct vcpu *vcpu, struct mmu_hw_root *root)

@@ -82,6 +82,7 @@ int irqchip_create_split(struct vm *vm, u64 nr_pins);
 void irqchip_destroy(struct vm *vm);		/* VM teardown; NULL is fine */
 /* KVM_CREATE_PIT2; vm->lock held. 0, -EEXIST, -ENOENT (no irqchip), -EINVAL, -ENOMEM */
 int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg);
+/* State of chips for user space: 0, -ENXIO no such chip here, -EINVAL */
 int irqchip_get(struct vm *vm, struct kvm_irqchip *chip);
 int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip);
 int irqchip_get_pit(struct vm *vm, struct kvm_pit_state2 *ps);
@@ -327,6 +328,7 @@ enum lapic_access {
 	LAPIC_X2APIC,
 };
 
+/* How the guest reaches its registers now */
 enum lapic_access lapic_access(struct vcpu *vcpu);
 
 /*
@@ -367,6 +369,7 @@ static inline u32 lapic_assists(const struct vcpu *vcpu)
 	return vcpu->lapic ? vcpu->vm->irq.assists : 0;
 }
 
+/* KVM_GET_LAPIC, KVM_SET_LAPIC; loaded. 0, or -EINVAL for another id */
 void lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *s);
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s);
 

@@ -328,7 +328,7 @@ void lapic_accept_init_sipi(struct vcpu *vcpu)
 /* ---- reset, IA32_APIC_BASE ------------------------------------------------- */
 
 /* SDM 3A 11.12.10.1: the logical id follows from the id */
-void lapic_set_x2apic_ids(struct lapic *l)
+static void set_x2apic_ids(struct lapic *l)
 {
 	u32 id = l->vcpu->id;
 
@@ -368,7 +368,7 @@ static void reset_regs(struct lapic *l, bool init)
 	if (l->vcpu->arch.pv_eoi == PV_EOI_OFFERED)
 		l->vcpu->arch.pv_eoi = PV_EOI_STALE;
 	if (lapic_x2apic(l))
-		lapic_set_x2apic_ids(l);
+		set_x2apic_ids(l);
 }
 
 void lapic_reset(struct vcpu *vcpu, bool init)
@@ -421,7 +421,7 @@ int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 	if (!(value & en) || !(old & en))
 		reset_regs(l, false);
 	else if (value & ext)
-		lapic_set_x2apic_ids(l);
+		set_x2apic_ids(l);
 	else	/* user space, back from x2APIC mode */
 		lapic_set_reg(l, APIC_ID, vcpu->id << 24);
 	lapic_map_rebuild(l->chip);
@@ -491,7 +491,7 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 	if (lapic_x2apic(l)) {
 		lapic_set_reg(l, APIC_ICR + 4, lapic_reg(l, APIC_ICR2));
 		lapic_set_reg(l, APIC_ICR2, 0);
-		lapic_set_x2apic_ids(l);
+		set_x2apic_ids(l);
 	} else {
 		lapic_set_reg(l, APIC_ID, id & 0xff000000);
 		lapic_set_reg(l, APIC_LDR, lapic_reg(l, APIC_LDR) & APIC_LDR_MASK);

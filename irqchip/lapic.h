@@ -166,7 +166,6 @@ u8 lapic_threshold(struct lapic *l);
 /* PPR, as the other registers have it; by any thread */
 u32 lapic_priority(const struct lapic *l);
 void lapic_error(struct lapic *l, u32 bit);
-void lapic_set_x2apic_ids(struct lapic *l);
 
 void lapic_tell_eoi(struct lapic *l, u8 vector);
 

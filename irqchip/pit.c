@@ -21,7 +21,6 @@
 #include "core/compat.h"
 #include "pit.h"
 
-#define PIT_CMD		0x43
 #define PORT_61		0x61
 #define MAX_BACKLOG	1000	/* ticks owed: 10 s of a 100 Hz guest */
 

@@ -67,7 +67,6 @@ void mmu_apic_page_allow(struct vm *vm, bool on)
 		.slot = &a->slot,
 		.start = a->slot.base,
 		.end = a->slot.base + 1,
-		.may_block = true,
 	};
 	write_lock(&vm->mmu.lock);
 	WRITE_ONCE(a->allowed, on);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * debugfs kvm/<pid>-<number>/audit: read it to have every entry of the VM's
- * page tables checked. The number counts the module's VMs.
+ * debugfs kvm/<pid>-<number>/audit: read it to have every live entry of the VM's
+ * page tables checked against its definition: a line for each finding, and the
+ * line "findings: N". What the host maps is checked when the reader is a thread of
+ * the VM's own process. <number> counts the module's VMs.
  */
 #include <linux/debugfs.h>
 #include <linux/sched.h>
@@ -12,7 +14,8 @@
 static struct dentry *root_dir;		/* [I] */
 static atomic_t vm_number;
 
-int mmu_audit(struct vm *vm, struct seq_file *out)
+/* Number of findings, or -EINTR */
+static int check(struct vm *vm, struct seq_file *out)
 {
 	int n;
 
@@ -27,7 +30,7 @@ int mmu_audit(struct vm *vm, struct seq_file *out)
 
 static int audit_show(struct seq_file *out, void *unused)
 {
-	int n = mmu_audit(out->private, out);
+	int n = check(out->private, out);
 
 	return min(n, 0);
 }

@@ -75,26 +75,6 @@ int guest_write(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, const void *data,
 	return 0;
 }
 
-int guest_clear(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, unsigned int len)
-{
-	struct memslot *slot;
-	void __user *to;
-	unsigned int n;
-	bool failed;
-
-	for (; len; len -= n, gpa += n) {
-		n = part_len(gpa, len);
-		to = part(vm, gpa, true, &slot);
-		if (!to)
-			return -EFAULT;
-		failed = __clear_user(to, n);
-		written(vm, vcpu, slot, gpa, n);
-		if (failed)
-			return -EFAULT;
-	}
-	return 0;
-}
-
 /* 16 bytes have no user-space primitive: through the page itself */
 static int cmpxchg16(void __user *to, void *old, const void *new)
 {

@@ -194,7 +194,8 @@ static bool walk_irqoff(struct vm *vm, hva_t hva, const struct memslot *slot,
 	return found;
 }
 
-bool host_peek(struct vm *vm, hva_t hva, struct host_page *p)
+/* For an audit: as host_look(), special mappings (VM_PFNMAP) too; no window */
+static bool peek(struct vm *vm, hva_t hva, struct host_page *p)
 {
 	p->nr = 0;
 	p->special = true;
@@ -331,7 +332,7 @@ const char *host_audit(struct vm *vm, const struct memslot *slot, gfn_t gfn,
 {
 	struct host_page p = { .window = 1 };
 
-	if (!host_peek(vm, memslot_hva(slot, gfn), &p))
+	if (!peek(vm, memslot_hva(slot, gfn), &p))
 		return "the host maps nothing (H1)";
 	if (p.pfn != pfn)
 		return "not the host's page (H1)";

@@ -78,15 +78,6 @@ bool host_look(struct vm *vm, struct memslot *slot, gfn_t gfn,
 	       struct host_page *p);
 
 /**
- * host_peek() - the same, and special mappings (VM_PFNMAP) too
- *
- * For an audit. Context: any; the caller is a thread of the VM's owner. window is
- * ignored.
- * Return: true where the host's table has a present entry that fits.
- */
-bool host_peek(struct vm *vm, hva_t hva, struct host_page *p);
-
-/**
  * host_map_level() - largest page that slot and host allow
  * @slot: the slot
  * @gfn: a page of it

@@ -162,7 +162,6 @@ struct mmu_range {
 	struct memslot *slot;
 	gfn_t start;			/* first */
 	gfn_t end;			/* one past the last */
-	bool may_block;
 };
 
 struct mmu_stats {
@@ -443,11 +442,21 @@ bool mmu_default_unrestricted(void);
  */
 int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *region);
 
+/**
+ * mmu_get_dirty_log(), mmu_clear_dirty_log() - KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG
+ * @vm: the VM; no lock held, may sleep
+ * @log: the argument; the bitmap is the user's pointer, one bit a page
+ *
+ * No vCPU writes unseen to a page whose bit was taken, once these return.
+ * Return: 0, -ENOENT no such slot or not logged, -EINVAL number of the slot or
+ * range, -ENXIO rings are used instead, -EFAULT, -ENOMEM.
+ */
 int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
 int mmu_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log);
 
 /* KVM_SET_TSS_ADDR: three pages the real-mode TSS is put in where the CPU needs it */
 int mmu_set_tss_addr(struct vm *vm, gpa_t addr);
+/* KVM_SET_IDENTITY_MAP_ADDR; 0: the default. 0, -EINVAL (address, or vCPUs exist) */
 int mmu_set_identity_map_addr(struct vm *vm, gpa_t addr);
 
 /* KVM_SET_NR_MMU_PAGES, KVM_GET_NR_MMU_PAGES (0: no limit was set) */
@@ -481,7 +490,6 @@ static inline bool mmu_maybe_gap(const struct mmu_vcpu *m, gfn_t gfn)
 int guest_read(struct vm *vm, gpa_t gpa, void *data, unsigned int len);
 int guest_write(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, const void *data,
 		unsigned int len);
-int guest_clear(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, unsigned int len);
 
 /**
  * guest_cmpxchg() - atomic compare-and-exchange in guest memory
@@ -573,8 +581,9 @@ int mmu_translate_debug(struct vcpu *vcpu, gva_t gva, gpa_t *gpa,
  */
 bool mmu_load_pdptes(struct vcpu *vcpu, u64 cr3);
 
-/* The guest's CR3 and PAE entries, for kinds */
+/* For kinds: the guest's CR3, and its PAE entries (all 0 in other paging modes) */
 u64 mmu_guest_cr3(struct vcpu *vcpu);
+void mmu_guest_pdptes(struct vcpu *vcpu, u64 pdpte[4]);
 
 /**
  * mmu_set_space() - the vCPU enters or leaves system-management mode
@@ -585,7 +594,6 @@ u64 mmu_guest_cr3(struct vcpu *vcpu);
  * tells the kind about the guest's new mode.
  */
 void mmu_set_space(struct vcpu *vcpu, bool smm);
-void mmu_guest_pdptes(struct vcpu *vcpu, u64 pdpte[4]);
 
 /* ---- the APIC-access page (mmu/apic_page.c) ------------------------------ */
 
@@ -602,17 +610,5 @@ void mmu_apic_page_allow(struct vm *vm, bool on);
 /* ---- calls into the kind, for readers ----------------------------------- */
 
 #define mmu_op(vm_, op, ...)	((vm_)->mmu.kind->op(__VA_ARGS__))
-
-/**
- * mmu_audit() - check every live entry of a VM against its definition
- * @vm: the VM
- * @out: receives one line for each finding and the line "findings: N"
- *
- * User space reaches it as debugfs kvm/<pid>-<number>/audit. What the host maps
- * is checked when the reader is a thread of the VM's own process.
- *
- * Return: number of findings.
- */
-int mmu_audit(struct vm *vm, struct seq_file *out);
 
 #endif

@@ -15,7 +15,8 @@ static gfn_t gfn_4m(u64 gpte, unsigned int i)
 	return (base >> PAGE_SHIFT) + (i & 1) * SH_ENTRIES;
 }
 
-gfn_t shadow_gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte)
+/* The same for an entry that would be made of @gpte */
+static gfn_t gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte)
 {
 	unsigned int level = sp->role.level;
 
@@ -32,7 +33,7 @@ gfn_t shadow_gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte)
 
 gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i)
 {
-	return shadow_gpte_gfn(sp, i, sh_direct(sp) ? 0 : sp->gpte[i]);
+	return gpte_gfn(sp, i, sh_direct(sp) ? 0 : sp->gpte[i]);
 }
 
 void shadow_entry_fill(u64 *table)
@@ -78,7 +79,7 @@ void shadow_entry_make(struct vm *vm, struct shadow_cache *cache,
 {
 	struct shadow_page *sp = sh_page_of(ep);
 	unsigned int i = sh_index_of(ep), level = sp->role.level;
-	gfn_t gfn = shadow_gpte_gfn(sp, i, gpte);
+	gfn_t gfn = gpte_gfn(sp, i, gpte);
 	u64 old = READ_ONCE(*ep);
 
 	if (sh_present(old)) {

@@ -96,9 +96,6 @@ static inline bool sh_takes_away(u64 old, u64 new)
  */
 gfn_t shadow_entry_gfn(const struct shadow_page *sp, unsigned int i);
 
-/* The same for an entry that would be made of @gpte */
-gfn_t shadow_gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte);
-
 /**
  * shadow_entry_make() - make a leaf present, or replace a present leaf
  * @vm: the VM; [m] held

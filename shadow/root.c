@@ -308,12 +308,8 @@ void shadow_roots_release(struct vcpu *vcpu)
 
 static void flush_vpid(struct vcpu *vcpu)
 {
-	if (!shadow_hw.vpid || !vcpu->vmx.vpid)
-		return;		/* VM entry flushes what has VPID 0 */
-	if (shadow_hw.invvpid_caps & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT)
-		invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vcpu->vmx.vpid, 0);
-	else
-		invvpid(VMX_VPID_EXTENT_ALL_CONTEXT, 0, 0);
+	if (shadow_hw.vpid && vcpu->vmx.vpid)	/* VM entry flushes what has VPID 0 */
+		invvpid_context(shadow_hw.invvpid_caps, vcpu->vmx.vpid);
 }
 
 void shadow_load(struct vcpu *vcpu, struct mmu_hw_root *root)

@@ -222,9 +222,6 @@ void shadow_sync_addr(struct vcpu *vcpu, gva_t gva);
 void shadow_sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
 		      u64 gpte);
 
-/* The lowest page that translates @gva as far as there are pages, or NULL */
-struct shadow_page *shadow_lowest_page(struct vcpu *vcpu, gva_t gva);
-
 /* ---- write.c ------------------------------------------------------------ */
 
 void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,

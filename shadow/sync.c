@@ -315,7 +315,7 @@ bool shadow_sync_root(struct vcpu *vcpu, const struct shadow_root *r, bool fast)
 }
 
 /* The lowest page that translates @gva as far as there are pages; NULL: none */
-struct shadow_page *shadow_lowest_page(struct vcpu *vcpu, gva_t gva)
+static struct shadow_page *lowest_page(struct vcpu *vcpu, gva_t gva)
 {
 	struct shadow_root *r = shadow_vcpu(vcpu)->cur;
 	struct shadow_page *sp;
@@ -333,7 +333,7 @@ struct shadow_page *shadow_lowest_page(struct vcpu *vcpu, gva_t gva)
 
 void shadow_sync_addr(struct vcpu *vcpu, gva_t gva)
 {
-	struct shadow_page *sp = shadow_lowest_page(vcpu, gva);
+	struct shadow_page *sp = lowest_page(vcpu, gva);
 	unsigned int i = sh_index(gva, 1);
 	u64 gpte;
 

@@ -22,7 +22,6 @@
 #define SH_PKEY		GENMASK_ULL(62, 59)
 
 #define SH_ENTRIES	512
-#define SH_MAX_LEVELS	5
 
 /* role.format: whose entries gpte[] has */
 enum shadow_format {

@@ -55,6 +55,31 @@ struct ioctl_def {
 	[_IOC_NR(cmd_)] = { .cmd = (cmd_), .flags = (flags_), .vcpu = (fn_), \
 			    __VA_ARGS__ }
 
+/*
+ * A handler that does no more than to call a function of another folder, which
+ * takes the vCPU or VM (@what: vcpu, vm) and a structure: @fn(vcpu, argument).
+ */
+#define PASS_ON(name, what, fn)						\
+static long name(struct what *what, void *data, unsigned long arg)	\
+{									\
+	return fn(what, data);						\
+}
+
+/* The same where it cannot fail */
+#define PASS_ON_VOID(name, what, fn)					\
+static long name(struct what *what, void *data, unsigned long arg)	\
+{									\
+	fn(what, data);							\
+	return 0;							\
+}
+
+/* The same where it follows the user's pointer itself: variable length */
+#define PASS_ON_USER(name, what, fn)					\
+static long name(struct what *what, void *data, unsigned long arg)	\
+{									\
+	return fn(what, (void __user *)arg);				\
+}
+
 /* The copied argument: small ones need no allocation */
 struct ioctl_arg {
 	void *data;

@@ -58,49 +58,14 @@ static long set_signal_mask(struct vcpu *vcpu, void *data, unsigned long arg)
 
 /* ---- registers ------------------------------------------------------------------- */
 
-static long get_regs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	x86_get_regs(vcpu, data);
-	return 0;
-}
-
-static long set_regs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	x86_set_regs(vcpu, data);
-	return 0;
-}
-
-static long get_sregs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	x86_get_sregs(vcpu, data);
-	return 0;
-}
-
-static long set_sregs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_sregs(vcpu, data);
-}
-
-static long get_sregs2(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	x86_get_sregs2(vcpu, data);
-	return 0;
-}
-
-static long set_sregs2(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_sregs2(vcpu, data);
-}
-
-static long get_fpu(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_get_fpu(vcpu, data);
-}
-
-static long set_fpu(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_fpu(vcpu, data);
-}
+PASS_ON_VOID(get_regs, vcpu, x86_get_regs)
+PASS_ON_VOID(set_regs, vcpu, x86_set_regs)
+PASS_ON_VOID(get_sregs, vcpu, x86_get_sregs)
+PASS_ON(set_sregs, vcpu, x86_set_sregs)
+PASS_ON_VOID(get_sregs2, vcpu, x86_get_sregs2)
+PASS_ON(set_sregs2, vcpu, x86_set_sregs2)
+PASS_ON(get_fpu, vcpu, x86_get_fpu)
+PASS_ON(set_fpu, vcpu, x86_set_fpu)
 
 static long copy_xsave(struct vcpu *vcpu, unsigned long arg, unsigned int size)
 {
@@ -141,52 +106,15 @@ static long set_xsave(struct vcpu *vcpu, void *data, unsigned long arg)
 	return ret;
 }
 
-static long get_xcrs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	x86_get_xcrs(vcpu, data);
-	return 0;
-}
-
-static long set_xcrs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_xcrs(vcpu, data);
-}
-
-static long get_debugregs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	x86_get_debugregs(vcpu, data);
-	return 0;
-}
-
-static long set_debugregs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_debugregs(vcpu, data);
-}
-
-static long get_msrs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_get_msrs(vcpu, (void __user *)arg);
-}
-
-static long set_msrs(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_msrs(vcpu, (void __user *)arg);
-}
-
-static long set_cpuid(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_cpuid(vcpu, (void __user *)arg);
-}
-
-static long set_cpuid2(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_cpuid2(vcpu, (void __user *)arg);
-}
-
-static long get_cpuid2(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_get_cpuid2(vcpu, (void __user *)arg);
-}
+PASS_ON_VOID(get_xcrs, vcpu, x86_get_xcrs)
+PASS_ON(set_xcrs, vcpu, x86_set_xcrs)
+PASS_ON_VOID(get_debugregs, vcpu, x86_get_debugregs)
+PASS_ON(set_debugregs, vcpu, x86_set_debugregs)
+PASS_ON_USER(get_msrs, vcpu, x86_get_msrs)
+PASS_ON_USER(set_msrs, vcpu, x86_set_msrs)
+PASS_ON_USER(set_cpuid, vcpu, x86_set_cpuid)
+PASS_ON_USER(set_cpuid2, vcpu, x86_set_cpuid2)
+PASS_ON_USER(get_cpuid2, vcpu, x86_get_cpuid2)
 
 static long translate(struct vcpu *vcpu, void *data, unsigned long arg)
 {
@@ -227,30 +155,11 @@ static long smi(struct vcpu *vcpu, void *data, unsigned long arg)
 	return 0;
 }
 
-static long get_vcpu_events(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_get_events(vcpu, data);
-}
-
-static long set_vcpu_events(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_events(vcpu, data);
-}
-
-static long get_mp_state(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_get_mp_state(vcpu, data);
-}
-
-static long set_mp_state(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_mp_state(vcpu, data);
-}
-
-static long set_guest_debug(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_guest_debug(vcpu, data);
-}
+PASS_ON(get_vcpu_events, vcpu, x86_get_events)
+PASS_ON(set_vcpu_events, vcpu, x86_set_events)
+PASS_ON(get_mp_state, vcpu, x86_get_mp_state)
+PASS_ON(set_mp_state, vcpu, x86_set_mp_state)
+PASS_ON(set_guest_debug, vcpu, x86_set_guest_debug)
 
 static long get_lapic(struct vcpu *vcpu, void *data, unsigned long arg)
 {
@@ -287,10 +196,7 @@ static long setup_mce(struct vcpu *vcpu, void *data, unsigned long arg)
 	return x86_setup_mce(vcpu, *(u64 *)data);
 }
 
-static long set_mce(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return x86_set_mce(vcpu, data);
-}
+PASS_ON(set_mce, vcpu, x86_set_mce)
 
 /* ---- time --------------------------------------------------------------------------- */
 
@@ -313,30 +219,16 @@ static long kvmclock_ctrl(struct vcpu *vcpu, void *data, unsigned long arg)
 
 /* ---- the rest ------------------------------------------------------------------------ */
 
-static long enable_cap(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return caps_enable_vcpu(vcpu, data);
-}
+PASS_ON(enable_cap, vcpu, caps_enable_vcpu)
 
 static long get_stats_fd(struct vcpu *vcpu, void *data, unsigned long arg)
 {
 	return stats_file_create(vcpu->vm, vcpu);
 }
 
-static long set_device_attr(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return attr_vcpu_set(vcpu, data);
-}
-
-static long get_device_attr(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return attr_vcpu_get(vcpu, data);
-}
-
-static long has_device_attr(struct vcpu *vcpu, void *data, unsigned long arg)
-{
-	return attr_vcpu_has(vcpu, data);
-}
+PASS_ON(set_device_attr, vcpu, attr_vcpu_set)
+PASS_ON(get_device_attr, vcpu, attr_vcpu_get)
+PASS_ON(has_device_attr, vcpu, attr_vcpu_has)
 
 #define GET	(ARG_OUT | VCPU_LOAD)
 #define SET	(ARG_IN | VCPU_LOAD)

@@ -17,10 +17,7 @@
 
 /* ---- memory ------------------------------------------------------------------ */
 
-static long set_user_memory_region(struct vm *vm, void *data, unsigned long arg)
-{
-	return mmu_set_region(vm, data);
-}
+PASS_ON(set_user_memory_region, vm, mmu_set_region)
 
 static long get_dirty_log(struct vm *vm, void *data, unsigned long arg)
 {
@@ -66,10 +63,7 @@ static long get_nr_mmu_pages(struct vm *vm, void *data, unsigned long arg)
 	return mmu_nr_pages(vm);
 }
 
-static long register_coalesced_mmio(struct vm *vm, void *data, unsigned long arg)
-{
-	return coalesced_register(vm, data);
-}
+PASS_ON(register_coalesced_mmio, vm, coalesced_register)
 
 static long unregister_coalesced_mmio(struct vm *vm, void *data,
 				      unsigned long arg)
@@ -140,20 +134,9 @@ static long get_irqchip(struct vm *vm, void *data, unsigned long arg)
 	return irqchip_get(vm, chip);
 }
 
-static long set_irqchip(struct vm *vm, void *data, unsigned long arg)
-{
-	return irqchip_set(vm, data);
-}
-
-static long get_pit2(struct vm *vm, void *data, unsigned long arg)
-{
-	return irqchip_get_pit(vm, data);
-}
-
-static long set_pit2(struct vm *vm, void *data, unsigned long arg)
-{
-	return irqchip_set_pit(vm, data);
-}
+PASS_ON(set_irqchip, vm, irqchip_set)
+PASS_ON(get_pit2, vm, irqchip_get_pit)
+PASS_ON(set_pit2, vm, irqchip_set_pit)
 
 /* Its number says that it has no argument, but it has one */
 static long reinject_control(struct vm *vm, void *data, unsigned long arg)
@@ -204,28 +187,13 @@ static long signal_msi(struct vm *vm, void *data, unsigned long arg)
 	return ret;
 }
 
-static long irqfd(struct vm *vm, void *data, unsigned long arg)
-{
-	return irqfd_assign(vm, data);
-}
-
-static long ioeventfd(struct vm *vm, void *data, unsigned long arg)
-{
-	return ioeventfd_assign(vm, data);
-}
+PASS_ON(irqfd, vm, irqfd_assign)
+PASS_ON(ioeventfd, vm, ioeventfd_assign)
 
 /* ---- time --------------------------------------------------------------------- */
 
-static long get_clock(struct vm *vm, void *data, unsigned long arg)
-{
-	x86_get_clock(vm, data);
-	return 0;
-}
-
-static long set_clock(struct vm *vm, void *data, unsigned long arg)
-{
-	return x86_set_clock(vm, data);
-}
+PASS_ON_VOID(get_clock, vm, x86_get_clock)
+PASS_ON(set_clock, vm, x86_set_clock)
 
 /* 0 stands for the host's; another needs hardware that scales */
 static bool tsc_khz_possible(unsigned long khz)
@@ -255,10 +223,7 @@ static long check_extension(struct vm *vm, void *data, unsigned long cap)
 	return caps_check(vm, cap);
 }
 
-static long enable_cap(struct vm *vm, void *data, unsigned long arg)
-{
-	return caps_enable_vm(vm, data);
-}
+PASS_ON(enable_cap, vm, caps_enable_vm)
 
 static long create_vcpu(struct vm *vm, void *data, unsigned long id)
 {
@@ -282,10 +247,7 @@ static long set_boot_cpu_id(struct vm *vm, void *data, unsigned long id)
 	return ret;
 }
 
-static long set_msr_filter(struct vm *vm, void *data, unsigned long arg)
-{
-	return x86_set_msr_filter(vm, data);
-}
+PASS_ON(set_msr_filter, vm, x86_set_msr_filter)
 
 static long get_stats_fd(struct vm *vm, void *data, unsigned long arg)
 {
@@ -366,10 +328,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 }
 
 #ifdef CONFIG_COMPAT
-static long set_msr_filter32(struct vm *vm, void *data, unsigned long arg)
-{
-	return x86_set_msr_filter32(vm, data);
-}
+PASS_ON(set_msr_filter32, vm, x86_set_msr_filter32)
 
 /* The one whose argument has another size, and so another number */
 static const struct ioctl_def ioctl_set_msr_filter32 = {

@@ -208,13 +208,10 @@ int vmx_setup_caps(void)
 		       (c->exit.allowed & VM_EXIT_LOAD_IA32_EFER);
 	if (c->load_efer)
 		c->exit.base |= VM_EXIT_LOAD_IA32_EFER;
-	c->load_pat = (c->entry.base & VM_ENTRY_LOAD_IA32_PAT) &&
-		      (c->exit.base & VM_EXIT_LOAD_IA32_PAT);
 	c->unrestricted = unrestricted_guest &&
 		(c->proc2.allowed & SECONDARY_EXEC_UNRESTRICTED_GUEST);
 	c->preemption_timer = c->pin.allowed & PIN_BASED_VMX_PREEMPTION_TIMER;
 	c->tsc_scaling = c->proc2.allowed & SECONDARY_EXEC_TSC_SCALING;
-	c->max_tsc_ratio = c->tsc_scaling ? ~0ull : BIT_ULL(48);
 
 	c->mmu.ept_vpid_cap = c->ept_vpid;
 	c->mmu.secondary_allowed = c->proc2.allowed;

@@ -26,12 +26,10 @@ struct vmx_caps {
 	u64 misc;			/* IA32_VMX_MISC */
 	u64 ept_vpid;			/* IA32_VMX_EPT_VPID_CAP */
 	bool load_efer;			/* EFER switched by the VMCS */
-	bool load_pat;
 	bool vpid;
 	bool unrestricted;		/* the CPU offers unrestricted guest */
 	bool preemption_timer;
 	bool tsc_scaling;
-	u64 max_tsc_ratio;
 	struct mmu_hw_caps mmu;
 };
 

@@ -109,11 +109,8 @@ static bool v86_ok(const struct vmx_seg *s)
 	return s->base == (u64)s->sel << 4 && s->limit == 0xffff && s->ar == 0xf3;
 }
 
-/**
- * vmx_guest_state_enterable() - would VM entry accept the guest's segments?
- * @vcpu: the vCPU, without unrestricted guest
- */
-bool vmx_guest_state_enterable(struct vcpu *vcpu)
+/* Would VM entry accept the guest's segments, without unrestricted guest? */
+static bool segments_enterable(struct vcpu *vcpu)
 {
 	struct vmx_seg s[NR_SEGS];
 	bool v86;
@@ -168,7 +165,7 @@ static void settle(struct vcpu *vcpu)
 	if (unlikely(vcpu->vm->vmx.force_emulation)) {
 		v->emulation_required = true;
 	} else if (x86_protected(vcpu)) {
-		v->emulation_required = !vmx_guest_state_enterable(vcpu);
+		v->emulation_required = !segments_enterable(vcpu);
 	} else if (vmx_v86_possible(vcpu)) {
 		vmx_v86_enter(vcpu);
 		v->emulation_required = false;

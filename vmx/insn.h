@@ -129,4 +129,13 @@ fail:
 	vmx_insn_failed("INVVPID", type);
 }
 
+/* All that a VPID has, by the narrowest type in @caps (VMX_VPID_EXTENT_*_BIT) */
+static inline void invvpid_context(u64 caps, u16 vpid)
+{
+	if (caps & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT)
+		invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vpid, 0);
+	else
+		invvpid(VMX_VPID_EXTENT_ALL_CONTEXT, 0, 0);
+}
+
 #endif

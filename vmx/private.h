@@ -14,8 +14,6 @@
 int vmx_setup_caps(void);
 int vmx_setup_cpus(void);
 void vmx_unsetup_cpus(void);
-int vmx_setup_shared(void);
-void vmx_unsetup_shared(void);
 
 /* cpu.c: VMCSs on CPUs */
 bool vmcs_load(struct vmcs *vmcs);
@@ -75,7 +73,6 @@ u64 vmx_v86_hw_rflags(struct vcpu *vcpu, u64 rflags);
 int vmx_v86_exception(struct vcpu *vcpu, u8 vector);
 
 /* enterable.c */
-bool vmx_guest_state_enterable(struct vcpu *vcpu);
 /* Is everything of a VM that is created now for the emulator? */
 bool vmx_emulation_forced(void);
 

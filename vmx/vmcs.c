@@ -14,7 +14,19 @@ static unsigned long *vpid_used;	/* vpid_lock; bit 0 is the host's */
 
 #define NR_VPIDS	65536
 
-int vmx_setup_shared(void)
+static void unsetup_shared(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		free_page((unsigned long)io_bitmaps[i]);
+		io_bitmaps[i] = NULL;
+	}
+	bitmap_free(vpid_used);
+	vpid_used = NULL;
+}
+
+static int setup_shared(void)
 {
 	int i;
 
@@ -30,20 +42,8 @@ int vmx_setup_shared(void)
 	__set_bit(0, vpid_used);
 	return 0;
 fail:
-	vmx_unsetup_shared();
+	unsetup_shared();
 	return -ENOMEM;
-}
-
-void vmx_unsetup_shared(void)
-{
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		free_page((unsigned long)io_bitmaps[i]);
-		io_bitmaps[i] = NULL;
-	}
-	bitmap_free(vpid_used);
-	vpid_used = NULL;
 }
 
 /*
@@ -372,7 +372,7 @@ int vmx_setup(void)
 	if (err)
 		return err;
 	vmx_timer_setup();
-	err = vmx_setup_shared();
+	err = setup_shared();
 	if (err)
 		return err;
 	vmx_apic_setup();
@@ -392,7 +392,7 @@ mitigations:
 	vmx_mitigations_unsetup();
 shared:
 	vmx_apic_unsetup();
-	vmx_unsetup_shared();
+	unsetup_shared();
 	return err;
 }
 
@@ -402,5 +402,5 @@ void vmx_unsetup(void)
 	vmx_msr_unsetup();
 	vmx_mitigations_unsetup();
 	vmx_apic_unsetup();
-	vmx_unsetup_shared();
+	unsetup_shared();
 }

@@ -21,6 +21,7 @@ struct mmu_hw_caps;
  */
 int vmx_setup(void);
 void vmx_unsetup(void);
+/* For mmu_setup(); constant after vmx_setup() */
 const struct mmu_hw_caps *vmx_mmu_caps(void);
 
 /**
@@ -40,15 +41,19 @@ void vmx_disable(void);
  */
 void vmx_stop(void);
 
+/* As vmx_enable(), which it calls for the VM */
 int vmx_vm_init(struct vm *vm);
 void vmx_vm_destroy(struct vm *vm);
+/* The VMCS and what belongs to it; not loaded. 0 or -ENOMEM */
 int vmx_vcpu_init(struct vcpu *vcpu);
 void vmx_vcpu_destroy(struct vcpu *vcpu);
+/* VMCS fields at power-on or (@init) INIT; by x86_vcpu_reset() */
 void vmx_vcpu_reset(struct vcpu *vcpu, bool init);
 
 /* CPUID, EFER or the MSR filter changed: which MSR accesses exit */
 void vmx_msr_update_intercepts(struct vcpu *vcpu);
 
+/* Parts of vcpu_load() and vcpu_put(): the VMCS onto this CPU; preemption off */
 void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vcpu *vcpu);
 /* Its thread has got a CPU again; after vmx_vcpu_load() */
@@ -108,6 +113,10 @@ static __always_inline bool vmx_surely_enterable(const struct vcpu *vcpu)
 	return !(vcpu->vmx.state_changed | vcpu->vmx.emulation_required);
 }
 
+/*
+ * Emulate until the state is enterable again, but not for ever; vm->srcu held.
+ * enum run_result or -errno.
+ */
 int vmx_emulate(struct vcpu *vcpu);
 
 /* What is left of an external interrupt, NMI or machine check; interrupts off */
@@ -232,10 +241,14 @@ void vmx_set_gdt(struct vcpu *vcpu, const struct kvm_dtable *dt);
 void vmx_get_idt(struct vcpu *vcpu, struct kvm_dtable *dt);
 void vmx_set_idt(struct vcpu *vcpu, const struct kvm_dtable *dt);
 
-/* Real registers from vcpu->arch.cr0/cr4/efer and the kind's policy */
+/*
+ * The guest's new value: into vcpu->arch and, with what the kind's policy and the
+ * CPU's fixed bits make of it, into the VMCS. Nothing is checked here.
+ */
 void vmx_update_cr0(struct vcpu *vcpu, u64 cr0);
 void vmx_update_cr4(struct vcpu *vcpu, u64 cr4);
 void vmx_update_efer(struct vcpu *vcpu, u64 efer);
+/* Has the CPU all of these bits (IA32_VMX_CR4_FIXED1)? VMXE is never valid */
 bool vmx_cr4_valid(struct vcpu *vcpu, u64 cr4);
 /* The DR7 the CPU is to have: the guest's, or the debugger's */
 void vmx_update_dr7(struct vcpu *vcpu, u64 dr7);
@@ -262,10 +275,13 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
 void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len);
 void vmx_cancel_injection(struct vcpu *vcpu);	/* take it back into arch.ev */
 
+/* Could it be delivered now? SDM 3C table 25-3 */
 bool vmx_irq_allowed(struct vcpu *vcpu);	/* IF, STI, MOV SS */
-bool vmx_nmi_allowed(struct vcpu *vcpu);
+bool vmx_nmi_allowed(struct vcpu *vcpu);	/* STI, MOV SS, NMI */
+/* Exit as soon as it can (SDM 3C 26.2), which requests REQ_EVENT */
 void vmx_request_irq_window(struct vcpu *vcpu);
 void vmx_request_nmi_window(struct vcpu *vcpu);
+/* From an NMI's delivery to the next IRET */
 bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 /* Segments, mode or the TSS of real mode changed: who runs the guest now? */

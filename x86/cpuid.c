@@ -349,7 +349,7 @@ static const struct {
 	  GCAP_MIGRATION },
 };
 
-u64 cpuid_gcaps(struct x86_cpuid_table *t)
+static u64 cpuid_gcaps(struct x86_cpuid_table *t)
 {
 	struct kvm_cpuid_entry2 *e;
 	unsigned int i;

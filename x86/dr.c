@@ -146,9 +146,6 @@ int x86_set_guest_debug(struct vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	} else {
 		a->guest_debug_dr7 = 0;
 	}
-	if (control & KVM_GUESTDBG_SINGLESTEP)
-		a->singlestep_rip = vcpu_rip(vcpu) +
-				    vmx_segment_base(vcpu, SEG_CS);
 	dr_changed(vcpu);
 	vcpu_set_rflags(vcpu, rflags);
 	vmx_update_exception_bitmap(vcpu);

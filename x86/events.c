@@ -224,14 +224,10 @@ static void inject_nmi(struct vcpu *vcpu)
 	vmx_inject(vcpu, INTR_TYPE_NMI_INTR | X86_TRAP_NMI, 0, 0);
 }
 
-/* An external interrupt that waits, from the irqchip or from user space */
-static bool irq_waiting(struct vcpu *vcpu)
-{
-	return vcpu->lapic ? irqchip_pending(vcpu) >= 0 :
-			     vcpu->arch.ev.user_irq >= 0;
-}
-
-/* The same, without those that the CPU delivers out of the virtual-APIC page */
+/*
+ * An external interrupt that waits, from the irqchip or from user space, other than
+ * those that the CPU delivers out of the virtual-APIC page
+ */
 static bool irq_to_inject(struct vcpu *vcpu)
 {
 	return vcpu->lapic ? lapic_pending_by_hand(vcpu) >= 0 :
@@ -397,19 +393,6 @@ void x86_process_smi(struct vcpu *vcpu)
 	vcpu_request(vcpu, REQ_EVENT);
 }
 
-bool x86_event_pending(struct vcpu *vcpu)
-{
-	struct x86_events *ev = &vcpu->arch.ev;
-
-	if (ev->exception.pending || ev->exception.injected ||
-	    ev->nmi_injected || ev->irq.injected || ev->triple_fault)
-		return true;
-	if ((ev->nmi_pending || atomic_read(&ev->nmi_queued)) &&
-	    vmx_nmi_allowed(vcpu))
-		return true;
-	return irq_waiting(vcpu) && vmx_irq_allowed(vcpu);
-}
-
 int x86_user_interrupt(struct vcpu *vcpu, u32 irq)
 {
 	if (irq > 255)
@@ -435,17 +418,6 @@ void x86_restore_irq(struct vcpu *vcpu, int vector)
 	ev->irq.vector = vector;
 	ev->user_irq = vcpu->lapic ? -1 : vector;
 	vcpu_request(vcpu, REQ_EVENT);
-}
-
-bool x86_user_irq_ready(struct vcpu *vcpu)
-{
-	struct x86_events *ev = &vcpu->arch.ev;
-
-	if (vcpu->lapic)
-		return true;
-	return ev->user_irq < 0 && !ev->irq.injected && !ev->exception.pending &&
-	       !ev->exception.injected && !ev->nmi_injected &&
-	       vmx_irq_allowed(vcpu);
 }
 
 /* ---- KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS -------------------------------------- */

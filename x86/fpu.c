@@ -122,7 +122,7 @@ void x86_xcr0_to_host(struct vcpu *vcpu)
 }
 
 /* SDM 1 13.3 and 3A 2.6: what XSETBV accepts */
-bool xcr0_valid(u64 xcr0)
+static bool xcr0_valid(u64 xcr0)
 {
 	if (!(xcr0 & XFEATURE_MASK_FP) || xcr0 & ~x86_host.guest_xcr0)
 		return false;

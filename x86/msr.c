@@ -18,7 +18,7 @@ static bool report_ignored_msrs = true;
 module_param(report_ignored_msrs, bool, 0644);
 MODULE_PARM_DESC(report_ignored_msrs, "log accesses that ignore_msrs lets pass");
 
-const struct msr_desc *msr_find(u32 index)
+static const struct msr_desc *msr_find(u32 index)
 {
 	unsigned int lo = 0, hi = x86_nr_msr_descs, mid;
 

@@ -47,7 +47,6 @@ struct kvm_cpuid_entry2 *cpuid_find(struct x86_cpuid_table *t, u32 function,
 void cpuid_table_runtime(struct vcpu *vcpu, struct x86_cpuid_table *t);
 /* What follows from the CPUID table for the rest of the vCPU */
 void cpuid_derive(struct vcpu *vcpu);
-u64 cpuid_gcaps(struct x86_cpuid_table *t);
 
 /* Bytes of the XSAVE area for the components of @xfeatures */
 u32 xsave_area_size(u64 xfeatures, bool compacted);
@@ -72,14 +71,12 @@ struct msr_desc {
 #define MSR_F_FIELD	BIT(1)	/* the value is at @field */
 #define MSR_F_RO	BIT(2)	/* the guest's write faults */
 #define MSR_F_RO_HOST	BIT(3)	/* user space's write faults too, unless unchanged */
-#define MSR_F_CANON	BIT(4)	/* a linear address: canonical, or the write faults */
 #define MSR_F_VMX	BIT(5)	/* kept by vmx/ */
 #define MSR_F_PV	BIT(6)	/* paravirtual */
 
 extern const struct msr_desc x86_msr_table[];
 extern const unsigned int x86_nr_msr_descs;
 
-const struct msr_desc *msr_find(u32 index);
 int msr_setup(void);
 void msr_filter_destroy(struct vm *vm);
 
@@ -125,7 +122,6 @@ int tsc_set_adjust(struct vcpu *vcpu, u64 value, bool host);
 bool cr0_valid(u64 cr0);
 bool cr4_valid(struct vcpu *vcpu, u64 cr4);
 bool efer_valid(struct vcpu *vcpu, u64 efer, bool host);
-bool xcr0_valid(u64 xcr0);
 
 /* x86/events.c */
 void x86_restore_irq(struct vcpu *vcpu, int vector);

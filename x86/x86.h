@@ -43,6 +43,7 @@ extern struct x86_host x86_host;
 /* Module load, after vmx_setup(): what the host CPU offers guests. 0 or -ENOMEM */
 int x86_setup(void);
 void x86_unsetup(void);
+/* Part of vm_create() and vcpu_create(), not published yet, not loaded. 0 or -errno */
 int x86_vm_init(struct vm *vm);
 void x86_vm_release(struct vm *vm);	/* before the vCPUs go */
 void x86_vm_destroy(struct vm *vm);
@@ -102,9 +103,11 @@ bool x86_fast_set_cr3(struct vcpu *vcpu, u64 cr3);
 int x86_set_cr4(struct vcpu *vcpu, u64 cr4);
 int x86_set_cr8(struct vcpu *vcpu, u64 cr8);
 u64 x86_get_cr8(struct vcpu *vcpu);
+/* XSETBV at CPL 0. 0, or 1: #GP(0) (SDM 2D) */
 int x86_set_xcr(struct vcpu *vcpu, u32 index, u64 value);
 /* WRMSR to IA32_EFER (@host: KVM_SET_MSRS). 0, or 1 for #GP */
 int x86_set_efer(struct vcpu *vcpu, u64 efer, bool host);
+/* LMSW (SDM 2A): bits 3:0 of CR0 alone, and PE is set only; it cannot fault */
 void x86_lmsw(struct vcpu *vcpu, u16 msw);
 /* Guest DR access; 0, or the vector to inject: #UD, #GP, #DB (GD) */
 int x86_set_dr(struct vcpu *vcpu, unsigned int n, u64 value);
@@ -211,7 +214,9 @@ int x86_hypercall(struct vcpu *vcpu, const u64 *regs, u64 *ret);
  */
 void x86_queue_exception(struct vcpu *vcpu, u8 vector);
 void x86_queue_exception_error(struct vcpu *vcpu, u8 vector, u32 error);
+/* @payload: bits for DR6 (#DB) or the address for CR2 (#PF), set at the delivery */
 void x86_queue_exception_payload(struct vcpu *vcpu, u8 vector, u64 payload);
+/* What mmu_translate() and the kinds answer with MMU_INJECT */
 void x86_queue_fault(struct vcpu *vcpu, const struct x86_exception *e);
 static inline void x86_inject_gp(struct vcpu *vcpu)
 {
@@ -229,20 +234,13 @@ void x86_triple_fault(struct vcpu *vcpu);
  */
 void x86_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
 
-/*
- * Must x86_inject_events() be called before the next entry? Everything that
- * makes an event possible requests REQ_EVENT: queueing it, taking it back, an
- * interrupt controller's new interrupt or lowered TPR, a window that opened.
- */
-static inline bool x86_events_due(struct vcpu *vcpu)
-{
-	return READ_ONCE(vcpu->requests) & BIT(REQ_EVENT);
-}
-
 /**
  * x86_inject_events() - give the next entry its event, arm windows for others
  * @vcpu: the vCPU; REQ_EVENT has been taken by the caller
  *
+ * Everything that makes an event possible requests REQ_EVENT: queueing it, taking
+ * it back, an interrupt controller's new interrupt or lowered TPR, a window that
+ * opened.
  * Idempotent until the entry: called again after vmx_cancel_injection().
  *
  * Return: 0, or 1 where the vCPU is in another mode now (SMM): nothing was
@@ -266,15 +264,11 @@ void x86_nmi(struct vcpu *vcpu);
 void x86_process_nmi(struct vcpu *vcpu);
 /* REQ_SMI -> smi_pending */
 void x86_process_smi(struct vcpu *vcpu);
-/* Something in ev that can be delivered and ends HLT */
-bool x86_event_pending(struct vcpu *vcpu);
 /*
  * KVM_INTERRUPT without in-kernel irqchip: 0, -EINVAL (vector above 255 or an
  * irqchip in the kernel), -EEXIST where one waits already
  */
 int x86_user_interrupt(struct vcpu *vcpu, u32 irq);
-/* kvm_run.ready_for_interrupt_injection */
-bool x86_user_irq_ready(struct vcpu *vcpu);
 
 /* ---- FPU (x86/fpu.c) ----------------------------------------------------- */
 
@@ -325,15 +319,17 @@ static __always_inline void x86_load_host_xcr0(struct vcpu *vcpu)
 
 /* ---- TSC (x86/tsc.c) ----------------------------------------------------- */
 
+/* The guest's TSC when the host's is @host_tsc: scaled, with the offset */
 u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
 /* Ticks of the host's TSC until the guest's has made @ticks; no fewer. ~0: too many */
 u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks);
 void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host);
 /* Called in vcpu_load() when the vCPU came to another CPU */
 void x86_tsc_load(struct vcpu *vcpu);
+/* The host sleeps and its TSC may begin again: kept, made up for, in each vCPU */
 void x86_tsc_suspend(void);
 void x86_tsc_resume(void);
-void x86_tsc_resumed(struct vcpu *vcpu);
+void x86_tsc_resumed(struct vcpu *vcpu);	/* in vcpu_load() */
 int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz);	/* 0, -EINVAL */
 u64 x86_tsc_offset(struct vcpu *vcpu);		/* KVM_VCPU_TSC_OFFSET */
 void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host);
@@ -359,10 +355,15 @@ int x86_set_mce(struct vcpu *vcpu, const struct kvm_x86_mce *mce); /* 0, -EINVAL
 
 /* ---- user space's view (x86/state.c, x86/cpuid_user.c, x86/msr_user.c) ---- */
 
+/*
+ * The state ioctls of the same names. What is given in is checked whole before
+ * anything is changed: 0 or -EINVAL; x86_set_guest_debug() also -EBUSY where an
+ * exception waits already.
+ */
 void x86_get_regs(struct vcpu *vcpu, struct kvm_regs *regs);
 void x86_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
 void x86_get_sregs(struct vcpu *vcpu, struct kvm_sregs *s);
-int x86_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *s);	/* 0, -EINVAL */
+int x86_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *s);
 void x86_get_sregs2(struct vcpu *vcpu, struct kvm_sregs2 *s);
 int x86_set_sregs2(struct vcpu *vcpu, const struct kvm_sregs2 *s);
 int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e);

@@ -79,7 +79,6 @@ struct x86_vcpu {
 	u64 guest_debug_db[4];		/* [v] debugger's */
 	u64 guest_debug_dr7;		/* [v] */
 	u32 guest_debug;		/* [v] KVM_GUESTDBG_* */
-	u64 singlestep_rip;		/* [v] */
 
 	struct x86_events ev;		/* [v] */
 	u32 mp_state;			/* [v] KVM_MP_STATE_* */
