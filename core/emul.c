@@ -180,8 +180,6 @@ static int op_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 		ret = guest_cmpxchg(vcpu->vm, vcpu, gpa, old, new, len);
 		if (ret >= 0)
 			return ret ? EMUL_RETRY : EMUL_OK;
-		if (ret == -EINVAL)
-			return EMUL_UNHANDLED;
 	}
 	return op_write(ctx, la, new, len, access);
 }

@@ -34,7 +34,7 @@ enum vcpu_mode {
 	VCPU_IN_GUEST,
 };
 
-/* Requests: handled in bit order at the top of the run loop */
+/* Requests: taken at the top of the run loop; REQ_EVENT right before the entry */
 enum vcpu_request {
 	REQ_DEAD,		/* the VM is dead: leave with -EIO */
 	REQ_TRIPLE_FAULT,	/* KVM_EXIT_SHUTDOWN */

@@ -64,7 +64,7 @@ struct vm {
  */
 struct vm *vm_create(unsigned long type);
 
-/** vm_get() - take another reference to a VM the caller has one of */
+/* Take another reference to a VM that the caller has one of */
 void vm_get(struct vm *vm);
 
 /**

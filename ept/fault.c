@@ -3,7 +3,7 @@
  * EPT violations and misconfigurations.
  *
  *   entry only lacks a permission we took ----> give it back, no lock
- *   no slot -------> remember that in the entry, emulate
+ *   no slot -------> emulate; no entry says that there is none
  *   slot ----------> what does the host map? -> [read lock] make the entry,
  *                                               and its neighbours' as well
  */

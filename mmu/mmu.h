@@ -131,7 +131,6 @@ struct mmu_policy {
 	u64 cr4_no_paging_set;		/* in the real CR4 while guest CR0.PG = 0 */
 	u64 cr4_no_paging_clear;	/* and not in it (unless unrestricted) */
 	u64 cr4_never;			/* not in the real CR4, the guest sees its own */
-	u64 efer_forced;		/* e.g. NX, which shadow entries use */
 	bool guest_pat;			/* the CPU may have the guest's PAT */
 	gpa_t gpa_last;			/* highest address a slot may contain */
 };
@@ -227,13 +226,22 @@ struct mmu_stats {
  * slot_removed()  as unmap() of part of a slot that goes, and the kind's data in it
  * slot_init()     allocate the kind's data of a new slot; 0 or -ENOMEM; no lock
  * slot_free()     give it back; no lock
+ * dirty_log_changed()  the slot's log was turned on or off, or the slot changed
+ *		   otherwise: have its writes noticed, or its pages large again.
+ *		   Slots lock held, no other; flushes by itself.
  * sync_dirty()    the hardware's log (PML) is full: move it to the dirty
  *		   bitmap; called for a loaded vCPU, vm->srcu held, no lock
  * collect_dirty() everything that hardware logged for any vCPU before the call
  *		   is in the dirty bitmap after it; slots lock held
  * shrink()        give back up to @nr table pages; returns how many
  * limit_pages()   at most @nr table pages from now on, as far as the kind can do
- *		   with fewer than it wants; [m] held for writing
+ *		   with fewer than it wants; [m] held for writing. True while
+ *		   there are more.
+ *
+ * Any context that may sleep, no lock:
+ * audit()         check every live entry against its definition (M7): a line of
+ *		   @out for each finding; returns how many
+ * stats()         counts, as of no one moment
  */
 struct mmu_kind {
 	const char *name;

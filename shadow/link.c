@@ -8,7 +8,7 @@
 #include "shadow/shadow.h"
 #include "x86/x86.h"
 
-/* The same of a link to an indirect page */
+/* Those of the entry alone, except with CR0.WP = 0, where the role has them */
 u64 shadow_link_bits(const struct shadow_page *sp, u64 gpte)
 {
 	u64 bits = sp->role.format == SHF_32 ? 0 : gpte & SH_NX;

@@ -138,7 +138,6 @@ void vmx_update_efer(struct vcpu *vcpu, u64 efer)
 	 */
 	if (!x86_pae(vcpu))
 		hw &= ~(u64)EFER_NX;
-	hw |= vmx_policy(vcpu)->efer_forced;
 	if (efer & EFER_LMA)
 		entry |= VM_ENTRY_IA32E_MODE;
 	else

@@ -175,7 +175,7 @@ static __always_inline bool must_leave(struct vcpu *vcpu)
 	return READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending();
 }
 
-int vmx_enter(struct vcpu *vcpu)
+void vmx_enter(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
 	const struct vmx_exit *entry;
@@ -246,7 +246,6 @@ int vmx_enter(struct vcpu *vcpu)
 		vmx_take_back_event(vcpu);
 	else
 		v->idt_info = 0;
-	return 0;
 }
 
 /*

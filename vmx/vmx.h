@@ -99,10 +99,11 @@ static __always_inline void vmx_counts_end(struct vcpu *vcpu)
  * vmx_enter() - run the guest until an exit that the fast handlers leave
  * @vcpu: the vCPU
  *
+ * The exit is in vcpu->vmx.exit_reason; VMX_REASON_NONE where all of it was done
+ * and something else wants the vCPU out of the guest.
  * Context: interrupts off on entry and return.
- * Return: what vmx_handle_exit() is to be told.
  */
-int vmx_enter(struct vcpu *vcpu);
+void vmx_enter(struct vcpu *vcpu);
 
 /* Is the guest in a state this VM's hardware cannot enter? Then emulate it. */
 bool vmx_needs_emulation(struct vcpu *vcpu);
