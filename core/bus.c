@@ -144,10 +144,11 @@ static __always_inline bool ends_before(const struct bus_range *r, u64 addr)
 	return r->reach < addr;
 }
 
+typedef bool (*range_fn)(const struct bus_range *r, u64 addr);
+
 /* How many of the first @nr are so; by bisection, since first and reach ascend */
-static __always_inline unsigned int
-count(const struct bus_table *table, unsigned int nr, u64 addr,
-      bool (*so)(const struct bus_range *r, u64 addr))
+static __always_inline unsigned int count(const struct bus_table *table,
+					  unsigned int nr, u64 addr, range_fn so)
 {
 	unsigned int lo = 0, hi = nr;
 
