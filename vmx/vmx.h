@@ -111,7 +111,8 @@ bool vmx_needs_emulation(struct vcpu *vcpu);
 /* Is it known not to be? */
 static __always_inline bool vmx_surely_enterable(const struct vcpu *vcpu)
 {
-	return !(vcpu->vmx.state_changed | vcpu->vmx.emulation_required);
+	return !(vcpu->vmx.state_changed | vcpu->vmx.emulation_required |
+		 vcpu->vmx.soft_event);
 }
 
 /*
