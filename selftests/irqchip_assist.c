@@ -427,7 +427,7 @@ static void copy_vcpu(struct vcpu *to, struct vcpu *from)
 }
 
 /* In service, pending, and posted while nobody runs: it all moves to another VM */
-TEST_F(irqchip_assist, state)
+TEST_F_TIMEOUT(irqchip_assist, state, 120)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(settings); i++) {
 		struct vm *vm = assist_vm(variant->kind, settings[i]), *vm2;
