@@ -186,8 +186,8 @@ struct stats_head {
 	char id[NAME_SIZE];
 };
 
-/* A descriptor and the name behind it */
-#define DESC_SIZE	(sizeof(struct kvm_stats_desc) + NAME_SIZE)
+/* A descriptor and its name, for which some kernels leave room in the structure */
+#define DESC_SIZE	(offsetof(struct kvm_stats_desc, name) + NAME_SIZE)
 
 static size_t data_size(const struct stats_file *sf)
 {
@@ -305,7 +305,8 @@ static void fill_head(struct stats_file *sf)
 		desc->exponent = sf->fields[i].exponent;
 		desc->size = 1;
 		desc->offset = i * sizeof(u64);
-		strscpy((char *)(desc + 1), sf->fields[i].name, NAME_SIZE);
+		strscpy((char *)desc + offsetof(struct kvm_stats_desc, name),
+			sf->fields[i].name, NAME_SIZE);
 	}
 }
 
