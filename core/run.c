@@ -96,7 +96,6 @@ static int handle_requests(struct vcpu *vcpu)
 bool vcpu_wake_event(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
-
 	const u64 any = BIT(REQ_UNBLOCK) | BIT(REQ_DEAD) | BIT(REQ_TIMER) |
 			BIT(REQ_NMI) | BIT(REQ_SMI) | BIT(REQ_APF);
 
@@ -253,7 +252,7 @@ static int step(struct vcpu *vcpu)
 		return RUN_RESUME;
 	if (unlikely(vcpu->arch.vapic_addr))
 		vapic_to_guest(vcpu);
-	if (unlikely(!vmx_surely_enterable(vcpu) && vmx_needs_emulation(vcpu))) {
+	if (unlikely(vmx_needs_emulation(vcpu))) {
 		/* the event is delivered there, then it is the SMI's turn */
 		if (vcpu->arch.ev.smi_delayed) {
 			vcpu->arch.ev.smi_delayed = false;

@@ -164,8 +164,7 @@ bool vmx_apic_choose(struct vcpu *vcpu, bool deliver)
 	if (!(lapic_assists(vcpu) & IRQ_ASSIST_DELIVERY))
 		return false;
 	/* neither the emulator nor virtual-8086 mode is the CPU's delivery */
-	if ((!vmx_surely_enterable(vcpu) && vmx_needs_emulation(vcpu)) ||
-	    vcpu->vmx.v86)
+	if (vmx_needs_emulation(vcpu) || vcpu->vmx.v86)
 		deliver = false;
 	return lapic_choose_delivery(vcpu, deliver);
 }

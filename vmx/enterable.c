@@ -182,13 +182,8 @@ static void settle(struct vcpu *vcpu)
 		vcpu_request(vcpu, REQ_EVENT);
 }
 
-/**
- * vmx_needs_emulation() - is the next thing to be done the emulator's?
- * @vcpu: the vCPU; vm->srcu held
- *
- * An instruction, or the delivery of an event.
- */
-bool vmx_needs_emulation(struct vcpu *vcpu)
+/* The rest of vmx_needs_emulation() */
+bool vmx_needs_emulation_slow(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
 

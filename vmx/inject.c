@@ -20,8 +20,7 @@ void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
 	u32 type = info & INTR_INFO_INTR_TYPE_MASK;
 
 	vcpu->vmx.event_given = true;
-	if (unlikely((!vmx_surely_enterable(vcpu) &&
-		      vmx_needs_emulation(vcpu)) || v->v86)) {
+	if (unlikely(vmx_needs_emulation(vcpu) || v->v86)) {
 		/* VMX cannot deliver into real mode without unrestricted guest */
 		v->soft_event = (info & ~INTR_INFO_VALID_MASK) | INTR_INFO_VALID_MASK;
 		v->soft_error = error;

@@ -105,14 +105,26 @@ static __always_inline void vmx_counts_end(struct vcpu *vcpu)
  */
 void vmx_enter(struct vcpu *vcpu);
 
-/* Is the guest in a state this VM's hardware cannot enter? Then emulate it. */
-bool vmx_needs_emulation(struct vcpu *vcpu);
+bool vmx_needs_emulation_slow(struct vcpu *vcpu);
 
-/* Is it known not to be? */
+/* Is it known that the next thing to be done is the CPU's? */
 static __always_inline bool vmx_surely_enterable(const struct vcpu *vcpu)
 {
 	return !(vcpu->vmx.state_changed | vcpu->vmx.emulation_required |
 		 vcpu->vmx.soft_event);
+}
+
+/**
+ * vmx_needs_emulation() - is the next thing to be done the emulator's?
+ * @vcpu: the vCPU; vm->srcu held
+ *
+ * An instruction in a state that this VM's hardware cannot enter, or the delivery
+ * of an event.
+ */
+static __always_inline bool vmx_needs_emulation(struct vcpu *vcpu)
+{
+	return unlikely(!vmx_surely_enterable(vcpu)) &&
+	       vmx_needs_emulation_slow(vcpu);
 }
 
 /*
