@@ -121,28 +121,23 @@ bool ept_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 	return flush;
 }
 
+static bool begin_log(struct vm *vm, const struct mmu_range *range)
+{
+	return change_leaves(vm, range->start, range->end,
+			     ept_logs_writes(range->slot) ? leaf_log :
+							    leaf_protect);
+}
+
 void ept_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on)
 {
-	leaf_fn fn = ept_logs_writes(slot) ? leaf_log : leaf_protect;
-	gfn_t end = slot->base + slot->npages, from, to;
-
 	/* every page is in the log then, and protected when it is cleared */
 	if (on && READ_ONCE(vm->mmu.manual_protect) & KVM_DIRTY_LOG_INITIALLY_SET)
 		return;
 	/*
-	 * In steps: the log begins when all are done. When it ends, small pages
+	 * The log begins when all steps are done. When it ends, small pages
 	 * become large again and need no log: start over.
 	 */
-	for (from = slot->base; from < end; from = to) {
-		to = from + min_t(gfn_t, end - from,
-				  vm->mmu.kind->unmap_step);
-		write_lock(&vm->mmu.lock);
-		if (on ? change_leaves(vm, from, to, fn) :
-			 zap_range(vm, from, to))
-			mmu_flush_all(vm);
-		write_unlock(&vm->mmu.lock);
-		cond_resched();
-	}
+	mmu_slot_in_steps(vm, slot, on ? begin_log : ept_unmap);
 }
 
 /* E7 */

@@ -342,8 +342,8 @@ release:
 	return r;
 }
 
-/* In steps: a slot may have terabytes */
-static void slot_zap(struct vm *vm, struct memslot *slot)
+void mmu_slot_in_steps(struct vm *vm, struct memslot *slot,
+		       bool (*fn)(struct vm *vm, const struct mmu_range *range))
 {
 	gfn_t end = slot->base + slot->npages;
 	struct mmu_range range = { .slot = slot, .end = slot->base };
@@ -353,12 +353,22 @@ static void slot_zap(struct vm *vm, struct memslot *slot)
 		range.end += min_t(gfn_t, end - range.start,
 				   vm->mmu.kind->unmap_step);
 		write_lock(&vm->mmu.lock);
-		if (mmu_op(vm, slot_removed, vm, &range) &&
-		    !skip_flush(SKIP_FLUSH_ENTRY))
+		if (fn(vm, &range))
 			mmu_flush_all(vm);
 		write_unlock(&vm->mmu.lock);
 		cond_resched();
 	} while (range.end < end);
+}
+
+static bool zap_step(struct vm *vm, const struct mmu_range *range)
+{
+	return mmu_op(vm, slot_removed, vm, range) &&
+	       !skip_flush(SKIP_FLUSH_ENTRY);
+}
+
+static void slot_zap(struct vm *vm, struct memslot *slot)
+{
+	mmu_slot_in_steps(vm, slot, zap_step);
 }
 
 /* C5 for a slot that is gone or moved away */

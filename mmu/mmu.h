@@ -414,6 +414,18 @@ int mmu_vcpu_init(struct vcpu *vcpu);
 void mmu_vcpu_destroy(struct vcpu *vcpu);
 
 /**
+ * mmu_slot_in_steps() - do something to all of a slot, which may have terabytes
+ * @vm: the VM; mmu.lock not held
+ * @slot: the slot
+ * @fn: called with mmu.lock held for writing, for unmap_step pages at a time;
+ *	returns whether translations have to be flushed before it is let go
+ *
+ * Context: may sleep. Faults come in between the steps.
+ */
+void mmu_slot_in_steps(struct vm *vm, struct memslot *slot,
+		       bool (*fn)(struct vm *vm, const struct mmu_range *range));
+
+/**
  * mmu_flush_all() - no translation made before the call is used after it
  * @vm: the VM; mmu.lock held
  *

@@ -74,19 +74,17 @@ static void inv_begin_locked(struct vm *vm, hva_t start, hva_t end)
 /* Up to where one hold of the lock unmaps, of addresses that many slots may name */
 static hva_t unmap_step(struct vm *vm, hva_t start, hva_t last)
 {
-	hva_t size = vm->mmu.kind->unmap_step << PAGE_SHIFT;
+	hva_t pages = vm->mmu.kind->unmap_step;
 	struct memslot *slot;
 	unsigned long n = 0;
 
-	if (last - start < size)
-		size = last - start + 1;
-	for (slot = hva_tree_first(&vm->mmu.hva_tree, start, start + size - 1);
-	     slot; slot = hva_tree_next(slot, start, start + size - 1))
+	last = min(last, start + (pages << PAGE_SHIFT) - 1);
+	for (slot = hva_tree_first(&vm->mmu.hva_tree, start, last); slot;
+	     slot = hva_tree_next(slot, start, last))
 		n++;
-	if (n < 2 || size <= PAGE_SIZE)
-		return start + size - 1;
-	size = (vm->mmu.kind->unmap_step / n ?: 1) << PAGE_SHIFT;
-	return min(start + size - 1, last);
+	if (n > 1)
+		pages = max(pages / n, 1ul);
+	return min(last, start + (pages << PAGE_SHIFT) - 1);
 }
 
 /*

@@ -178,27 +178,15 @@ static void collapse(struct vm *vm, gfn_t start, gfn_t end)
 
 void shadow_dirty_log_changed(struct vm *vm, struct memslot *slot, bool on)
 {
-	struct mmu_range range = { .slot = slot, .end = slot->base };
-	gfn_t end = slot->base + slot->npages;
-
 	if (!on) {
-		collapse(vm, slot->base, end);
+		collapse(vm, slot->base, slot->base + slot->npages);
 		return;
 	}
 	/* every page is in the log then, and protected when it is cleared */
 	if (READ_ONCE(vm->mmu.manual_protect) & KVM_DIRTY_LOG_INITIALLY_SET)
 		return;
-	/* in steps: the log begins when all are done */
-	do {
-		range.start = range.end;
-		range.end += min_t(gfn_t, end - range.start,
-				   shadow_kind.unmap_step);
-		write_lock(&vm->mmu.lock);
-		if (shadow_write_protect(vm, &range))
-			mmu_flush_all(vm);
-		write_unlock(&vm->mmu.lock);
-		cond_resched();
-	} while (range.end < end);
+	/* the log begins when all steps are done */
+	mmu_slot_in_steps(vm, slot, shadow_write_protect);
 }
 
 /* The CPU logs nothing; P8 has every page in the bitmap that may be written */
