@@ -233,10 +233,8 @@ int emul_x_cmpxchg8b(struct emul_ctx *ctx)
 	rc = half == 8 ? emul_require_align(ctx, ctx->d.seg, ctx->d.ea, 16) :
 			 EMUL_OK;
 	if (!rc)
-		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 2 * half, access,
-				 &la);
-	if (!rc)
-		rc = emul_check_align(ctx, la, 2 * half);
+		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 2 * half, 2 * half,
+				 access, &la);
 	if (!rc)
 		rc = emul_la_read(ctx, la, old, 2 * half, access);
 	if (rc)

@@ -287,9 +287,8 @@ static int env_address(struct emul_ctx *ctx, unsigned int len,
 {
 	int rc;
 
-	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, len, access, la);
-	if (!rc)
-		rc = emul_check_align(ctx, *la, ctx->d.opsize == 2 ? 2 : 4);
+	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, len,
+			 ctx->d.opsize == 2 ? 2 : 4, access, la);
 	return rc ? rc : touch_last(ctx, *la, len, access);
 }
 
@@ -369,7 +368,8 @@ static int fx_area(struct emul_ctx *ctx, unsigned int access, u64 *la)
 	if (!rc)
 		rc = emul_require_align(ctx, ctx->d.seg, ctx->d.ea, 16);
 	if (!rc)
-		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, FX_SIZE, access, la);
+		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, FX_SIZE, 1, access,
+				 la);
 	return rc ? rc : touch_last(ctx, *la, FX_SIZE, access);
 }
 

@@ -281,7 +281,8 @@ static inline void reg_set(struct emul_ctx *ctx, unsigned int reg,
 
 /* memory.c */
 int emul_linear(struct emul_ctx *ctx, unsigned int seg, u64 ea,
-		unsigned int len, unsigned int access, u64 *la);
+		unsigned int len, unsigned int align, unsigned int access,
+		u64 *la);
 int emul_require_align(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 		       unsigned int align);
 int emul_check_align(struct emul_ctx *ctx, u64 la, unsigned int align);

@@ -65,35 +65,53 @@ bool emul_seg_linear(struct emul_ctx *ctx, const struct emul_seg *s, u64 ea,
 	return ok;
 }
 
+/* SDM 3A 6.15, interrupt 17 */
+int emul_check_align(struct emul_ctx *ctx, u64 la, unsigned int align)
+{
+	if (likely(!(la & (align - 1))))
+		return EMUL_OK;
+	if (!(ctx->rflags & FL_AC) || ctx->cpl != 3 ||
+	    !(ctx->ops->get_cr(ctx, 0) & CR0_AM))
+		return EMUL_OK;
+	return emul_set_fault(ctx, VEC_AC, true, 0);
+}
+
+/* CPUs look at the first byte, the alignment and the last byte in this order */
 static int linear_long(struct emul_ctx *ctx, unsigned int seg, u64 ea,
-		       unsigned int len, u64 *la)
+		       unsigned int len, unsigned int align, u64 *la)
 {
 	u64 addr = ea;
+	int rc;
 
 	if (seg >= EMUL_FS)
 		addr += ctx->ops->seg_base(ctx, seg);
-	if (unlikely(!emul_is_canonical(ctx, addr) ||
-		     !emul_is_canonical(ctx, addr + len - 1)))
+	if (unlikely(!emul_is_canonical(ctx, addr)))
+		return fault_seg(ctx, seg);
+	rc = emul_check_align(ctx, addr, align);
+	if (unlikely(rc))
+		return rc;
+	if (unlikely(!emul_is_canonical(ctx, addr + len - 1)))
 		return fault_seg(ctx, seg);
 	*la = addr;
 	return EMUL_OK;
 }
 
 /*
- * Turn segment and offset into a linear address. @access: EMUL_ACC_WRITE if
- * the operand is (also) written.
+ * Turn segment and offset into a linear address. @align: what alignment checking
+ * asks for, 1 for none; @access: EMUL_ACC_WRITE if the operand is (also) written.
  */
 int emul_linear(struct emul_ctx *ctx, unsigned int seg, u64 ea,
-		unsigned int len, unsigned int access, u64 *la)
+		unsigned int len, unsigned int align, unsigned int access,
+		u64 *la)
 {
 	struct emul_seg s;
 
 	if (likely(is_long(ctx)))
-		return linear_long(ctx, seg, ea, len, la);
+		return linear_long(ctx, seg, ea, len, align, la);
 	ctx->ops->get_seg(ctx, seg, &s);
 	if (!emul_seg_linear(ctx, &s, ea, len, access, la))
 		return fault_seg(ctx, seg);
-	return EMUL_OK;
+	return emul_check_align(ctx, *la, align);
 }
 
 /*
@@ -106,17 +124,6 @@ int emul_require_align(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 	if (!is_long(ctx) || seg >= EMUL_FS)
 		ea += ctx->ops->seg_base(ctx, seg);
 	return ea & (align - 1) ? fault_gp(ctx, 0) : EMUL_OK;
-}
-
-/* SDM 3A 6.15, interrupt 17 */
-int emul_check_align(struct emul_ctx *ctx, u64 la, unsigned int align)
-{
-	if (likely(!(la & (align - 1))))
-		return EMUL_OK;
-	if (!(ctx->rflags & FL_AC) || ctx->cpl != 3 ||
-	    !(ctx->ops->get_cr(ctx, 0) & CR0_AM))
-		return EMUL_OK;
-	return emul_set_fault(ctx, VEC_AC, true, 0);
 }
 
 /* Note bytes that were read, for later passes */
@@ -364,9 +371,7 @@ int emul_mem_read(struct emul_ctx *ctx, unsigned int seg, u64 ea, void *buf,
 	u64 la;
 	int rc;
 
-	rc = emul_linear(ctx, seg, ea, len, access, &la);
-	if (!rc)
-		rc = emul_check_align(ctx, la, align);
+	rc = emul_linear(ctx, seg, ea, len, align, access, &la);
 	if (!rc)
 		rc = emul_la_read(ctx, la, buf, len, access | acc_user(ctx));
 	return rc;
@@ -378,9 +383,7 @@ int emul_mem_write(struct emul_ctx *ctx, unsigned int seg, u64 ea,
 	u64 la;
 	int rc;
 
-	rc = emul_linear(ctx, seg, ea, len, EMUL_ACC_WRITE, &la);
-	if (!rc)
-		rc = emul_check_align(ctx, la, align);
+	rc = emul_linear(ctx, seg, ea, len, align, EMUL_ACC_WRITE, &la);
 	if (!rc)
 		rc = emul_la_write(ctx, la, buf, len, acc_user(ctx));
 	return rc;

@@ -89,9 +89,7 @@ int emul_rmw_begin(struct emul_ctx *ctx, unsigned int opn, unsigned int size,
 	rmw->locked = locked;
 	if (locked)
 		access |= EMUL_ACC_LOCKED;
-	rc = emul_linear(ctx, d->seg, d->ea, size, access, &rmw->la);
-	if (!rc)
-		rc = emul_check_align(ctx, rmw->la, size);
+	rc = emul_linear(ctx, d->seg, d->ea, size, size, access, &rmw->la);
 	if (!rc)
 		rc = emul_la_read(ctx, rmw->la, &rmw->old, size, access);
 	return rc;

@@ -67,9 +67,7 @@ static int probe_top(struct emul_ctx *ctx, const struct emul_stack *st,
 	int rc;
 
 	rc = emul_linear(ctx, EMUL_SS, st->sp & size_mask(st->width), len,
-			 EMUL_ACC_WRITE, &la);
-	if (!rc)
-		rc = emul_check_align(ctx, la, len);
+			 len, EMUL_ACC_WRITE, &la);
 	if (!rc)
 		rc = emul_la_probe(ctx, la, len,
 				   EMUL_ACC_WRITE | acc_user(ctx));

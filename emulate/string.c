@@ -125,7 +125,7 @@ static unsigned int straight_run(struct emul_ctx *ctx, unsigned int seg,
 	if (want > wrap)
 		return 0;
 	/* A run that leaves the segment is left to the slow path */
-	if (emul_linear(ctx, seg, ea, want, access, la)) {
+	if (emul_linear(ctx, seg, ea, want, 1, access, la)) {
 		ctx->fault = saved;
 		return 0;
 	}
@@ -288,9 +288,7 @@ static int ins_one(struct emul_ctx *ctx, u16 port, unsigned int size)
 
 	/* What the device gives is lost if the store faults: look first */
 	rc = emul_linear(ctx, EMUL_ES, reg_get(ctx, EMUL_RDI, ctx->d.asize),
-			 size, EMUL_ACC_WRITE, &la);
-	if (!rc)
-		rc = emul_check_align(ctx, la, size);
+			 size, size, EMUL_ACC_WRITE, &la);
 	if (!rc && !ctx->wr_done && !ctx->rd_done)
 		rc = emul_la_probe(ctx, la, size,
 				   acc_user(ctx) | EMUL_ACC_WRITE);

@@ -376,6 +376,7 @@ int emul_x_clflush(struct emul_ctx *ctx)
 	u64 la;
 	int rc;
 
-	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 1, EMUL_ACC_FETCH, &la);
+	rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, 1, 1, EMUL_ACC_FETCH,
+			 &la);
 	return rc ? rc : emul_la_probe(ctx, la, 1, acc_user(ctx));
 }

@@ -69,9 +69,8 @@ static int vector_address(struct emul_ctx *ctx, const struct vec_move *m,
 	if (m->flags & VM_ALIGNED)
 		rc = emul_require_align(ctx, ctx->d.seg, ctx->d.ea, bytes);
 	if (!rc)
-		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, bytes, access, la);
-	if (!rc && bytes < 16)
-		rc = emul_check_align(ctx, *la, bytes);
+		rc = emul_linear(ctx, ctx->d.seg, ctx->d.ea, bytes,
+				 bytes < 16 ? bytes : 1, access, la);
 	return rc;
 }
 

@@ -146,6 +146,7 @@ static u64 value(struct rng *r)
 		0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffffULL,
 		0x8000000000000000ULL, 0x0000800000000000ULL, 0x100000000ULL,
 		0xffff7fffffffffffULL, 0x99, 0x10, 0x0f, 0x20, 0x40,
+		0x00007ffffffffff9ULL, 0x00007fffffffffffULL,
 	};
 
 	switch (below(r, 7)) {
