@@ -60,7 +60,7 @@ static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 	struct emul_insn *d = &ctx->d;
 	const struct emul_opcode *op;
 	const u8 *p = ctx->insn;
-	unsigned int b, rex = 0, size, imm;
+	unsigned int b, rex = 0, size, narrow = 4, imm;
 	u32 attr;
 
 	if (unlikely(ctx->code_size < 4))
@@ -68,26 +68,28 @@ static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 	d->flags = 0;
 	d->map = 0;
 	b = *p++;
-	op = &emul_map0[b];
-	attr = op->attr;
-	if (attr & A_PREFIX) {
-		if ((b & 0xf0) != 0x40) {
-			if (b == 0x66)
-				d->has_66 = true;
-			else if ((b & 0xfe) == 0xf2)
-				d->rep = b;
-			else
-				return 0;
-			b = *p++;
+	if ((b & 0xf0) == 0x40 && is_long(ctx)) {
+		rex = b;
+		d->rex = b;
+		b = *p++;
+	} else if (emul_map0[b].attr & A_PREFIX) {
+		if (b == 0x66) {
+			d->has_66 = true;
+			narrow = 2;
+		} else if ((b & 0xfe) == 0xf2) {
+			d->rep = b;
+		} else {
+			return 0;
 		}
+		b = *p++;
 		if ((b & 0xf0) == 0x40 && is_long(ctx)) {
 			rex = b;
 			d->rex = b;
 			b = *p++;
 		}
-		op = &emul_map0[b];
-		attr = op->attr;
 	}
+	op = &emul_map0[b];
+	attr = op->attr;
 	if (attr & A_REDIRECT) {
 		if (attr & A_MAP) {
 			b = *p++;
@@ -111,7 +113,7 @@ static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 	if (attr & A_BYTE)
 		size = 1;
 	else
-		size = rex & 8 ? 8 : d->has_66 ? 2 : 4;
+		size = rex & 8 ? 8 : narrow;
 	d->opsize = size;
 
 	if (attr & A_MODRM) {
@@ -154,7 +156,7 @@ static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
 	if (imm) {
 		if (imm == IMM_B) {
 			d->imm = (u64)(s8)*p++;
-		} else if (imm == IMM_Z && d->opsize != 2) {
+		} else if (imm == IMM_Z && size != 2) {
 			d->imm = (u64)(s32)load(p, 4);
 			p += 4;
 		} else {

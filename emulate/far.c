@@ -162,11 +162,9 @@ static int far_gate(struct emul_ctx *ctx, u16 sel, struct emul_desc *gate,
 	int rc;
 
 	if (lma) {
-		rc = emul_read_desc_high(ctx, gate);
+		rc = emul_read_desc_high(ctx, sel, VEC_GP, error, gate);
 		if (rc)
 			return rc;
-		if (gate->high >> 40 & 0x1f)
-			return fault_sel(ctx, VEC_GP, error);
 		off |= gate->high << 32;
 	} else if (size == 2) {
 		off &= 0xffff;

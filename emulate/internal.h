@@ -429,7 +429,8 @@ static inline u32 desc_ar(const struct emul_desc *d)
 
 int emul_read_desc(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
 		   struct emul_desc *desc);
-int emul_read_desc_high(struct emul_ctx *ctx, struct emul_desc *desc);
+int emul_read_desc_high(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
+			struct emul_desc *desc);
 int emul_set_accessed(struct emul_ctx *ctx, struct emul_desc *desc);
 int emul_set_busy(struct emul_ctx *ctx, struct emul_desc *desc, bool busy);
 void emul_desc_seg(const struct emul_desc *desc, u16 sel, struct emul_seg *s);

@@ -5,6 +5,16 @@
  */
 #include "internal.h"
 
+/* Was the descriptor read? A #GP for a bad selector only says that it was not */
+static bool was_read(struct emul_ctx *ctx, int *rc)
+{
+	if (*rc == EMUL_FAULT && ctx->fault.vector == VEC_GP) {
+		*rc = EMUL_OK;
+		return false;
+	}
+	return *rc == EMUL_OK;
+}
+
 /*
  * Read a descriptor without faulting for a bad selector: false if there is
  * none. *rc is set where memory could not be read.
@@ -16,11 +26,21 @@ static bool look_up(struct emul_ctx *ctx, u16 sel, struct emul_desc *desc,
 	if (!(sel & ~3u))
 		return false;
 	*rc = emul_read_desc(ctx, sel, VEC_GP, 0, desc);
-	if (*rc == EMUL_FAULT && ctx->fault.vector == VEC_GP) {
-		*rc = EMUL_OK;
-		return false;
-	}
-	return *rc == EMUL_OK;
+	return was_read(ctx, rc);
+}
+
+/*
+ * What has 16 bytes has to have them: call gates in long mode, LDT and TSS in
+ * 64-bit mode (SDM 3A 5.8.3.1, 7.2.3).
+ */
+static bool whole(struct emul_ctx *ctx, u16 sel, struct emul_desc *desc, int *rc)
+{
+	unsigned int type = desc_ar(desc) & AR_TYPE;
+
+	if (!is_long(ctx) && !(type == SYS_CALL32 && is_lma(ctx)))
+		return true;
+	*rc = emul_read_desc_high(ctx, sel, VEC_GP, 0, desc);
+	return was_read(ctx, rc);
 }
 
 /* Conforming code can be seen from everywhere */
@@ -44,24 +64,27 @@ static int get_selector(struct emul_ctx *ctx, u64 *sel)
 }
 
 /* The descriptor that the operand selects: *ok if there is one to be seen */
-static int find(struct emul_ctx *ctx, struct emul_desc *desc, bool *ok)
+static int find(struct emul_ctx *ctx, u64 *sel, struct emul_desc *desc, bool *ok)
 {
-	u64 sel;
 	int rc;
 
-	rc = get_selector(ctx, &sel);
+	rc = get_selector(ctx, sel);
 	if (rc)
 		return rc;
-	*ok = look_up(ctx, (u16)sel, desc, &rc);
+	*ok = look_up(ctx, (u16)*sel, desc, &rc);
 	if (*ok)
-		*ok = visible(ctx, (u16)sel, desc_ar(desc));
+		*ok = visible(ctx, (u16)*sel, desc_ar(desc));
 	return rc;
 }
 
 /* LAR and, with fn 1, LSL */
 int emul_x_lar(struct emul_ctx *ctx)
 {
-	/* Types of system descriptors: SDM 2A tables 3-53 and 3-56 */
+	/*
+	 * Types of system descriptors: SDM 2A tables 3-53 and 3-56. The former has
+	 * no LDT for LAR in IA-32e mode; the latter has it for LSL, and AMD's
+	 * manual for both.
+	 */
 	static const u16 types[2][2] = {
 		/* without and in IA-32e mode */
 		{ BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(9) |
@@ -73,19 +96,23 @@ int emul_x_lar(struct emul_ctx *ctx)
 	struct emul_desc desc;
 	struct emul_seg s;
 	bool ok;
+	u64 sel;
 	int rc;
 
-	rc = find(ctx, &desc, &ok);
+	rc = find(ctx, &sel, &desc, &ok);
 	if (rc)
 		return rc;
+	if (ok && !(desc_ar(&desc) & AR_S)) {
+		ok = types[fn][is_lma(ctx)] >> (desc_ar(&desc) & AR_TYPE) & 1 &&
+		     whole(ctx, (u16)sel, &desc, &rc);
+		if (rc)
+			return rc;
+	}
 	if (ok) {
 		emul_desc_seg(&desc, 0, &s);
-		ok = s.ar & AR_S ||
-		     types[fn][is_lma(ctx)] >> (s.ar & AR_TYPE) & 1;
-	}
-	if (ok)
 		reg_set(ctx, ctx->d.reg, ctx->d.opsize,
 			fn ? s.limit : desc.low >> 32 & 0x00ffff00);
+	}
 	return set_zf(ctx, ok);
 }
 
@@ -95,9 +122,10 @@ int emul_x_verr(struct emul_ctx *ctx)
 	struct emul_desc desc;
 	u32 kind;
 	bool ok;
+	u64 sel;
 	int rc;
 
-	rc = find(ctx, &desc, &ok);
+	rc = find(ctx, &sel, &desc, &ok);
 	if (rc)
 		return rc;
 	if (ok) {
@@ -143,7 +171,6 @@ static int read_system_desc(struct emul_ctx *ctx, u16 sel, unsigned int types,
 			    struct emul_desc *desc, struct emul_seg *s)
 {
 	u32 error = sel & ~3u;
-	struct emul_table gdt;
 	int rc;
 
 	if (sel & 4)
@@ -152,16 +179,9 @@ static int read_system_desc(struct emul_ctx *ctx, u16 sel, unsigned int types,
 	if (rc)
 		return rc;
 	if (is_lma(ctx)) {
-		ctx->ops->get_gdt(ctx, &gdt);
-		if ((sel & ~7u) + 15 > gdt.limit)
-			return fault_gp(ctx, error);
-		rc = emul_read_desc_high(ctx, desc);
+		rc = emul_read_desc_high(ctx, sel, VEC_GP, error, desc);
 		if (rc)
 			return rc;
-		/* the type field of the second half has to be zero */
-		if (desc->high >> 40 & 0x1f)
-			return fault_gp(ctx, error);
-		desc->high &= 0xffffffff;
 	}
 	emul_desc_seg(desc, sel, s);
 	if (s->ar & AR_S || !(types >> (s->ar & AR_TYPE) & 1))

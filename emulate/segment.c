@@ -10,12 +10,9 @@ static int fault_sel(struct emul_ctx *ctx, u8 vector, u32 error)
 	return emul_set_fault(ctx, vector, true, error);
 }
 
-/*
- * Read the descriptor that @sel names. @vector and @error: the exception if it
- * lies outside its table.
- */
-int emul_read_desc(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
-		   struct emul_desc *desc)
+/* Address of the descriptor, all @len bytes of which have to be in its table */
+static int locate(struct emul_ctx *ctx, u16 sel, unsigned int len, u8 vector,
+		  u32 error, u64 *la)
 {
 	u32 at = sel & ~7u, limit;
 	u64 base;
@@ -35,22 +32,45 @@ int emul_read_desc(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
 		base = gdt.base;
 		limit = gdt.limit;
 	}
-	if (at + 7 > limit)
+	if (at + len - 1 > limit)
 		return fault_sel(ctx, vector, error);
-	desc->la = is_lma(ctx) ? base + at : (u32)(base + at);
+	*la = is_lma(ctx) ? base + at : (u32)(base + at);
+	return EMUL_OK;
+}
+
+/*
+ * Read the descriptor that @sel names. @vector and @error: the exception if it
+ * lies outside its table.
+ */
+int emul_read_desc(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
+		   struct emul_desc *desc)
+{
+	int rc;
+
+	rc = locate(ctx, sel, 8, vector, error, &desc->la);
+	if (rc)
+		return rc;
 	desc->high = 0;
 	return emul_la_read(ctx, desc->la, &desc->low, 8, EMUL_ACC_SYSTEM);
 }
 
 /*
- * The second half of a 16-byte descriptor. Whether it lies inside the table
- * was not checked with the first: callers use it for LDT, TSS and call gates
- * of long mode, whose error code is the selector as well.
+ * The second half of a 16-byte descriptor: those of LDTs, TSSs and call gates in
+ * long mode. Its type field has to be zero (SDM 3A table 3-2).
  */
-int emul_read_desc_high(struct emul_ctx *ctx, struct emul_desc *desc)
+int emul_read_desc_high(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
+			struct emul_desc *desc)
 {
-	return emul_la_read(ctx, desc->la + 8, &desc->high, 8,
-			    EMUL_ACC_SYSTEM);
+	int rc;
+
+	rc = locate(ctx, sel, 16, vector, error, &desc->la);
+	if (!rc)
+		rc = emul_la_read(ctx, desc->la + 8, &desc->high, 8,
+				  EMUL_ACC_SYSTEM);
+	if (!rc && desc->high >> 40 & 0x1f)
+		rc = fault_sel(ctx, vector, error);
+	desc->high &= 0xffffffff;
+	return rc;
 }
 
 /* Set or clear bits in the type of a descriptor in memory */

@@ -12,7 +12,7 @@
 
 /* Instructions, for the common moves; and for those with REX, SIB and more */
 #define DECODE_BAR	120u
-#define DECODE_BAR_LONG	160u
+#define DECODE_BAR_LONG	140u
 
 static struct guest g;
 static u8 code[4096], device[4096];
@@ -64,15 +64,15 @@ int main(void)
 		{ "mov [rdi],eax", "8907" },
 		{ "mov eax,[rdi]", "8b07" },
 		{ "mov [rdi],rax", "488907" },
-		{ "mov rax,[rdi+disp8]", "488b4708", true },
+		{ "mov rax,[rdi+disp8]", "488b4708" },
 		{ "mov [rdi+disp32],eax", "898700010000" },
 		{ "mov eax,[r8+rcx*4+8]", "418b448808", true },
 		{ "mov [rdi],al", "8807" },
 		{ "mov dword [rdi],imm", "c70744332211", true },
 		{ "mov byte [rdi],imm", "c60711" },
 		{ "mov [rdi],ax", "668907", true },
-		{ "movzx eax,byte [rdi]", "0fb607", true },
-		{ "movzx eax,word [rdi]", "0fb707", true },
+		{ "movzx eax,byte [rdi]", "0fb607" },
+		{ "movzx eax,word [rdi]", "0fb707" },
 		{ "movsd", "a5" },
 		{ "rep stosd", "f3ab" },
 	};
