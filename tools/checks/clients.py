@@ -10,7 +10,8 @@ import os
 import queue
 import re
 import subprocess
-import threading
+
+import workers
 
 KST_SKIP = 4
 TWO_CPUS = "-2cpus"
@@ -192,29 +193,16 @@ class Clients:
         except subprocess.CalledProcessError as error:
             yield ("preparing what clients need", False, str(error), 0)
             return
-        jobs = queue.Queue()
-        for what, wanted, scenarios, cpus in hosts:
-            for kind in self.kinds if wanted or scenarios else ():
-                jobs.put((what, kind, wanted, scenarios, cpus))
+        jobs = [(what, kind, wanted, scenarios, cpus)
+                for what, wanted, scenarios, cpus in hosts
+                for kind in (self.kinds if wanted or scenarios else ())]
         self.say("...   %d selftests of the kernel, %d scenarios of QEMU "
                  "under %s%s" % (len(tests), len(names),
                                  " and ".join(self.kinds),
                                  " on mainline" if self.peer else ""))
 
-        def worker():
-            while True:
-                try:
-                    job = jobs.get_nowait()
-                except queue.Empty:
-                    return
-                self.run(*job)
-
-        threads = [threading.Thread(target=worker) for _ in range(
-            int(os.environ.get("CLIENTS_HOSTS", "2")))]
-        for thread in threads:
-            thread.start()
-        while any(t.is_alive() for t in threads) or not self.done.empty():
-            try:
-                yield self.done.get(timeout=0.2)
-            except queue.Empty:
-                pass
+        yield from workers.results(
+            jobs, lambda job: self.run(*job),
+            int(os.environ.get("CLIENTS_HOSTS", "2")), self.done,
+            lambda count: self.say("  ... clients: %d of %d done" % (
+                count, (len(tests) + len(names)) * len(self.kinds))))

@@ -17,9 +17,9 @@ import re
 import shlex
 import subprocess
 import threading
-import time
 
 import tap
+import workers
 
 TIME_LIMIT = 3
 STATUS = {2: "the host crashed", TIME_LIMIT: "time limit of the test host"}
@@ -31,8 +31,6 @@ MARK = re.compile(r"^### (begin|end) (\S+)(?: (\d+))?$")
 OFFERED = re.compile(r"^### kinds (.*)$")
 KINDS = ("ept", "shadow")
 ONCE = "kinds_"
-# Seconds without a result after which a line says that they still run.
-BEAT = 60
 # Of one host, in seconds of real time.
 LIMIT = int(os.environ.get("SELFTEST_TIMEOUT", "1200"))
 
@@ -201,13 +199,6 @@ class Run:
         kind = (job.split(".") + [""])[1]
         return not kind or self.offered is None or kind in self.offered
 
-    def worker(self, hosts):
-        while True:
-            try:
-                self.serve(*hosts.get_nowait())
-            except queue.Empty:
-                return
-
     def serve(self, options, jobs):
         while jobs:
             seen, code, log = self.boot(options, jobs)
@@ -259,25 +250,13 @@ class Run:
         shards = max(1, min(2, os.cpu_count() or 1, len(names)))
         if os.environ.get("SELFTEST_HOSTS"):
             shards = int(os.environ["SELFTEST_HOSTS"])
-        hosts = queue.Queue()
-        for host in self.hosts(jobs, shards):
-            hosts.put(host)
+        hosts = list(self.hosts(jobs, shards))
         self.say("...   %d selftests under %s in %d test host%s (%s%s)" % (
-            len(names), " and ".join(self.kinds), hosts.qsize(),
-            "s" if hosts.qsize() > 1 else "", self.host,
+            len(names), " and ".join(self.kinds), len(hosts),
+            "s" if len(hosts) > 1 else "", self.host,
             ", " + self.model if self.model else ""))
-        threads = [threading.Thread(target=self.worker, args=(hosts,))
-                   for _ in range(shards)]
-        for thread in threads:
-            thread.start()
-        said, count = time.monotonic(), 0
-        while any(t.is_alive() for t in threads) or not self.done.empty():
-            try:
-                yield self.done.get(timeout=0.2)
-                said, count = time.monotonic(), count + 1
-            except queue.Empty:
-                if time.monotonic() - said >= BEAT:
-                    said = time.monotonic()
-                    self.say("  ... selftests: %d of %d runs done" % (
-                        count, len(jobs)))
+        yield from workers.results(
+            hosts, lambda host: self.serve(*host), shards, self.done,
+            lambda count: self.say("  ... selftests: %d of %d runs done" % (
+                count, len(jobs))))
         yield from self.missing()
