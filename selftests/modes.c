@@ -3,7 +3,7 @@
  * From real mode to long mode and all the way back, in one guest, and what
  * real mode, 16-bit protected mode and virtual-8086 mode do on the way.
  */
-#include "kvmtest.h"
+#include "real.h"
 
 GUEST_SUITE(modes)
 
@@ -319,21 +319,12 @@ TEST_F(modes, virtual_8086)
 		.rip = 0, .rsp = 0x1000,
 		.rflags = X86_EFLAGS_FIXED | X86_EFLAGS_VM | X86_EFLAGS_IOPL,
 	};
-	struct kvm_segment seg = {
-		.selector = 0x800, .base = 0x8000, .limit = 0xffff, .type = 3,
-		.present = 1, .dpl = 3, .s = 1,
-	};
 	u32 *sp;
 
 	memcpy(vm_hva(self->vm, 0x8000), code, sizeof(code));
 	vcpu_set_mode(v, CPU_PROT32, &pt);
 	s = vcpu_sregs(v);
-	s.cs = seg;
-	s.ds = seg;
-	s.es = seg;
-	s.fs = seg;
-	s.gs = seg;
-	s.ss = seg;
+	v86_segments(&s, 0x8000);
 	vcpu_set_sregs(v, &s);
 	vcpu_set_regs(v, &r);
 	expect_pio(v, PROBE_EXC, true, 1, 1);

@@ -207,9 +207,6 @@ TEST_F(realmode_switch, task_of_virtual_8086_mode)
 	struct pt pt = pt_new(self->vm, PT_PAE);
 	struct vcpu *v = self->vcpu;
 	u8 *tss = vm_hva(self->vm, G_TSS32(0));
-	struct kvm_segment seg = {
-		.limit = 0xffff, .type = 3, .present = 1, .dpl = 3, .s = 1,
-	};
 	struct kvm_regs r = {
 		.rip = G_LOW, .rsp = 0x7000,
 		.rflags = X86_EFLAGS_FIXED | X86_EFLAGS_VM,
@@ -230,12 +227,7 @@ TEST_F(realmode_switch, task_of_virtual_8086_mode)
 	s = vcpu_sregs(v);
 	s.cr4 |= X86_CR4_VME;
 	s.tr.limit = 0x68 + 32 + 128;
-	s.cs = seg;
-	s.ds = seg;
-	s.es = seg;
-	s.fs = seg;
-	s.gs = seg;
-	s.ss = seg;
+	v86_segments(&s, 0);
 	vcpu_set_sregs(v, &s);
 	vcpu_set_regs(v, &r);
 	ASSERT_EQ(0x11, OUT8(v));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For tests in real mode: 16-bit code at 0:8000 that reports through a port */
+/* For tests of 16-bit code that runs at 0:8000 and reports through a port */
 #ifndef SELFTEST_REAL_H
 #define SELFTEST_REAL_H
 
@@ -29,6 +29,22 @@ static inline void start_real(struct vcpu *v, const u8 *code, const u8 *end)
 	memcpy(vm_hva(v->vm, G_LOW), code, end - code);
 	vcpu_set_mode(v, CPU_REAL, NULL);
 	vcpu_set_regs(v, &r);
+}
+
+/* Segments of virtual-8086 mode, all at base; the caller sets EFLAGS.VM. */
+static inline void v86_segments(struct kvm_sregs *s, u16 base)
+{
+	struct kvm_segment seg = {
+		.selector = base >> 4, .base = base, .limit = 0xffff, .type = 3,
+		.present = 1, .dpl = 3, .s = 1,
+	};
+
+	s->cs = seg;
+	s->ds = seg;
+	s->es = seg;
+	s->fs = seg;
+	s->gs = seg;
+	s->ss = seg;
 }
 
 #define START(v, name)		start_real(v, name, name##_end)
