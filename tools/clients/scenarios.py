@@ -42,7 +42,6 @@ def check(condition, text):
 def boot(name):
     """Boot, look at the processors, let timers run, power off."""
     _, machine, irqchip, cpus = name.split("-")
-    machine = {"microvm": "microvm"}.get(machine, machine)
     cpus = int(cpus)
     with Qemu(machine=machine, irqchip=irqchip, cpus=cpus) as vm:
         vm.up(cpus)
