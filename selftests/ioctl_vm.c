@@ -60,7 +60,8 @@ TEST_F(vmfile, bad_pointers)
 		KVM_CLEAR_DIRTY_LOG, KVM_SET_IDENTITY_MAP_ADDR,
 		KVM_REGISTER_COALESCED_MMIO, KVM_UNREGISTER_COALESCED_MMIO,
 		KVM_IRQ_LINE, KVM_IRQ_LINE_STATUS, KVM_GET_IRQCHIP,
-		KVM_SET_IRQCHIP, KVM_GET_PIT2, KVM_SET_PIT2,
+		KVM_SET_IRQCHIP, KVM_GET_PIT, KVM_SET_PIT, KVM_GET_PIT2,
+		KVM_SET_PIT2,
 		KVM_REINJECT_CONTROL, KVM_SET_GSI_ROUTING, KVM_SIGNAL_MSI,
 		KVM_IRQFD, KVM_IOEVENTFD, KVM_GET_CLOCK, KVM_SET_CLOCK,
 		KVM_ENABLE_CAP,
@@ -110,8 +111,12 @@ TEST_F(vmfile, controllers_need_irqchip)
 	EXPECT_ERR(ENXIO, self->bare, KVM_GET_IRQCHIP, &chip);
 	EXPECT_ERR(ENXIO, self->bare, KVM_SET_IRQCHIP, &chip);
 	/* the ABI document wants the irqchip first; old in-tree KVMs do not */
-	if (on_our_module())
+	if (on_our_module()) {
+		EXPECT_ERR(ENOENT, self->bare, KVM_CREATE_PIT, 0);
 		EXPECT_ERR(ENOENT, self->bare, KVM_CREATE_PIT2, &pit);
+	}
+	EXPECT_ERR(ENXIO, self->bare, KVM_GET_PIT, &ps);
+	EXPECT_ERR(ENXIO, self->bare, KVM_SET_PIT, &ps);
 	EXPECT_ERR(ENXIO, self->bare, KVM_GET_PIT2, &ps);
 	EXPECT_ERR(ENXIO, self->bare, KVM_SET_PIT2, &ps);
 	EXPECT_ERR(ENXIO, self->bare, KVM_REINJECT_CONTROL, &rc);
@@ -127,6 +132,7 @@ TEST_F(vmfile, create_controllers)
 	int vcpu;
 
 	EXPECT_ERR(EEXIST, self->irq, KVM_CREATE_IRQCHIP, 0);
+	EXPECT_ERR(EEXIST, self->irq, KVM_CREATE_PIT, 0);
 	EXPECT_ERR(EEXIST, self->irq, KVM_CREATE_PIT2, &pit);
 	vcpu = ioctl(self->bare, KVM_CREATE_VCPU, 0);
 	ASSERT_GE(vcpu, 0);

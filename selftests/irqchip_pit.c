@@ -270,8 +270,7 @@ static void guest_state(void)
 	pit_load(2, 3, 0x789a);
 	GUEST_SYNC(1);
 	GUEST_ASSERT_EQ(pit_status(0) & 0x3f, 0x36);
-	GUEST_ASSERT_EQ(inb(0x61) & 3, 1);
-	GUEST_DONE();
+	GUEST_RETURN(inb(0x61) & 3);
 }
 
 TEST_F(irqchip_pit, state)
@@ -293,7 +292,32 @@ TEST_F(irqchip_pit, state)
 	require(!ioctl(self->vm->fd, KVM_SET_PIT2, &s));
 	if (!on_our_module())
 		return;		/* it keeps the speaker's bit apart */
-	expect_done(self->vcpu);
+	ASSERT_EQ(1, expect_done(self->vcpu));
+}
+
+/* The ioctls that the ones with a 2 replaced */
+TEST_F(irqchip_pit, obsolete_ioctls)
+{
+	struct vm *vm = vm_new(variant->kind);
+	struct kvm_pit_state s;
+	struct vcpu *v;
+
+	require(!ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
+	require(!ioctl(vm->fd, KVM_CREATE_PIT, 0));
+	v = vcpu_new(vm, 0, guest_state);
+	expect_sync(v, 1);
+	require(!ioctl(vm->fd, KVM_GET_PIT, &s));
+	ASSERT_EQ(0x3456, s.channels[0].count);
+	ASSERT_EQ(2, s.channels[0].mode);
+	s.channels[0].mode = 3;
+	require(!ioctl(vm->fd, KVM_SET_PIT, &s));
+	ASSERT_EQ(3, expect_done(v));
+	if (on_our_module()) {
+		s.channels[0].count = 0x10001;
+		ASSERT_EQ(-1, ioctl(vm->fd, KVM_SET_PIT, &s));
+		ASSERT_EQ(EINVAL, errno);
+	}
+	vm_free(vm);
 }
 
 TEST_F(irqchip_pit, hostile_state)

@@ -93,6 +93,14 @@ static long create_pit2(struct vm *vm, void *data, unsigned long arg)
 	return ret;
 }
 
+/* The one before KVM_CREATE_PIT2, which always had port 0x61 */
+static long create_pit(struct vm *vm, void *data, unsigned long arg)
+{
+	struct kvm_pit_config config = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	return create_pit2(vm, &config, arg);
+}
+
 static int set_line(struct vm *vm, const struct kvm_irq_level *line)
 {
 	int idx, ret;
@@ -137,6 +145,30 @@ static long get_irqchip(struct vm *vm, void *data, unsigned long arg)
 PASS_ON(set_irqchip, vm, irqchip_set)
 PASS_ON(get_pit2, vm, irqchip_get_pit)
 PASS_ON(set_pit2, vm, irqchip_set_pit)
+
+/* The channels alone: those before the state got flags */
+static long get_pit(struct vm *vm, void *data, unsigned long arg)
+{
+	struct kvm_pit_state *old = data;
+	struct kvm_pit_state2 state;
+	int err = irqchip_get_pit(vm, &state);
+
+	if (!err)
+		memcpy(old->channels, state.channels, sizeof(old->channels));
+	return err;
+}
+
+static long set_pit(struct vm *vm, void *data, unsigned long arg)
+{
+	const struct kvm_pit_state *old = data;
+	struct kvm_pit_state2 state;
+	int err = irqchip_get_pit(vm, &state);
+
+	if (err)
+		return err;
+	memcpy(state.channels, old->channels, sizeof(state.channels));
+	return irqchip_set_pit(vm, &state);
+}
 
 /* Its number says that it has no argument, but it has one */
 static long reinject_control(struct vm *vm, void *data, unsigned long arg)
@@ -284,12 +316,15 @@ static const struct ioctl_def vm_ioctls[] = {
 	VM_IOCTL(KVM_UNREGISTER_COALESCED_MMIO, ARG_IN, unregister_coalesced_mmio),
 
 	VM_IOCTL(KVM_CREATE_IRQCHIP, 0, create_irqchip),
+	VM_IOCTL(KVM_CREATE_PIT, 0, create_pit),
 	VM_IOCTL(KVM_CREATE_PIT2, ARG_IN, create_pit2),
 	VM_IOCTL(KVM_IRQ_LINE, ARG_IN, irq_line),
 	VM_IOCTL(KVM_IRQ_LINE_STATUS, ARG_IN | ARG_OUT, irq_line_status,
 		 .next = &ioctl_register_coalesced),
 	VM_IOCTL(KVM_GET_IRQCHIP, ARG_IN | ARG_OUT, get_irqchip),
 	VM_IOCTL(KVM_SET_IRQCHIP, ARG_IN, set_irqchip),
+	VM_IOCTL(KVM_GET_PIT, ARG_OUT, get_pit),
+	VM_IOCTL(KVM_SET_PIT, ARG_IN, set_pit),
 	VM_IOCTL(KVM_GET_PIT2, ARG_OUT, get_pit2),
 	VM_IOCTL(KVM_SET_PIT2, ARG_IN, set_pit2),
 	VM_IOCTL(KVM_REINJECT_CONTROL, 0, reinject_control),
