@@ -66,7 +66,7 @@ packages-check:
 
 .PHONY: prepare
 prepare: packages-check ## install, fetch and build all that is needed, once
-	$(Q)$(TESTHOST_CMD) prepare $(host)
+	$(Q)tools/checks/check prepare
 
 # ---- the module ------------------------------------------------------------
 # One directory per kernel it is built for: build/stock/kvm.ko and so on, a tree
@@ -159,11 +159,11 @@ unit: packages-check ## user-space unit tests alone
 	$(Q)tools/checks/check unit
 
 .PHONY: fuzz-emulate
-fuzz-emulate: packages ## compare the emulator with the host CPU (ARGS='--seconds N')
+fuzz-emulate: packages-check ## compare the emulator with the host CPU (ARGS='--seconds N')
 	$(Q)$(MAKE) -C selftests/unit fuzz-emulate O=$(O)/unit
 
 .PHONY: fuzz-emulate-coverage
-fuzz-emulate-coverage: packages ## lines of emulate/ that unit tests and fuzzers execute
+fuzz-emulate-coverage: packages-check ## lines of emulate/ that unit tests and fuzzers execute
 	$(Q)$(MAKE) -C selftests/unit fuzz-emulate-coverage O=$(O)/unit
 
 .PHONY: selftest
