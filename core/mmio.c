@@ -144,24 +144,46 @@ int run_mmio(struct vcpu *vcpu, gpa_t gpa, gva_t gva, u32 access, bool devices)
  * A store to memory that the MMU watches, a page table of the guest's as a rule.
  * As with a device the CPU has checked all but the instruction itself.
  */
-int run_watched_store(struct vcpu *vcpu, const struct mmu_fault *f)
+static __always_inline const struct emul_mov *
+watched_store(struct vcpu *vcpu, const struct mmu_fault *f)
 {
 	const struct mmio_insn *i;
-	u64 rip, val;
+	u64 rip;
 
 	if (!vcpu_64bit(vcpu) || unlikely(vcpu->vmx.drs_active) ||
 	    trace_kvm_emulate_insn_enabled())
-		return MMIO_OTHER;
+		return NULL;
 	rip = vcpu_rip(vcpu);
 	i = fetch_insn(vcpu, rip);
 	if (unlikely(!i || !i->plain || !i->mov.store ||
 		     emul_mov_address(&i->mov, vcpu->regs, rip) != f->gva ||
 		     f->gva & (i->mov.size - 1)))
+		return NULL;
+	return &i->mov;
+}
+
+int run_watched_store(struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	const struct emul_mov *m = watched_store(vcpu, f);
+	u64 val;
+
+	if (!m)
 		return MMIO_OTHER;
-	val = emul_mov_value(&i->mov, vcpu->regs);
-	if (guest_write(vcpu->vm, vcpu, f->gpa, &val, i->mov.size))
+	val = emul_mov_value(m, vcpu->regs);
+	if (guest_write(vcpu->vm, vcpu, f->gpa, &val, m->size))
 		return MMIO_OTHER;
-	return finish(vcpu, rip, &i->mov);
+	return finish(vcpu, vcpu_rip(vcpu), m);
+}
+
+bool run_store_fast(struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	const struct emul_mov *m = watched_store(vcpu, f);
+
+	if (!m || !mmu_op(vcpu->vm, store_fast, vcpu, f->gpa,
+			  emul_mov_value(m, vcpu->regs), m->size))
+		return false;
+	finish(vcpu, vcpu_rip(vcpu), m);
+	return true;
 }
 
 /*

@@ -76,6 +76,16 @@ int run_apic_page(struct vcpu *vcpu, unsigned int off, bool write);
 bool run_apic_page_fast(struct vcpu *vcpu, unsigned int off);
 
 /**
+ * run_store_fast() - make a plain store that fault_fast() has left to be made
+ * @vcpu: the vCPU; no event is under way, no debugger there
+ * @f: the fault, answered MMU_FAST_STORE
+ *
+ * Context: interrupts off, vm->srcu held, page faults disabled. Return: false:
+ * nothing done.
+ */
+bool run_store_fast(struct vcpu *vcpu, const struct mmu_fault *f);
+
+/**
  * run_mmu_fault() - hand a fault to the MMU kind and act on the answer
  * @vcpu: the vCPU
  * @f: the fault

@@ -237,6 +237,12 @@ static void ept_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 	/* nothing is derived from guest memory */
 }
 
+static bool ept_store_fast(struct vcpu *vcpu, gpa_t gpa, u64 val,
+			   unsigned int len)
+{
+	return false;	/* no memory is watched */
+}
+
 static bool ept_unprotect(struct vcpu *vcpu, gpa_t gpa)
 {
 	return false;
@@ -347,6 +353,7 @@ const struct mmu_kind ept_kind = {
 	.load = ept_load,
 	.fault = ept_fault,
 	.fault_fast = ept_fault_fast,
+	.store_fast = ept_store_fast,
 	.new_cr3_fast = ept_new_cr3_fast,
 	.invlpg_fast = ept_invlpg_fast,
 	.unmap = ept_unmap,

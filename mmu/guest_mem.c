@@ -169,3 +169,29 @@ int guest_cmpxchg_quiet(struct vcpu *vcpu, gpa_t gpa, void *old, const void *new
 		memslot_mark_dirty(vcpu, slot, gpa >> PAGE_SHIFT);
 	return r;
 }
+
+static int store(void __user *to, u64 val, unsigned int len)
+{
+	switch (len) {
+	case 1:
+		return __put_user((u8)val, (u8 __user *)to);
+	case 2:
+		return __put_user((u16)val, (u16 __user *)to);
+	case 4:
+		return __put_user((u32)val, (u32 __user *)to);
+	case 8:
+		return __put_user(val, (u64 __user *)to);
+	}
+	return -EFAULT;
+}
+
+int guest_store_quiet(struct vcpu *vcpu, gpa_t gpa, u64 val, unsigned int len)
+{
+	struct memslot *slot;
+	void __user *to = part(vcpu->vm, gpa, true, &slot);
+
+	if (!to || gpa & (len - 1) || store(to, val, len))
+		return -EFAULT;
+	memslot_mark_dirty(vcpu, slot, gpa >> PAGE_SHIFT);
+	return 0;
+}

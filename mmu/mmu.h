@@ -85,6 +85,9 @@ enum mmu_fast {
 	MMU_FAST_NOT,		/* ask fault(); nothing was changed */
 	MMU_FAST_DONE,		/* entry made */
 	MMU_FAST_INJECT,	/* the guest's own fault: f->exception */
+	MMU_FAST_STORE,		/* nothing was changed; the guest may write at
+				 * f->gpa, by way of store_fast()
+				 */
 };
 
 struct mmu_fault {
@@ -206,6 +209,9 @@ struct mmu_stats {
  *
  * fault_fast()    the same for the simple case: interrupts off, vm->srcu not
  *		   held, must neither sleep nor wait.
+ * store_fast()    write what is aligned, and do what gpa_written() does; false
+ *		   with nothing changed. As fault_fast(), with vm->srcu held and
+ *		   page faults disabled.
  * new_cr3_fast()  new_cr3() and invlpg() on the same terms: true is done, false
  * invlpg_fast()   with nothing changed asks for the slow one. Not called in PAE
  *		   paging (CR3). Where load() has to run they set need_load. The
@@ -275,6 +281,8 @@ struct mmu_kind {
 
 	int (*fault)(struct vcpu *vcpu, struct mmu_fault *f);
 	enum mmu_fast (*fault_fast)(struct vcpu *vcpu, struct mmu_fault *f);
+	bool (*store_fast)(struct vcpu *vcpu, gpa_t gpa, u64 val,
+			   unsigned int len);
 	bool (*new_cr3_fast)(struct vcpu *vcpu, u64 cr3, bool noflush);
 	bool (*invlpg_fast)(struct vcpu *vcpu, gva_t gva);
 
@@ -530,6 +538,12 @@ int guest_cmpxchg(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, void *old,
  */
 int guest_cmpxchg_quiet(struct vcpu *vcpu, gpa_t gpa, void *old, const void *new,
 			unsigned int len);
+
+/*
+ * An aligned store of @len bytes, 1 to 8, that no other CPU sees in parts. On the
+ * same terms; 0 or -EFAULT, with nothing changed.
+ */
+int guest_store_quiet(struct vcpu *vcpu, gpa_t gpa, u64 val, unsigned int len);
 
 /* ---- the guest page walker (mmu/walk.c) --------------------------------- */
 

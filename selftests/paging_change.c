@@ -244,4 +244,128 @@ TEST_F(paging_change, changed_directory)
 	expect_done(self->vcpu);
 }
 
+#define ALIAS_VA	0x30000000ull	/* another address of the directory */
+
+static u64 alias;			/* of the entry for TEST_VA */
+
+static void make_directory(struct vm *vm, u64 alias_flags)
+{
+	u64 dir;
+
+	pt_set(&vm->pt, TEST_VA, 2, 0);
+	pt_map(&vm->pt, TEST_VA, G_DATA, PAGE_4K, PTE_W);
+	pde_a = pt_get(&vm->pt, TEST_VA, 2);
+	pde = pt_entry_gpa(&vm->pt, TEST_VA, 2);
+	dir = pde & ~(PAGE_4K - 1);
+	pt_set(&vm->pt, ALIAS_VA, 2, 0);
+	pt_map(&vm->pt, ALIAS_VA, dir, PAGE_4K, alias_flags);
+	alias = ALIAS_VA + (pde - dir);
+	*(u64 *)vm_hva(vm, G_DATA) = 0xa;
+	sync_to_guest(vm, pde);
+	sync_to_guest(vm, pde_a);
+	sync_to_guest(vm, alias);
+}
+
+#define STORE(mov, type)						\
+do {									\
+	for (size_t k = 0; k < 8 / sizeof(type); k++)			\
+		asm volatile(mov " %0, %1" : :				\
+			     "r"((type)(pde_a >> 8 * sizeof(type) * k)),	\
+			     "m"(((volatile type *)pde)[k]) : "memory");	\
+	GUEST_ASSERT_EQ(*(volatile u64 *)pde, pde_a);			\
+	GUEST_ASSERT_EQ(look(), 0xa);					\
+	*(volatile u64 *)pde = 0;					\
+	invlpg(TEST_VA);						\
+	asm volatile(TRY("mov (%0), %%rax") : : "r"(TEST_VA)		\
+		     : "rax", "memory");				\
+	GUEST_ASSERT_EQ(caught(), VEC_PF);				\
+} while (0)
+
+/* Not present to present, which takes no flush, and back */
+static void guest_directory_stores(void)
+{
+	*(volatile u64 *)pde = 0;
+	invlpg(TEST_VA);
+	for (int i = 0; i < 8; i++) {
+		STORE("movb", u8);
+		STORE("movw", u16);
+		STORE("movl", u32);
+		STORE("movq", u64);
+	}
+	GUEST_DONE();
+}
+
+TEST_F(paging_change, directory_stores)
+{
+	make_directory(self->vm, PTE_W);
+	vcpu_set_entry(self->vcpu, guest_directory_stores);
+	expect_done(self->vcpu);
+}
+
+static u64 try_store(u64 val)
+{
+	/* the shadow has the alias when the store comes */
+	read64(alias);
+	asm volatile(TRY("movq %1, (%0)") : : "r"(alias), "r"(val) : "memory");
+	return caught();
+}
+
+/* What a directory's rights and the mode deny is denied to what is emulated too */
+static void guest_directory_read_only(void)
+{
+	u64 cr0 = read_cr0();
+
+	GUEST_ASSERT_EQ(look(), 0xa);
+	for (int i = 0; i < 4; i++) {
+		write_cr0(cr0 | X86_CR0_WP);
+		GUEST_ASSERT_EQ(try_store(0), VEC_PF);
+		GUEST_ASSERT_EQ(guest_cpu()->error, PFEC_P | PFEC_W);
+		GUEST_ASSERT_EQ(*(volatile u64 *)pde, pde_a);
+		write_cr0(cr0 & ~(u64)X86_CR0_WP);
+		GUEST_ASSERT_EQ(try_store(0), GUEST_NO_EXCEPTION);
+		GUEST_ASSERT_EQ(*(volatile u64 *)pde, 0);
+		GUEST_ASSERT_EQ(try_store(pde_a), GUEST_NO_EXCEPTION);
+		GUEST_ASSERT_EQ(look(), 0xa);
+	}
+	GUEST_DONE();
+}
+
+TEST_F(paging_change, directory_read_only)
+{
+	make_directory(self->vm, 0);
+	vcpu_set_entry(self->vcpu, guest_directory_read_only);
+	expect_done(self->vcpu);
+}
+
+static void guest_directory_smap(void)
+{
+	u64 cr4 = read_cr4();
+
+	for (int i = 0; i < 4; i++) {
+		write_cr4(cr4 & ~(u64)X86_CR4_SMAP);
+		GUEST_ASSERT_EQ(try_store(pde_a), GUEST_NO_EXCEPTION);
+		GUEST_ASSERT_EQ(look(), 0xa);
+		write_cr4(cr4 | X86_CR4_SMAP);
+		asm volatile("stac");
+		GUEST_ASSERT_EQ(try_store(pde_a), GUEST_NO_EXCEPTION);
+		read64(alias);
+		asm volatile("clac");
+		asm volatile(TRY("movq $0, (%0)") : : "r"(alias) : "memory");
+		GUEST_ASSERT_EQ(caught(), VEC_PF);
+		GUEST_ASSERT_EQ(guest_cpu()->error, PFEC_P | PFEC_W);
+		GUEST_ASSERT_EQ(*(volatile u64 *)pde, pde_a);
+	}
+	GUEST_DONE();
+}
+
+TEST_F(paging_change, directory_smap)
+{
+	if (!GUEST_HAS_SMAP())
+		skip_test("no SMAP");
+	pt_flags(&self->vm->pt, 0, G_RAM_SIZE, 0, PTE_U);
+	make_directory(self->vm, PTE_W | PTE_U);
+	vcpu_set_entry(self->vcpu, guest_directory_smap);
+	expect_done(self->vcpu);
+}
+
 TEST_HARNESS_MAIN

@@ -294,6 +294,27 @@ static bool denied(const struct fast *ff, const struct mmu_fault *f, u64 all)
 	       (f->access & MMU_ACC_USER && !(all & SH_U));
 }
 
+/*
+ * A write to a table that has to be seen. The CPU does not check again: whatever
+ * denies it must be known here, and keys and SMAP are the full handler's.
+ */
+static enum mmu_fast watched(const struct fast *ff, struct mmu_fault *f, u64 all)
+{
+	const struct shadow_page *sp = ff->sp;
+	bool user;
+
+	if (!sh_direct(sp))
+		all &= ff->gpte;
+	user = all & SH_U && sp->role.access & SH_ACC_U;
+	if (!(all & SH_W) || !(sp->role.access & SH_ACC_W) ||
+	    (f->access & MMU_ACC_USER && !user) ||
+	    (user && ff->vcpu->arch.cr4 & (X86_CR4_SMAP | X86_CR4_PKE)) ||
+	    !shadow_stays_table(ff->vm, ff->gfn))
+		return MMU_FAST_NOT;
+	f->gpa = ff->gfn << PAGE_SHIFT | offset_in_page(f->gva);
+	return MMU_FAST_STORE;
+}
+
 static enum mmu_fast fault_locked(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	struct shadow_vcpu *v = shadow_vcpu(vcpu);
@@ -302,6 +323,7 @@ static enum mmu_fast fault_locked(struct vcpu *vcpu, struct mmu_fault *f)
 	struct shadow_hint *hint = find_page(vcpu, f->gva);
 	void __user *from = NULL;
 	struct shadow_page *sp;
+	enum mmu_fast done;
 	u64 old;
 
 	if (!hint)
@@ -331,6 +353,11 @@ static enum mmu_fast fault_locked(struct vcpu *vcpu, struct mmu_fault *f)
 		if (unlikely(!(ff.gpte & SH_A) || (write && !(ff.gpte & SH_D))) &&
 		    !set_ad(&ff, f, hint->all, hint->nx))
 			return MMU_FAST_NOT;
+	}
+	if (write && rmap_is_table(ff.vm, ff.gfn)) {
+		done = watched(&ff, f, hint->all);
+		if (done != MMU_FAST_NOT)
+			return done;
 	}
 	if (!look(&ff, write, AROUND))
 		return MMU_FAST_NOT;

@@ -260,6 +260,7 @@ const struct mmu_kind shadow_kind = {
 	.load = shadow_load,
 	.fault = shadow_fault,
 	.fault_fast = shadow_fault_fast,
+	.store_fast = shadow_store_fast,
 	.new_cr3_fast = shadow_new_cr3_fast,
 	.invlpg_fast = shadow_invlpg_fast,
 	.unmap = shadow_unmap,

@@ -227,6 +227,10 @@ void shadow_sync_leaf(struct vm *vm, struct shadow_page *sp, unsigned int i,
 void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 			unsigned int len);
 bool shadow_unprotect(struct vcpu *vcpu, gpa_t gpa);
+bool shadow_store_fast(struct vcpu *vcpu, gpa_t gpa, u64 val, unsigned int len);
+
+/* Has the guest's write to a table to be seen? [m] held. Else ask the full handler. */
+bool shadow_stays_table(struct vm *vm, gfn_t gfn);
 
 /* @gfn stops being a table, or goes out of sync. [m] held, interrupts on. */
 void shadow_unprotect_locked(struct vm *vm, gfn_t gfn);

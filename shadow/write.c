@@ -101,6 +101,54 @@ bool shadow_retire_gfn(struct vm *vm, gfn_t gfn)
 	return shadow_unsync_gfn(vm, gfn);
 }
 
+bool shadow_stays_table(struct vm *vm, gfn_t gfn)
+{
+	struct shadow_page *sp;
+	bool stays = false;
+
+	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp)) {
+		if (retired(vm, sp))
+			return false;
+		stays |= sp->role.level > 1;
+	}
+	return stays;
+}
+
+static bool store_locked(struct vcpu *vcpu, gpa_t gpa, u64 val, unsigned int len)
+{
+	struct vm *vm = vcpu->vm;
+	gfn_t gfn = gpa >> PAGE_SHIFT;
+	struct shadow_page *sp;
+
+	/* pages are zapped by the full handler (P13) */
+	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp))
+		if (sp->writes + 1 >= FLOOD)
+			return false;
+	if (guest_store_quiet(vcpu, gpa, val, len))
+		return false;
+	for (sp = shadow_first_of(vm, gfn); sp; sp = shadow_next_of(sp)) {
+		if (sp->unsync)
+			continue;
+		table_written(vm, sp, offset_in_page(gpa),
+			      offset_in_page(gpa) + len);
+		sp->writes++;
+	}
+	return true;
+}
+
+/* Who reads entries for a page holds the lock too: no barrier is needed here */
+bool shadow_store_fast(struct vcpu *vcpu, gpa_t gpa, u64 val, unsigned int len)
+{
+	struct vm *vm = vcpu->vm;
+	bool done;
+
+	if (!write_trylock(&vm->mmu.lock))
+		return false;
+	done = store_locked(vcpu, gpa, val, len);
+	write_unlock(&vm->mmu.lock);
+	return done;
+}
+
 void shadow_unprotect_locked(struct vm *vm, gfn_t gfn)
 {
 	struct hlist_node *next;

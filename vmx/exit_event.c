@@ -59,11 +59,31 @@ static int fast_inject(struct vcpu *vcpu, const struct x86_exception *e)
 	return FAST_RESUME;
 }
 
+/* A write to memory that the MMU watches, made in the guest's place */
+static bool store_fast(struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	struct vm *vm = vcpu->vm;
+	bool done;
+	int idx;
+
+	if (vcpu->arch.guest_debug)
+		return false;
+	idx = srcu_read_lock(&vm->srcu);
+	pagefault_disable();
+	done = run_store_fast(vcpu, f);
+	pagefault_enable();
+	srcu_read_unlock(&vm->srcu, idx);
+	if (done)
+		vcpu->stats.pf_mmio++;
+	return done;
+}
+
 /* One that the MMU can mend with what the host has present */
 static noinline int fast_page_fault(struct vcpu *vcpu)
 {
 	enum mmu_fast done;
 	struct mmu_fault f;
+	bool stored;
 	u64 cr2;
 
 	if (vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
@@ -71,7 +91,10 @@ static noinline int fast_page_fault(struct vcpu *vcpu)
 	read_page_fault(vcpu, vmcs_read(VM_EXIT_INTR_ERROR_CODE), &f);
 	cr2 = read_cr2();
 	done = mmu_op(vcpu->vm, fault_fast, vcpu, &f);
+	stored = done == MMU_FAST_STORE && store_fast(vcpu, &f);
 	vmx_keep_cr2(cr2);
+	if (stored)
+		return FAST_RESUME;
 	if (done == MMU_FAST_INJECT)
 		return fast_inject(vcpu, &f.exception);
 	if (done != MMU_FAST_DONE)
