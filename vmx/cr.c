@@ -40,6 +40,15 @@ void vmx_update_cr0(struct vcpu *vcpu, u64 cr0)
 		owned &= ~(u64)X86_CR0_AM;
 	}
 
+	/*
+	 * LMSW loads the bits that the guest owns and lets it read the others as
+	 * before (SDM 3C 26.3). The in-tree KVM, where this runs inside one of its
+	 * guests, carries it out and makes the real CR0 what is read. Bits that are
+	 * not owned exit.
+	 */
+	if (hw != cr0 && boot_cpu_has(X86_FEATURE_HYPERVISOR))
+		owned &= ~(u64)(X86_CR0_MP | X86_CR0_EM | X86_CR0_TS);
+
 	if (!vcpu->vm->vmx.unrestricted && !policy->cr3_exiting) {
 		/*
 		 * The CPU pages through the identity map while the guest
