@@ -148,24 +148,30 @@ static int skipped(struct vcpu *vcpu, u64 rflags)
 static int completed(struct vcpu *vcpu)
 {
 	struct emul_ctx *ctx = &vcpu->emul;
-	u64 rflags = vcpu->emul_rflags;
+	u64 rflags = vcpu->emul_rflags, held = 0;
 	int ret;
 
 	vcpu->stats.insn_emulated++;
 	/*
-	 * After MOV SS the traps wait for another instruction (SDM 3A 6.8.3):
-	 * TF is still there then, data breakpoints are lost.
+	 * After MOV SS the traps wait for another instruction (SDM 3A 6.8.3): TF
+	 * is still there then, breakpoints have to be kept.
 	 */
 	if (ctx->no_trap || ctx->shadow == EMUL_SHADOW_MOV_SS)
 		rflags &= ~X86_EFLAGS_TF;
-	if (ctx->shadow == EMUL_SHADOW_MOV_SS)
+	if (ctx->shadow == EMUL_SHADOW_MOV_SS) {
+		held = ctx->hit;
 		ctx->hit = 0;
+	}
 	ret = skipped(vcpu, rflags);
-	/* the trap's delivery would end it */
-	if (ctx->shadow == EMUL_SHADOW_STI && !(rflags & X86_EFLAGS_TF))
-		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_STI);
-	else if (ctx->shadow == EMUL_SHADOW_MOV_SS)
-		vmx_set_interrupt_shadow(vcpu, KVM_X86_SHADOW_INT_MOV_SS);
+	/* a trap's delivery would end it: TF, or what an earlier MOV SS has hit */
+	if (ctx->shadow && !(rflags & X86_EFLAGS_TF) &&
+	    !vcpu->arch.ev.exception.pending) {
+		vmx_set_interrupt_shadow(vcpu, ctx->shadow == EMUL_SHADOW_STI ?
+					 KVM_X86_SHADOW_INT_STI :
+					 KVM_X86_SHADOW_INT_MOV_SS);
+		if (unlikely(held))
+			vmx_hold_breakpoints(vcpu, held);
+	}
 	if (unlikely(vcpu->emul_halted)) {
 		vcpu->emul_halted = false;
 		if (ret == RUN_RESUME)

@@ -14,6 +14,7 @@ KIND_SUITE(breakpoints)
 #define ON_CODE		0x402u
 #define ON_WRITE	0xd0402u	/* 4 bytes */
 #define ON_DATA		0xf0402u
+#define ON_DATA16	0x70402u	/* 2 bytes */
 #define ON_PORT		0x20402u	/* 1 byte */
 
 #define BD		0x2000u
@@ -163,6 +164,44 @@ static void guest_devices(void)
 	GUEST_DONE();
 }
 
+/* MOV SS: what it hits comes after the instruction behind it */
+static void guest_mov_ss(void)
+{
+	static volatile u16 ss __attribute__((__aligned__(4)));
+	u16 now;
+
+	guest_handlers[VEC_DB] = on_debug;
+	asm volatile("mov %%ss, %0" : "=r"(now));
+	ss = now;
+	begin((u64)&ss, ON_DATA16);
+	asm volatile("mov %0, %%ss; nop\n.globl after_ss\nafter_ss: nop" : :
+		     "m"(ss));
+	end(1, LABEL("after_ss"), 1);
+
+	/* with a single step, which waits as well */
+	begin((u64)&ss, ON_DATA16);
+	asm volatile("pushfq; orl $0x100, (%%rsp); popfq; mov %0, %%ss; nop\n"
+		     ".globl after_ss2\nafter_ss2: nop" : : "m"(ss));
+	end(1, LABEL("after_ss2"), 1 | BS);
+	GUEST_DONE();
+}
+
+/* The instruction behind it exits, to be emulated in any case */
+static void guest_mov_ss_exit(void)
+{
+	static volatile u16 ss __attribute__((__aligned__(4)));
+	u16 now;
+
+	guest_handlers[VEC_DB] = on_debug;
+	asm volatile("mov %%ss, %0" : "=r"(now));
+	ss = now;
+	begin((u64)&ss, ON_DATA16);
+	asm volatile("mov %0, %%ss; cpuid\n.globl after_ss3\nafter_ss3: nop" : :
+		     "m"(ss) : "rax", "rbx", "rcx", "rdx");
+	end(1, LABEL("after_ss3"), 1);
+	GUEST_DONE();
+}
+
 static struct vm *new_vm(unsigned int kind, bool forced, struct vcpu **v,
 			 void (*fn)(void))
 {
@@ -199,6 +238,18 @@ TEST_F(breakpoints, memory)
 TEST_F(breakpoints, code)
 {
 	run_both(variant->kind, guest_code);
+}
+
+TEST_F(breakpoints, stack_segment)
+{
+	run_both(variant->kind, guest_mov_ss);
+}
+
+TEST_F(breakpoints, stack_segment_exit)
+{
+	if (!on_our_module())
+		skip_test("mainline forgets what waits for the exit's end");
+	run_both(variant->kind, guest_mov_ss_exit);
 }
 
 TEST_F(breakpoints, devices)

@@ -198,6 +198,37 @@ bool vmx_end_hlt(struct vcpu *vcpu)
 	return true;
 }
 
+/* Enabled breakpoint (SDM 3C table 25-4) */
+#define PENDING_DB_ENABLED	BIT(12)
+
+/**
+ * vmx_held_breakpoints() - what MOV SS or POP SS has hit
+ * @vcpu: the vCPU
+ *
+ * It waits for the end of the next instruction (SDM 3A 6.8.3). An exit of that
+ * has it in the VMCS (SDM 3C 28.3.4).
+ *
+ * Return: DR6.B0 to B3.
+ */
+u64 vmx_held_breakpoints(struct vcpu *vcpu)
+{
+	if (!(vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_MOV_SS))
+		return 0;
+	return vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) & DR_TRAP_BITS;
+}
+
+/**
+ * vmx_hold_breakpoints() - have them delivered when no MOV SS blocks them
+ * @vcpu: the vCPU; vmx_set_interrupt_shadow() was called
+ * @dr6: DR6.B0 to B3
+ */
+void vmx_hold_breakpoints(struct vcpu *vcpu, u64 dr6)
+{
+	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+		   vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) | dr6 |
+		   PENDING_DB_ENABLED);
+}
+
 /*
  * Where TF is on, the trap that waits for the end of the blocking has to be in
  * the VMCS as well (SDM 3C 27.3.1.5); guests have no DEBUGCTL.BTF.

@@ -84,9 +84,13 @@ bool vcpu_64bit(struct vcpu *vcpu)
  */
 void vmx_single_step(struct vcpu *vcpu)
 {
+	u64 held = vmx_held_breakpoints(vcpu);
+
 	vcpu_rflags(vcpu);
 	vmx_set_dirty(vcpu, VREG_RFLAGS);
 	vmx_set_interrupt_shadow(vcpu, 0);
+	if (unlikely(held))
+		vmx_hold_breakpoints(vcpu, held);
 }
 
 int vmx_raise_debug(struct vcpu *vcpu, u64 dr6)
@@ -98,23 +102,34 @@ int vmx_raise_debug(struct vcpu *vcpu, u64 dr6)
 	return RUN_RESUME;
 }
 
-/* A trap the guest is to take after the instruction just emulated */
-static noinline int raise_single_step(struct vcpu *vcpu)
+/* Traps the guest is to take after the instruction just emulated */
+static noinline int raise_traps(struct vcpu *vcpu, u64 rflags, u64 dr6)
 {
-	if (vmx_stepping(vcpu))
-		return vmx_debug_exit(vcpu, DB_VECTOR, DR6_BS);
-	x86_queue_exception_payload(vcpu, DB_VECTOR, DR6_BS);
+	if (rflags & X86_EFLAGS_TF || vmx_stepping(vcpu))
+		dr6 |= DR6_BS;
+	if (dr6 & DR_TRAP_BITS || vmx_stepping(vcpu))
+		return vmx_raise_debug(vcpu, dr6);
+	x86_queue_exception_payload(vcpu, DB_VECTOR, dr6);
 	return RUN_RESUME;
 }
 
-static __always_inline int skipped(struct vcpu *vcpu, u64 rflags)
+/* The breakpoints that the MOV SS before it has hit come now */
+static noinline u64 end_shadow(struct vcpu *vcpu)
+{
+	u64 held = vmx_held_breakpoints(vcpu);
+
+	vmx_set_interrupt_shadow(vcpu, 0);
+	return held;
+}
+
+static __always_inline int skipped(struct vcpu *vcpu, u64 rflags, u64 dr6)
 {
 	u32 intr = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
 
 	if (unlikely(intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
-		vmx_set_interrupt_shadow(vcpu, 0);
-	if (unlikely(rflags & X86_EFLAGS_TF || vmx_stepping(vcpu)))
-		return raise_single_step(vcpu);
+		dr6 |= end_shadow(vcpu);
+	if (unlikely(rflags & X86_EFLAGS_TF || dr6 || vmx_stepping(vcpu)))
+		return raise_traps(vcpu, rflags, dr6);
 	return RUN_RESUME;
 }
 
@@ -128,16 +143,12 @@ static __always_inline int skipped(struct vcpu *vcpu, u64 rflags)
  */
 int vmx_skipped(struct vcpu *vcpu, u64 rflags)
 {
-	return skipped(vcpu, rflags);
+	return skipped(vcpu, rflags, 0);
 }
 
 int vmx_skipped_breakpoints(struct vcpu *vcpu, u64 rflags, u64 dr6)
 {
-	int ret = skipped(vcpu, rflags & ~(u64)X86_EFLAGS_TF);
-
-	if (ret != RUN_RESUME || rflags & X86_EFLAGS_TF)
-		dr6 |= DR6_BS;
-	return vmx_raise_debug(vcpu, dr6);
+	return skipped(vcpu, rflags, dr6);
 }
 
 int vmx_skip_insn(struct vcpu *vcpu)
@@ -152,7 +163,7 @@ int vmx_skip_insn(struct vcpu *vcpu)
 	if (unlikely((rip ^ next) >> 32) && !vcpu_64bit(vcpu))
 		next = (u32)next;
 	vcpu_set_rip(vcpu, next);
-	return skipped(vcpu, vcpu_rflags(vcpu));
+	return skipped(vcpu, vcpu_rflags(vcpu), 0);
 }
 
 u64 vmx_read_cr0(struct vcpu *vcpu)

@@ -306,6 +306,8 @@ void vmx_update_pat(struct vcpu *vcpu);
 bool vmx_end_hlt(struct vcpu *vcpu);
 u32 vmx_get_interrupt_shadow(struct vcpu *vcpu);
 void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow);
+u64 vmx_held_breakpoints(struct vcpu *vcpu);
+void vmx_hold_breakpoints(struct vcpu *vcpu, u64 dr6);
 
 /**
  * vmx_skip_insn() - past the instruction that exited
