@@ -29,7 +29,7 @@
 
 struct lapic_timer {
 	struct hrtimer timer;
-	atomic_t pending;	/* [a] expiries that are no interrupt yet */
+	atomic_t pending;	/* [a] not 0: expiries that are no interrupt yet */
 	u32 mode;		/* [v] of LVTT: APIC_LVT_TIMER_* */
 	u32 divide;		/* [v] 1 to 128 */
 	u64 period;		/* [v] ns; 0 unless periodic. The callback reads it */

@@ -13,7 +13,8 @@
  * looks at the clock when it enters the guest.
  *
  * A guest can not storm the host: a periodic timer's period has a lower limit,
- * and the other modes need an exit for each expiry.
+ * and it stops when it has expired twice while the vCPU's thread did not look
+ * (STALLED), until that does; the other modes need an exit for each expiry.
  */
 #include <linux/math64.h>
 #include <linux/module.h>
@@ -28,6 +29,13 @@ static unsigned int min_timer_period_us = 200;
 module_param(min_timer_period_us, uint, 0644);
 MODULE_PARM_DESC(min_timer_period_us,
 		 "shortest period of a guest's periodic timers");
+
+/* Values of timer.pending */
+enum {
+	NOTHING,
+	EXPIRED,
+	STALLED,	/* twice, and the hrtimer has stopped */
+};
 
 /* So far ahead that it never happens, and no arithmetic on it overflows */
 #define FAR_FUTURE_NS	((u64)365 * 86400 * NSEC_PER_SEC)
@@ -47,15 +55,23 @@ static enum hrtimer_restart timer_expired(struct hrtimer *timer)
 {
 	struct lapic *l = container_of(timer, struct lapic, timer.timer);
 	u64 period = READ_ONCE(l->timer.period);
+	bool stalled = false;
 
-	/* expiries nobody has looked at yet are one interrupt anyway */
-	atomic_set(&l->timer.pending, 1);
+	/*
+	 * Expiries nobody has looked at yet are one interrupt anyway. Of a vCPU
+	 * that nobody runs there would be no end of them.
+	 */
+	if (period)
+		stalled = atomic_cmpxchg(&l->timer.pending, EXPIRED, STALLED) ==
+			  EXPIRED;
+	if (!stalled)
+		atomic_set(&l->timer.pending, EXPIRED);
 	smp_wmb();	/* L3: the cause before the flag */
 	WRITE_ONCE(l->head.changed, true);
 	vcpu_request(l->vcpu, REQ_TIMER);
 	vcpu_kick(l->vcpu);
 
-	if (!period)
+	if (!period || stalled)
 		return HRTIMER_NORESTART;
 	hrtimer_forward_now(timer, ns_to_ktime(period));
 	return HRTIMER_RESTART;
@@ -89,7 +105,7 @@ void lapic_timer_stop(struct lapic *l)
 	hrtimer_cancel(&l->timer.timer);
 	l->timer.period = 0;
 	l->timer.deadline = 0;
-	atomic_set(&l->timer.pending, 0);
+	atomic_set(&l->timer.pending, NOTHING);
 }
 
 /* SDM 3A figure 11-10: 0, 1, 2, 3, 8, 9, a, b are 2, 4, ..., 128, 1 */
@@ -113,7 +129,7 @@ static void start_at(struct lapic *l, ktime_t when)
 /* Raise it without a timer: the time is already past */
 static void fire_now(struct lapic *l)
 {
-	atomic_set(&l->timer.pending, 1);
+	atomic_set(&l->timer.pending, EXPIRED);
 	WRITE_ONCE(l->head.changed, true);
 	vcpu_request(l->vcpu, REQ_TIMER);
 }
@@ -139,12 +155,17 @@ void lapic_timer_start(struct lapic *l, u32 count)
 
 u32 lapic_timer_count(struct lapic *l)
 {
+	u64 over;
 	s64 left;
 
 	if (!lapic_reg(l, APIC_TMICT) ||
 	    lapic_timer_mode(l) & APIC_LVT_TIMER_TSCDEADLINE)
 		return 0;
 	left = ktime_to_ns(hrtimer_get_remaining(&l->timer.timer));
+	if (unlikely(atomic_read(&l->timer.pending) == STALLED)) {
+		div64_u64_rem(left < 0 ? -left : 0, l->timer.period, &over);
+		left = l->timer.period - over;
+	}
 	if (left <= 0)
 		return 0;
 	/* a limited period still counts down from no more than TMICT */
@@ -268,20 +289,37 @@ u64 lapic_timer_block(struct vcpu *vcpu, u64 early)
 
 /* ---- expiry and migration ------------------------------------------------- */
 
+/* A periodic timer that has stopped goes on, in step with what it was */
+static void go_on(struct lapic *l)
+{
+	/* the callback may still be about to return */
+	hrtimer_cancel(&l->timer.timer);
+	if (!l->timer.period)
+		return;
+	hrtimer_forward_now(&l->timer.timer, ns_to_ktime(l->timer.period));
+	hrtimer_start_expires(&l->timer.timer, HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
 void lapic_timer_fired(struct vcpu *vcpu)
 {
 	struct lapic *l = vcpu->lapic;
 	struct lapic_timer *t;
+	int expired;
 
 	if (!l)
 		return;
 	t = &l->timer;
 	if (t->cpu_at && rdtsc() >= t->cpu_at) {
 		leave_cpu_timer(l);
-		atomic_set(&t->pending, 1);
+		atomic_set(&t->pending, EXPIRED);
 	}
-	if (!atomic_read(&t->pending) || !atomic_xchg(&t->pending, 0))
+	if (!atomic_read(&t->pending))
 		return;
+	expired = atomic_xchg(&t->pending, NOTHING);
+	if (!expired)
+		return;
+	if (unlikely(expired == STALLED))
+		go_on(l);
 	if (lapic_timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE) {
 		if (!t->deadline)
 			return;

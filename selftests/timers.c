@@ -267,4 +267,72 @@ TEST_F(timers, halt_poll_cap)
 	EXPECT_EQ(EINVAL, errno);
 }
 
+/* ---- vCPUs that nobody runs ------------------------------------------------------ */
+
+#define TICK_NS		20000000
+
+static volatile u64 ticks;
+
+static void irq_tick(struct guest_regs *r)
+{
+	ticks++;
+	x2apic_write(APIC_EOI, 0);
+}
+
+static void guest_ticks(void)
+{
+	irq_handler(0x50, 0x50, irq_tick);
+	x2apic_on();
+	x2apic_write(APIC_TDCR, 0xb);
+	x2apic_write(APIC_LVTT, LVT_PERIODIC | 0x50);
+	x2apic_write(APIC_TMICT, TICK_NS);
+	while (ticks < 2)
+		irq_wait();
+	GUEST_SYNC(1);
+	/* however many were due: one, and then the next ones in their time */
+	ticks = 0;
+	irq_window();
+	GUEST_ASSERT_CMP(ticks, <=, 1);
+	while (ticks < 4)
+		irq_wait();
+	GUEST_DONE();
+}
+
+/* The module's timers of LAPICs that the host counts now */
+static unsigned int host_timers(void)
+{
+	FILE *f = fopen("/proc/timer_list", "r");
+	unsigned int n = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		n += !!strstr(line, ", timer_expired");
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* They stop after a while, and go on when the vCPU does */
+TEST_F(timers, periodic_of_nobody)
+{
+	struct kvm_lapic_state s;
+	unsigned int i;
+
+	if (!on_our_module())
+		skip_test("not our module");
+	vcpu_set_entry(self->vcpu, guest_ticks);
+	expect_sync(self->vcpu, 1);
+	if (!host_timers())
+		skip_test("not to be seen in the list of timers");
+	for (i = 0; i < 1000 && host_timers(); i++)
+		usleep(TICK_NS / 1000);
+	EXPECT_EQ(0, host_timers());
+	/* who looks finds it counting */
+	s = lapic_state(self->vcpu);
+	EXPECT_LT(0, lapic_state_reg(&s, APIC_TMCCT));
+	EXPECT_GE(TICK_NS, lapic_state_reg(&s, APIC_TMCCT));
+	usleep(4 * TICK_NS / 1000);
+	expect_done(self->vcpu);
+}
+
 TEST_HARNESS_MAIN
