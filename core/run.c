@@ -113,6 +113,7 @@ bool vcpu_wake_event(struct vcpu *vcpu)
 		return true;
 	return ev->exception.pending || ev->exception.injected ||
 	       (ev->nmi_pending && vmx_nmi_allowed(vcpu)) ||
+	       (ev->irq.held && vmx_irq_allowed(vcpu)) ||
 	       READ_ONCE(vcpu->arch.pv_unhalted) ||
 	       (ev->smi_pending && !vcpu->arch.smm);
 }

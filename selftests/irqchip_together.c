@@ -83,6 +83,97 @@ TEST_F(irqchip_together, nmi_in_service)
 	expect_done(v);
 }
 
+/* ---- beside an interrupt that waits for IF, as user space has restored it ------- */
+
+#define HELD	0x30
+
+static void skip_ud2(struct guest_regs *r)
+{
+	irq_record(r);
+	r->rip += 2;
+}
+
+static void guest_held(void)
+{
+	x2apic_on();
+	guest_handlers[VEC_NMI] = irq_record;
+	guest_handlers[VEC_UD] = skip_ud2;
+	irq_handler(HELD, HELD, irq_record);
+	irq_handler(0x90, 0x90, irq_x2apic);
+	for (u32 halt = 0; halt < 2; halt++) {
+		irq_nr = 0;
+		GUEST_SYNC(1);
+		/* an NMI, an exception, an access that exits, an IPI */
+		GUEST_ASSERT_EQ(irq_nr, 1);
+		GUEST_ASSERT_EQ(irq_order[0], VEC_NMI);
+		asm volatile("ud2");
+		GUEST_ASSERT_EQ(irq_nr, 2);
+		ioapic_read(1);
+		x2apic_write(APIC_SELF_IPI, 0x90);
+		GUEST_SYNC(2);
+		GUEST_ASSERT_EQ(irq_nr, 2);
+		if (halt)
+			irq_wait();
+		irq_window();
+		GUEST_ASSERT_EQ(irq_nr, 4);
+		GUEST_ASSERT_EQ(irq_hits[HELD], halt + 1);
+		GUEST_ASSERT_EQ(irq_hits[0x90], halt + 1);
+	}
+	GUEST_DONE();
+}
+
+TEST_F(irqchip_together, beside_a_held_one)
+{
+	struct vcpu *v = self->vcpu;
+	struct kvm_vcpu_events e;
+
+	if (!on_our_module())
+		skip_test("the entry fails");
+	vcpu_set_entry(v, guest_held);
+	for (int i = 0; i < 2; i++) {
+		expect_sync(v, 1);
+		vcpu_complete_exit(v);
+		e = vcpu_events(v);
+		e.interrupt.injected = 1;
+		e.interrupt.nr = HELD;
+		vcpu_set_events(v, &e);
+		ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
+		expect_sync(v, 2);
+		e = vcpu_events(v);
+		EXPECT_EQ(1, e.interrupt.injected);
+		EXPECT_EQ(HELD, e.interrupt.nr);
+		EXPECT_EQ(1, vcpu_sregs(v).interrupt_bitmap[0] >> HELD & 1);
+	}
+	expect_done(v);
+	EXPECT_EQ(0, vcpu_events(v).interrupt.injected);
+}
+
+/* An exception on its way at the same time: it goes first */
+TEST_F(irqchip_together, held_and_exception)
+{
+	struct vcpu *v = self->vcpu;
+	struct kvm_vcpu_events e;
+
+	if (!on_our_module())
+		skip_test("the entry fails");
+	vcpu_set_entry(v, guest_held);
+	expect_sync(v, 1);
+	vcpu_complete_exit(v);
+	e = vcpu_events(v);
+	e.interrupt.injected = 1;
+	e.interrupt.nr = HELD;
+	e.nmi.injected = 1;
+	vcpu_set_events(v, &e);
+	expect_sync(v, 2);
+	EXPECT_EQ(HELD, vcpu_events(v).interrupt.nr);
+	EXPECT_EQ(1, vcpu_events(v).interrupt.injected);
+	/* taken away, as a reset by user space does */
+	e = vcpu_events(v);
+	e.interrupt.injected = 0;
+	vcpu_set_events(v, &e);
+	EXPECT_EQ(0, vcpu_events(v).interrupt.injected);
+}
+
 /* ---- shadows ------------------------------------------------------------------------ */
 
 extern const char after_sti[], after_mov_ss[], after_mov_ss_next[];

@@ -273,28 +273,57 @@ static bool irqs_held_back(struct vcpu *vcpu)
  * all of the state is there: the LAPIC has not acknowledged it, and it cannot be
  * taken.
  */
-static void look_at_restored(struct vcpu *vcpu)
+static bool waits_in_pic(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
 
-	ev->irq.restored = false;
-	if (!ev->irq.injected || ev->user_irq >= 0 ||
-	    irqchip_in_service(vcpu, ev->irq.vector) ||
-	    (vmx_irq_allowed(vcpu) && irqchip_wants_extint(vcpu)))
+	return ev->irq.restored && vcpu->vm->irq.split && ev->user_irq < 0 &&
+	       !irqchip_in_service(vcpu, ev->irq.vector) &&
+	       !(vmx_irq_allowed(vcpu) && irqchip_wants_extint(vcpu));
+}
+
+/*
+ * One on its way that the guest cannot take: user space put it there, or changed
+ * RFLAGS. It is put aside, since other events may come and go before it.
+ */
+static void look_at_irq(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	if (ev->irq.soft)
 		return;
-	ev->irq.injected = false;
-	irqchip_user_extint(vcpu, ev->irq.vector);
+	if (waits_in_pic(vcpu)) {
+		irqchip_user_extint(vcpu, ev->irq.vector);
+		ev->irq.injected = false;
+	} else if (!vmx_irq_allowed(vcpu)) {
+		ev->irq.held = true;
+		ev->irq.held_vector = ev->irq.vector;
+		ev->irq.injected = false;
+	}
+	ev->irq.restored = false;
+}
+
+static void inject_held(struct vcpu *vcpu)
+{
+	struct x86_events *ev = &vcpu->arch.ev;
+
+	ev->irq.held = false;
+	ev->irq.injected = true;
+	ev->irq.soft = false;
+	ev->irq.vector = ev->irq.held_vector;
+	ev->reinject_len = 0;
+	inject_irq(vcpu);
 }
 
 /* As x86_inject_events() */
 static int inject_events(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
-	bool given = true, held = false, unhalted = vcpu->arch.unhalted;
+	bool given = true, unhalted = vcpu->arch.unhalted;
 
 	vcpu->arch.unhalted = false;
-	if (unlikely(ev->irq.restored))
-		look_at_restored(vcpu);
+	if (unlikely(ev->irq.injected))
+		look_at_irq(vcpu);
 	/* an offer whose interrupt is still on its way holds if nothing new came */
 	if (!ev->irq.injected || lapic_highest_irr(vcpu) >= 0)
 		lapic_sync_pv_eoi(vcpu);
@@ -305,20 +334,15 @@ static int inject_events(struct vcpu *vcpu)
 		inject_exception(vcpu);
 	} else if (ev->nmi_injected) {
 		inject_nmi(vcpu);
-	} else if (ev->irq.injected && (ev->irq.soft || vmx_irq_allowed(vcpu))) {
-		inject_irq(vcpu);
 	} else if (ev->irq.injected) {
-		/* user space put it there while the guest masks interrupts */
-		vmx_request_irq_window(vcpu);
-		held = true;
+		inject_irq(vcpu);
 	} else {
 		given = false;
 	}
 
 	if (unlikely(ev->smi_pending) && !vcpu->arch.smm &&
 	    !irqs_held_back(vcpu)) {
-		/* what is held does not go with this entry */
-		if (!given || held) {
+		if (!given) {
 			ev->smi_pending = false;
 			x86_enter_smm(vcpu, unhalted);
 			return 1;
@@ -338,6 +362,14 @@ static int inject_events(struct vcpu *vcpu)
 
 	if (irqs_held_back(vcpu))
 		return 0;
+	if (unlikely(ev->irq.held)) {
+		if (!given && vmx_irq_allowed(vcpu)) {
+			inject_held(vcpu);
+			given = true;
+		} else {
+			vmx_request_irq_window(vcpu);
+		}
+	}
 	if (irq_to_inject(vcpu)) {
 		if (!given && vmx_irq_allowed(vcpu) && take_irq(vcpu)) {
 			inject_irq(vcpu);
@@ -413,7 +445,8 @@ void x86_restore_irq(struct vcpu *vcpu, int vector)
 	struct x86_events *ev = &vcpu->arch.ev;
 
 	ev->irq.injected = vcpu->lapic && vector >= 0;
-	ev->irq.restored = ev->irq.injected && vcpu->vm->irq.split;
+	ev->irq.restored = ev->irq.injected;
+	ev->irq.held = false;
 	ev->irq.soft = false;
 	ev->irq.vector = vector;
 	ev->user_irq = vcpu->lapic ? -1 : vector;
@@ -461,6 +494,9 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 	if (ev->irq.injected && !ev->irq.soft) {
 		e->interrupt.injected = 1;
 		e->interrupt.nr = ev->irq.vector;
+	} else if (ev->irq.held) {
+		e->interrupt.injected = 1;
+		e->interrupt.nr = ev->irq.held_vector;
 	} else if (ev->user_irq >= 0) {
 		e->interrupt.injected = 1;
 		e->interrupt.nr = ev->user_irq;

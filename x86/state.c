@@ -108,6 +108,9 @@ void x86_get_sregs(struct vcpu *vcpu, struct kvm_sregs *s)
 	/* an interrupt on its way in */
 	if (ev->irq.injected && !ev->irq.soft)
 		__set_bit(ev->irq.vector, (unsigned long *)s->interrupt_bitmap);
+	else if (ev->irq.held)
+		__set_bit(ev->irq.held_vector,
+			  (unsigned long *)s->interrupt_bitmap);
 	else if (ev->user_irq >= 0)
 		__set_bit(ev->user_irq, (unsigned long *)s->interrupt_bitmap);
 }

@@ -28,6 +28,8 @@ struct x86_events {
 		bool soft;		/* INT n taken back from IDT vectoring */
 		bool restored;		/* user space put it there, and it may only wait */
 		u8 vector;
+		bool held;		/* another one is acknowledged and waits for IF */
+		u8 held_vector;
 	} irq;
 	bool smi_pending;
 	bool smi_delayed;		/* it waits for the event that this entry delivers */
