@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* System-management mode: SMI, the SMRAM address space, the map, RSM. */
 #include "smm.h"
+#include <sys/time.h>
 
 SMM_SUITE(smm)
 
@@ -374,6 +375,123 @@ TEST_F(smm, spoiled_map)
 	in_handler(v);
 	FIELD(self->smram, CR4_64, u64) = ~0ull;
 	EXPECT_EQ(KVM_EXIT_SHUTDOWN, vcpu_run_any(v));
+}
+
+/* ---- maps that no CPU could have written ----------------------------------- */
+
+#define SEG64(n)	((n) * 16)	/* ES CS SS DS FS GS GDTR LDTR IDTR TR */
+#define ATTR		2
+#define LIMIT		4
+#define BASE		8
+
+static const struct spoil {
+	const char *what;
+	u16 at, size;
+	u64 value;
+} spoils[] = {
+	{ "RIP above 4 GiB without L", SEG64(1) + ATTR, 2, 0xc09b },
+	{ "RIP not canonical", RIP64, 8, 1ull << 63 },
+	{ "VM in long mode", 0x170, 8, 0x20002 },
+	{ "TR not present", SEG64(9) + ATTR, 2, 0x0b },
+	{ "TR no TSS", SEG64(9) + ATTR, 2, 0x82 },
+	{ "TR in the LDT", SEG64(9), 2, 0x44 },
+	{ "TR's base not canonical", SEG64(9) + BASE, 8, 1ull << 63 },
+	{ "LDTR no LDT", SEG64(7) + ATTR, 2, 0x8b },
+	{ "CS not present", SEG64(1) + ATTR, 2, 0xa01b },
+	{ "CS a data segment of CPL 3", SEG64(1) + ATTR, 2, 0xa0f3 },
+	{ "CS a system segment", SEG64(1) + ATTR, 2, 0xa08b },
+	{ "CS of another CPL", SEG64(1) + ATTR, 2, 0xa0fb },
+	{ "CS without limit", SEG64(1) + LIMIT, 4, 0x12345678 },
+	{ "CS's base too high", SEG64(1) + BASE, 8, 1ull << 32 },
+	{ "SS read-only", SEG64(2) + ATTR, 2, 0xc091 },
+	{ "SS too far up", SEG64(2) + BASE, 8, 1ull << 32 },
+	{ "DS execute-only", SEG64(3) + ATTR, 2, 0xc099 },
+	{ "ES a system segment", SEG64(0) + ATTR, 2, 0xc083 },
+	{ "FS not canonical", SEG64(4) + BASE, 8, 1ull << 63 },
+	{ "GDTR not canonical", SEG64(6) + BASE, 8, 1ull << 62 },
+	{ "IDTR not canonical", SEG64(8) + BASE, 8, 1ull << 62 },
+	{ "LMA without LME", EFER64, 8, 0x400 },
+	{ "CR0 without PE", CR0_64, 8, 0x80000010 },
+};
+
+static void to_handler(struct vcpu *v, u8 *smram)
+{
+	struct kvm_vcpu_events e = vcpu_events(v);
+
+	memset(&e, 0, sizeof(e));
+	e.flags = KVM_VCPUEVENT_VALID_SMM | KVM_VCPUEVENT_VALID_SHADOW |
+		  KVM_VCPUEVENT_VALID_NMI_PENDING;
+	vcpu_set_events(v, &e);
+	require(vcpu_set_msr(v, MSR_SMBASE, SMBASE));
+	set_handler(smram, simple, sizeof(simple));
+	vcpu_set_mode(v, CPU_LONG, &v->vm->pt);
+	vcpu_set_entry(v, guest_count);
+	expect_sync(v, 1);
+	smi(v);
+	in_handler(v);
+}
+
+/* RSM answers them with shutdown (SDM 3C 31.4.1): they reach no VM entry */
+TEST_F(smm, impossible_maps)
+{
+	struct vcpu *v = self->vcpu;
+	u32 reason;
+
+	for (size_t i = 0; i < ARRAY_SIZE(spoils); i++) {
+		const struct spoil *s = &spoils[i];
+
+		to_handler(v, self->smram);
+		if (!i)		/* the address that it is about */
+			FIELD(self->smram, RIP64, u64) = 1ull << 32;
+		memcpy(self->smram + MAP + s->at, &s->value, s->size);
+		reason = vcpu_run_any(v);
+		EXPECT_EQ(KVM_EXIT_SHUTDOWN, reason) {
+			TH_LOG("%s: %s", s->what, exit_name(reason));
+		}
+	}
+	/* blocking by STI goes with IF; it is let go without */
+	to_handler(v, self->smram);
+	FIELD(self->smram, 0xca, u8) = KVM_X86_SHADOW_INT_STI;
+	expect_sync(v, 2);
+}
+
+static void on_alarm(int sig)
+{
+}
+
+/* Anything else may follow, but no entry that the CPU refuses */
+TEST_F(smm, random_maps)
+{
+	struct itimerval t = { .it_value.tv_usec = 20000,
+			       .it_interval.tv_usec = 20000 }, off = {};
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct vcpu *v = self->vcpu;
+	u64 x = 88172645463325252ull;
+
+	if (!on_our_module())
+		skip_test("it enters what it finds there");
+	require(!sigaction(SIGALRM, &sa, NULL));
+	for (unsigned int i = 0; i < 300; i++) {
+		u32 n = 1 + i % 3, at = 0;
+
+		to_handler(v, self->smram);
+		while (n--) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			/* half of them in the segments */
+			at = x & 1 ? (x >> 8) % 0xa0 : (x >> 8) % 0x200;
+			self->smram[MAP + at] ^= 1 << (x >> 32 & 7);
+		}
+		require(!setitimer(ITIMER_REAL, &t, NULL));
+		if (!vcpu_run_raw(v))
+			EXPECT_NE(KVM_EXIT_FAIL_ENTRY, v->run->exit_reason) {
+				TH_LOG("round %u, last at %#x", i, at);
+			}
+		require(!setitimer(ITIMER_REAL, &off, NULL));
+	}
+	to_handler(v, self->smram);
+	expect_sync(v, 2);
 }
 
 TEST_F(smm, no_memory)

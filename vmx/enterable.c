@@ -43,7 +43,8 @@ static bool limit_ok(const struct vmx_seg *s)
 	return !(s->limit & 0xfff00000) || s->ar & VMX_AR_G_MASK;
 }
 
-static bool code_ok(const struct vmx_seg *cs, const struct vmx_seg *ss)
+/* @ug: as an unrestricted guest may have it, here and below */
+static bool code_ok(const struct vmx_seg *cs, const struct vmx_seg *ss, bool ug)
 {
 	unsigned int dpl = VMX_AR_DPL(cs->ar), ss_dpl = VMX_AR_DPL(ss->ar);
 
@@ -51,6 +52,8 @@ static bool code_ok(const struct vmx_seg *cs, const struct vmx_seg *ss)
 	    cs->ar & VMX_AR_RESERVD_MASK || !limit_ok(cs))
 		return false;
 	switch (type_of(cs)) {
+	case 3:			/* as real mode leaves it */
+		return ug && !dpl && !ss_dpl;
 	case 9: case 11:	/* non-conforming */
 		return dpl == ss_dpl && dpl == rpl(cs);
 	case 13: case 15:	/* conforming */
@@ -59,9 +62,9 @@ static bool code_ok(const struct vmx_seg *cs, const struct vmx_seg *ss)
 	return false;
 }
 
-static bool stack_ok(const struct vmx_seg *ss, const struct vmx_seg *cs)
+static bool stack_ok(const struct vmx_seg *ss, const struct vmx_seg *cs, bool ug)
 {
-	if (VMX_AR_DPL(ss->ar) != rpl(ss) || rpl(ss) != rpl(cs))
+	if (!ug && (VMX_AR_DPL(ss->ar) != rpl(ss) || rpl(ss) != rpl(cs)))
 		return false;
 	if (!usable(ss))
 		return true;
@@ -70,7 +73,7 @@ static bool stack_ok(const struct vmx_seg *ss, const struct vmx_seg *cs)
 	       limit_ok(ss);
 }
 
-static bool data_ok(const struct vmx_seg *s)
+static bool data_ok(const struct vmx_seg *s, bool ug)
 {
 	if (!usable(s))
 		return true;
@@ -81,7 +84,7 @@ static bool data_ok(const struct vmx_seg *s)
 	if (s->ar & VMX_AR_TYPE_CODE_MASK && !(s->ar & VMX_AR_TYPE_READABLE_MASK))
 		return false;
 	/* conforming code may be loaded with any RPL */
-	return type_of(s) >= 12 || VMX_AR_DPL(s->ar) >= rpl(s);
+	return ug || type_of(s) >= 12 || VMX_AR_DPL(s->ar) >= rpl(s);
 }
 
 static bool tr_ok(const struct vmx_seg *tr, bool ia32e)
@@ -109,30 +112,89 @@ static bool v86_ok(const struct vmx_seg *s)
 	return s->base == (u64)s->sel << 4 && s->limit == 0xffff && s->ar == 0xf3;
 }
 
-/* Would VM entry accept the guest's segments, without unrestricted guest? */
-static bool segments_enterable(struct vcpu *vcpu)
+static void read_segs(struct vcpu *vcpu, struct vmx_seg s[NR_SEGS])
 {
-	struct vmx_seg s[NR_SEGS];
-	bool v86;
 	int i;
 
-	if (!x86_protected(vcpu))
-		return false;
 	for (i = 0; i < NR_SEGS; i++)
 		vmx_read_seg(vcpu, &s[i], i);
-	v86 = vcpu_rflags(vcpu) & X86_EFLAGS_VM && !x86_long_mode(vcpu);
+}
+
+/* Would VM entry accept them, but for their bases? */
+static bool segs_ok(struct vcpu *vcpu, const struct vmx_seg s[NR_SEGS], bool ug)
+{
+	bool v86 = vcpu_rflags(vcpu) & X86_EFLAGS_VM && !x86_long_mode(vcpu);
+	int i;
+
 	for (i = SEG_ES; i <= SEG_GS; i++) {
 		if (v86) {
 			if (!v86_ok(&s[i]))
 				return false;
-		} else if (i != SEG_CS && i != SEG_SS && !data_ok(&s[i])) {
+		} else if (i != SEG_CS && i != SEG_SS && !data_ok(&s[i], ug)) {
 			return false;
 		}
 	}
-	if (!v86 && (!code_ok(&s[SEG_CS], &s[SEG_SS]) ||
-		     !stack_ok(&s[SEG_SS], &s[SEG_CS])))
+	if (!v86 && (!code_ok(&s[SEG_CS], &s[SEG_SS], ug) ||
+		     !stack_ok(&s[SEG_SS], &s[SEG_CS], ug)))
 		return false;
 	return tr_ok(&s[SEG_TR], x86_long_mode(vcpu)) && ldtr_ok(&s[SEG_LDTR]);
+}
+
+/* Would VM entry accept the guest's segments, without unrestricted guest? */
+static bool segments_enterable(struct vcpu *vcpu)
+{
+	struct vmx_seg s[NR_SEGS];
+
+	if (!x86_protected(vcpu))
+		return false;
+	read_segs(vcpu, s);
+	return segs_ok(vcpu, s, false);
+}
+
+static bool canonical(struct vcpu *vcpu, u64 addr)
+{
+	unsigned int shift = x86_cr4(vcpu) & X86_CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return (u64)((s64)(addr << shift) >> shift) == addr;
+}
+
+/* SDM 3C 27.3.1.2, 27.3.1.3: 64 bits of those that 64-bit mode uses, 32 of others */
+static bool bases_ok(struct vcpu *vcpu, const struct vmx_seg s[NR_SEGS])
+{
+	struct kvm_dtable gdt, idt;
+
+	vmx_get_gdt(vcpu, &gdt);
+	vmx_get_idt(vcpu, &idt);
+	if (s[SEG_CS].base > U32_MAX ||
+	    (usable(&s[SEG_SS]) && s[SEG_SS].base > U32_MAX) ||
+	    (usable(&s[SEG_DS]) && s[SEG_DS].base > U32_MAX) ||
+	    (usable(&s[SEG_ES]) && s[SEG_ES].base > U32_MAX))
+		return false;
+	return canonical(vcpu, s[SEG_FS].base) &&
+	       canonical(vcpu, s[SEG_GS].base) &&
+	       canonical(vcpu, s[SEG_TR].base) &&
+	       (!usable(&s[SEG_LDTR]) || canonical(vcpu, s[SEG_LDTR].base)) &&
+	       canonical(vcpu, gdt.base) && canonical(vcpu, idt.base);
+}
+
+/**
+ * vmx_segments_possible() - can a CPU have the guest's segments?
+ * @vcpu: the vCPU, its mode and RFLAGS what they will be
+ *
+ * What VM entry refuses no instruction brings about, but for RSM, which loads
+ * hidden parts from memory. Real mode that the emulator runs may be odder.
+ */
+bool vmx_segments_possible(struct vcpu *vcpu)
+{
+	struct vmx_seg s[NR_SEGS];
+
+	if (!vcpu->vm->vmx.unrestricted && !x86_protected(vcpu))
+		return true;
+	read_segs(vcpu, s);
+	/* a stack of real mode is one of CPL 0: SDM 3C 27.3.1.2 */
+	if (!x86_protected(vcpu) && VMX_AR_DPL(s[SEG_SS].ar))
+		return false;
+	return segs_ok(vcpu, s, true) && bases_ok(vcpu, s);
 }
 
 /**

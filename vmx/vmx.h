@@ -106,6 +106,7 @@ static __always_inline void vmx_counts_end(struct vcpu *vcpu)
 void vmx_enter(struct vcpu *vcpu);
 
 bool vmx_needs_emulation_slow(struct vcpu *vcpu);
+bool vmx_segments_possible(struct vcpu *vcpu);
 
 /* Is it known that the next thing to be done is the CPU's? */
 static __always_inline bool vmx_surely_enterable(const struct vcpu *vcpu)

@@ -429,10 +429,21 @@ static bool state_possible(struct vcpu *vcpu, const struct smm_state *st)
 	if (!efer_valid(vcpu, st->sregs.efer, false) ||
 	    cr3 & vcpu->arch.gpa_reserved)
 		return false;
-	if (!lma)
-		return !(st->sregs.cr4 & X86_CR4_PCIDE) && rip <= U32_MAX;
-	return !(st->regs.rflags & X86_EFLAGS_VM) &&
-	       (u64)((s64)(rip << shift) >> shift) == rip;
+	if (st->regs.rflags & X86_EFLAGS_VM &&
+	    (lma || !(st->sregs.cr0 & X86_CR0_PE)))
+		return false;
+	if (!lma && st->sregs.cr4 & X86_CR4_PCIDE)
+		return false;
+	if (!lma || !st->sregs.cs.l)
+		return rip <= U32_MAX;
+	return (u64)((s64)(rip << shift) >> shift) == rip;
+}
+
+/* Blocking by STI is not there without IF (SDM 3C 27.3.1.5) */
+static u32 shadow_possible(const struct smm_state *st)
+{
+	return st->regs.rflags & X86_EFLAGS_IF ? st->shadow :
+	       st->shadow & ~(u32)KVM_X86_SHADOW_INT_STI;
 }
 
 int x86_rsm(struct vcpu *vcpu)
@@ -462,7 +473,11 @@ int x86_rsm(struct vcpu *vcpu)
 	}
 	x86_set_regs(vcpu, &st.regs);
 	set_debug_regs(vcpu, st.dr6, st.dr7);
-	vmx_set_interrupt_shadow(vcpu, st.shadow);
+	vmx_set_interrupt_shadow(vcpu, shadow_possible(&st));
+	if (!vmx_segments_possible(vcpu)) {
+		x86_triple_fault(vcpu);
+		return 0;
+	}
 	a->smbase = st.smbase;
 	/* 31.10: HLT goes on, unless the handler has cleared the flag */
 	if (st.halted && vcpu->lapic)
