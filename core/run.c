@@ -413,7 +413,7 @@ static bool was_short(const struct vcpu *vcpu, u64 exits)
 
 	return vcpu->stats.outer_exits - exits <= 1 && !vcpu->mmu.ring &&
 	       vcpu->io.pending <= IO_SIMPLE && !vcpu->arch.steal_msr &&
-	       !vcpu->arch.vapic_addr &&
+	       !vcpu->arch.vapic_addr && !READ_ONCE(x86_tsc_unstable) &&
 	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO);
 }
 

@@ -47,6 +47,8 @@ static void sched_out(struct preempt_notifier *n, struct task_struct *next)
 		WRITE_ONCE(vcpu->preempted, true);
 	if (unlikely(vcpu->arch.steal_msr))
 		x86_steal_preempted(vcpu);
+	if (unlikely(READ_ONCE(x86_tsc_unstable)))
+		x86_tsc_leave(vcpu);
 	vmx_vcpu_put(vcpu);
 }
 
@@ -73,6 +75,8 @@ void vcpu_hold(struct vcpu *vcpu)
 void vcpu_put(struct vcpu *vcpu)
 {
 	preempt_disable();
+	if (unlikely(READ_ONCE(x86_tsc_unstable)))
+		x86_tsc_leave(vcpu);
 	vmx_vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->preempt);
 	preempt_enable();

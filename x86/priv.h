@@ -113,6 +113,8 @@ int steal_set_msr(struct vcpu *vcpu, u64 value);
 
 /* x86/tsc.c */
 void tsc_vm_init(struct vm *vm);
+/* Each time the host looks at its clocks: does it still trust its TSCs? */
+void x86_note_tsc(void);
 void tsc_vcpu_init(struct vcpu *vcpu);
 int tsc_set_adjust(struct vcpu *vcpu, u64 value, bool host);
 

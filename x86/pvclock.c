@@ -458,6 +458,7 @@ static int on_timekeeping(struct notifier_block *nb, unsigned long stepped,
 	const struct timekeeper *tk = priv;
 	bool tsc = tk->tkr_mono.clock->vdso_clock_mode == VDSO_CLOCKMODE_TSC;
 
+	x86_note_tsc();
 	if (tsc == host_tsc_clock && tk->offs_boot == host_boot_offset)
 		return 0;
 	WRITE_ONCE(host_tsc_clock, tsc);

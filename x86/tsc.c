@@ -4,6 +4,10 @@
  *
  * Virtual CPUs whose TSCs user space sets to what looks like one value, a
  * moment apart, are meant to be in step: they get the same offset.
+ *
+ * Where the host's TSCs are not in step themselves (x86_tsc_unstable) an offset
+ * means something on one CPU only. There a vCPU that comes to another CPU goes on
+ * from what its TSC was when it left the last one, and by the host's clock since.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -46,11 +50,27 @@ u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks)
 	return mul_u64_u64_div_u64(ticks, RATIO_ONE, ratio) + 1;
 }
 
+bool x86_tsc_unstable __read_mostly;
+
+void x86_note_tsc(void)
+{
+	if (check_tsc_unstable())
+		WRITE_ONCE(x86_tsc_unstable, true);
+}
+
+void x86_tsc_leave(struct vcpu *vcpu)
+{
+	vcpu->arch.tsc_left = x86_guest_tsc(vcpu, rdtsc());
+	vcpu->arch.tsc_left_ns = ktime_get_mono_fast_ns();
+}
+
 static void put_offset(struct vcpu *vcpu, u64 offset)
 {
 	trace_kvm_write_tsc_offset(vcpu->id, vcpu->arch.tsc_offset, offset);
 	vcpu->arch.tsc_offset = offset;
 	vmx_update_tsc(vcpu);
+	if (unlikely(READ_ONCE(x86_tsc_unstable)))
+		x86_tsc_leave(vcpu);
 	if (vcpu->lapic)
 		lapic_tsc_changed(vcpu);
 	vcpu_request(vcpu, REQ_CLOCK_UPDATE);
@@ -90,6 +110,13 @@ u64 x86_tsc_offset(struct vcpu *vcpu)
 	return vcpu->arch.tsc_offset;
 }
 
+/* What the vCPU that wrote last, or one in step with it, reads @elapsed ns later */
+static u64 later_tsc(const struct x86_vm *vma, u64 elapsed)
+{
+	return vma->last_tsc_write +
+	       mul_u64_u32_div(elapsed, vma->last_tsc_khz, NSEC_PER_MSEC);
+}
+
 /*
  * Is @value, now, what the vCPU that wrote last would read, give or take 1 s? A
  * base that only comes of creation says nothing about what user space wants.
@@ -107,11 +134,10 @@ static bool in_step(struct vcpu *vcpu, u64 value, u64 now_ns)
 		return true;
 	if (!vma->user_tsc)
 		return false;
-	/* a day later nobody means the same moment; and DIV has no room for ever */
+	/* a day later nobody means the same moment */
 	if (elapsed > 86400ull * NSEC_PER_SEC)
 		return false;
-	expected = vma->last_tsc_write +
-		   mul_u64_u64_div_u64(elapsed, khz, NSEC_PER_MSEC);
+	expected = later_tsc(vma, elapsed);
 	return value < expected + second && value + second > expected;
 }
 
@@ -137,12 +163,14 @@ static void sync_write(struct vcpu *vcpu, u64 value)
 	raw_spin_lock_irqsave(&vma->tsc_lock, flags);
 	now_ns = ktime_get_boottime_ns();
 	offset = value - scale(vcpu->arch.tsc_ratio, rdtsc());
-	if (in_step(vcpu, value, now_ns))
+	if (!in_step(vcpu, value, now_ns))
+		new_base(vcpu, value, now_ns, offset);
+	else if (unlikely(READ_ONCE(x86_tsc_unstable)))
+		offset += later_tsc(vma, now_ns - vma->last_tsc_ns) - value;
+	else
 		offset = vma->last_tsc_offset +
 			 scale(vcpu->arch.tsc_ratio,
 			       vcpu->arch.tsc_lost - vma->last_tsc_lost);
-	else
-		new_base(vcpu, value, now_ns, offset);
 	if (value)
 		vma->user_tsc = true;
 	raw_spin_unlock_irqrestore(&vma->tsc_lock, flags);
@@ -218,10 +246,25 @@ int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz)
 	return 0;
 }
 
-/* The host's TSCs are in step where they are used at all: see x86_clock_setup() */
+/* It was last seen on another CPU, whose TSC says nothing about this one's */
+static void carry_on(struct vcpu *vcpu)
+{
+	struct x86_vcpu *a = &vcpu->arch;
+	u64 now_ns = ktime_get_mono_fast_ns(), value = a->tsc_left;
+
+	if (!a->tsc_left_ns)
+		return;
+	if (now_ns > a->tsc_left_ns)
+		value += mul_u64_u32_div(now_ns - a->tsc_left_ns, a->tsc_khz,
+					 NSEC_PER_MSEC);
+	put_offset(vcpu, value - scale(a->tsc_ratio, rdtsc()));
+}
+
 void x86_tsc_load(struct vcpu *vcpu)
 {
-	if (!boot_cpu_has(X86_FEATURE_CONSTANT_TSC))
+	if (unlikely(READ_ONCE(x86_tsc_unstable)))
+		carry_on(vcpu);
+	else if (!boot_cpu_has(X86_FEATURE_CONSTANT_TSC))
 		vcpu_request(vcpu, REQ_CLOCK_UPDATE);
 }
 

@@ -326,6 +326,9 @@ u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks);
 void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host);
 /* Called in vcpu_load() when the vCPU came to another CPU */
 void x86_tsc_load(struct vcpu *vcpu);
+/* The host's TSCs are not in step: it leaves this CPU, maybe for another one */
+void x86_tsc_leave(struct vcpu *vcpu);
+extern bool x86_tsc_unstable;	/* [a] from then on; the host never takes it back */
 /* The host sleeps and its TSC may begin again: kept, made up for, in each vCPU */
 void x86_tsc_suspend(void);
 void x86_tsc_resume(void);

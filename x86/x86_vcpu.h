@@ -96,6 +96,7 @@ struct x86_vcpu {
 	u64 tsc_adjust;			/* [v] */
 	u64 tsc_lost;			/* [v] by suspend, as far as it is in tsc_offset */
 	u32 tsc_khz;			/* [v] */
+	u64 tsc_left, tsc_left_ns;	/* [v] value and time, where TSCs are unstable */
 	u64 tsc_ratio;			/* [v] fixed point, 1 << 48 = unscaled */
 	u64 arch_capabilities;		/* [v] */
 	u64 smbase;			/* [v] */
