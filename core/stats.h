@@ -35,7 +35,6 @@ struct vcpu_stats {
 	u64 msr_switches;
 	u64 vmcs_migrations;
 	u64 hypercalls;
-	u64 request_irq_exits;		/* exits a kick forced */
 };
 
 #endif

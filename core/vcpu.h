@@ -75,7 +75,6 @@ struct vcpu {
 	struct kvm_run *run;			/* [I] page 0 of the mmap; user space writes it */
 	struct vm *vm;				/* [I] holds a reference through the file */
 	struct mutex mutex;			/* KVM_RUN and every vCPU ioctl */
-	struct task_struct *task;		/* [a] who is in KVM_RUN */
 	struct pid __rcu *pid;			/* [r][v] the thread that runs it */
 	struct preempt_notifier preempt;
 	struct rcuwait wait;			/* blocked in HLT */

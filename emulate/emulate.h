@@ -116,12 +116,10 @@ enum emul_segreg {
 };
 
 /* Bits of emul_ctx.dirty; bits 0 to 15 are the general registers */
-#define EMUL_DIRTY_GPRS		0x0000ffffu
 #define EMUL_DIRTY_RIP		0x00010000u
 #define EMUL_DIRTY_RFLAGS	0x00020000u
 
-/* Access kinds: bits of the last argument of the memory callbacks */
-#define EMUL_ACC_READ	0x00u	/* data read */
+/* Access kinds: bits of the last argument of the memory callbacks; 0: data read */
 #define EMUL_ACC_WRITE	0x01u	/* data write; with .read: will be written */
 #define EMUL_ACC_FETCH	0x02u	/* instruction fetch */
 #define EMUL_ACC_USER	0x04u	/* made at CPL 3 */
@@ -413,7 +411,6 @@ struct emul_insn {
  * @fault: filled for %EMUL_FAULT
  * @io_data: with %EMUL_IO from a reading callback: where the data goes
  * @io_len: how many bytes
- * @insn_seq: counts emul_run() calls
  *
  * Private:
  * @d: the decoded instruction (for tracing the caller may look at it)
@@ -447,7 +444,6 @@ struct emul_ctx {
 	u16 io_len;
 	void *io_data;
 	struct emul_fault fault;
-	u64 insn_seq;
 
 	struct emul_insn d;
 	u64 new_rflags;

@@ -73,7 +73,6 @@
 #define MSR_EFER_NR		0xc0000080u
 #define MSR_STAR_NR		0xc0000081u
 #define MSR_LSTAR_NR		0xc0000082u
-#define MSR_CSTAR_NR		0xc0000083u
 #define MSR_SFMASK_NR		0xc0000084u
 #define MSR_FS_BASE_NR		0xc0000100u
 #define MSR_GS_BASE_NR		0xc0000101u
@@ -91,7 +90,6 @@
 #define AR_S		0x00010u
 #define AR_DPL_SHIFT	5
 #define AR_P		0x00080u
-#define AR_AVL		0x01000u
 #define AR_L		0x02000u
 #define AR_DB		0x04000u
 #define AR_G		0x08000u

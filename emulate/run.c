@@ -84,7 +84,6 @@ int emul_run(struct emul_ctx *ctx)
 {
 	int rc;
 
-	ctx->insn_seq++;
 	rc = emul_decode(ctx);
 	if (unlikely(!(~ctx->rflags & (FL_VIF | FL_VIP))) &&
 	    virtual_interrupt(ctx))

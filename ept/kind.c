@@ -30,7 +30,6 @@ static struct mmu_policy ept_policy = {
 			    SECONDARY_EXEC_ENABLE_VPID |
 			    SECONDARY_EXEC_ENABLE_INVPCID,
 	.unrestricted_guest = true,
-	.cr3_exiting_no_paging = true,
 	.hw_pdptes = true,
 	.guest_pat = true,
 	/* nothing here changes what an EPT entry means, so no exit is needed */
@@ -226,7 +225,7 @@ static void ept_invpcid(struct vcpu *vcpu, u16 pcid)
 	flush_vpid_later(vcpu);
 }
 
-static void ept_flush_guest(struct vcpu *vcpu, enum mmu_flush_scope scope)
+static void ept_flush_guest(struct vcpu *vcpu)
 {
 	flush_vpid_later(vcpu);
 }

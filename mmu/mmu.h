@@ -119,9 +119,6 @@ struct mmu_policy {
 	u32 secondary_wanted;		/* taken where the CPU offers them */
 	bool unrestricted_guest;	/* allowed, where the CPU offers it */
 	bool cr3_exiting;		/* intercept CR3 loads and stores */
-	bool cr3_exiting_no_paging;	/* ... while guest CR0.PG = 0 without
-					 * unrestricted guest: the real CR3 is ours
-					 */
 	bool invlpg_exiting;		/* INVLPG and INVPCID */
 	bool pf_intercept;		/* #PF bit of the exception bitmap */
 	u32 pfec_mask;			/* SDM 3C 25.2.1: with pf_intercept */
@@ -153,13 +150,6 @@ struct mmu_hw_caps {
 	bool vpid;			/* VPIDs in use, INVVPID works */
 };
 
-/* Scope of a flush that the guest or the VMM asks for */
-enum mmu_flush_scope {
-	MMU_FLUSH_ALL,			/* every context, globals included */
-	MMU_FLUSH_ALL_NONGLOBAL,	/* every PCID, globals kept */
-	MMU_FLUSH_CURRENT,		/* current PCID, globals kept */
-};
-
 struct mmu_range {
 	struct memslot *slot;
 	gfn_t start;			/* first */
@@ -189,7 +179,7 @@ struct mmu_stats {
  * invlpg()        one address, all PCIDs where global
  * invpcid_addr()  one address in one PCID
  * invpcid()       one PCID
- * flush_guest()   a scope
+ * flush_guest()   every PCID, globals included
  * gpa_written()   the host side wrote guest memory; may be called from any
  *		   thread of the VM, @vcpu NULL where none made the write
  * unprotect()     the write to @gpa that fault() wanted emulated cannot be: let
@@ -271,7 +261,7 @@ struct mmu_kind {
 	void (*invlpg)(struct vcpu *vcpu, gva_t gva);
 	void (*invpcid_addr)(struct vcpu *vcpu, u16 pcid, gva_t gva);
 	void (*invpcid)(struct vcpu *vcpu, u16 pcid);
-	void (*flush_guest)(struct vcpu *vcpu, enum mmu_flush_scope scope);
+	void (*flush_guest)(struct vcpu *vcpu);
 	void (*gpa_written)(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 			    unsigned int len);
 	bool (*unprotect)(struct vcpu *vcpu, gpa_t gpa);

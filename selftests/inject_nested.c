@@ -12,7 +12,6 @@ GUEST_SUITE(inject_nested)
 #define FRESH	0x20000000ull	/* memory that comes and goes in the host */
 #define F_IDT	(FRESH + 0x0000)
 #define F_GDT	(FRESH + 0x1000)
-#define F_TSS	(FRESH + 0x2000)
 #define F_STACK	(FRESH + 0x8000)	/* top */
 #define F_SIZE	0x10000
 

@@ -10,7 +10,6 @@ IRQ_SUITE(paravirt)
 #define F_TLB_FLUSH	9
 #define F_SEND_IPI	11
 #define F_POLL_CONTROL	12
-#define F_SCHED_YIELD	13
 #define F_MAP_GPA	16
 #define F_MIGRATION	17
 
@@ -25,7 +24,6 @@ IRQ_SUITE(paravirt)
 #define HC_YIELD	11
 #define HC_MAP_GPA	12
 
-#define R_EPERM		(-1l)
 #define R_EFAULT	(-14l)
 #define R_EINVAL	(-22l)
 #define R_EOPNOTSUPP	(-95l)

@@ -143,8 +143,6 @@ TEST_F(realmode, software_interrupts)
 
 /* ---- exceptions --------------------------------------------------------- */
 
-#define HANDLERS 20
-
 /*
  * Each exception's handler sends its vector and the IP on the stack, and goes
  * on where DI says.

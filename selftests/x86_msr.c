@@ -12,7 +12,6 @@ GUEST_SUITE(x86_msr)
 #define MSR_MTRR_PHYSMASK0	0x201
 #define MSR_MTRR_FIX64K		0x250
 #define MSR_MTRR_DEFTYPE	0x2ff
-#define MSR_ARCH_CAP		0x10a
 #define NOWHERE			0x0123abcd
 
 /* ---- lists ------------------------------------------------------------------------ */
@@ -358,7 +357,6 @@ TEST_F(x86_msr, machine_check)
 
 #define MC_CTL2(bank)	(0x280u + (bank))
 #define CMCI_EN		(1ull << 30)
-#define LVT_CMCI	0x2f0
 #define CMCI_VECTOR	0x42
 
 static volatile u64 cmcis;

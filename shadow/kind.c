@@ -19,7 +19,6 @@ static struct mmu_policy shadow_policy = {
 	.secondary_wanted = SECONDARY_EXEC_ENABLE_VPID |
 			    SECONDARY_EXEC_ENABLE_INVPCID,
 	.cr3_exiting = true,
-	.cr3_exiting_no_paging = true,
 	.invlpg_exiting = true,
 	.pf_intercept = true,
 	/* the tables are 64-bit ones in every mode, and mean what WP = 1 says */
@@ -192,7 +191,7 @@ static void shadow_invpcid(struct vcpu *vcpu, u16 pcid)
 	flush_later(vcpu);
 }
 
-static void shadow_flush_guest(struct vcpu *vcpu, enum mmu_flush_scope scope)
+static void shadow_flush_guest(struct vcpu *vcpu)
 {
 	flush_later(vcpu);
 }

@@ -52,7 +52,6 @@ static const struct stat_field vcpu_fields[] = {
 	VCPU(fast_exits),
 	VCPU(user_exits),
 	VCPU(signal_exits),
-	VCPU(request_irq_exits),
 	VCPU(mmio_exits),
 	VCPU(pio_exits),
 	VCPU(insn_emulated),

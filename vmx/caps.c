@@ -210,7 +210,6 @@ int vmx_setup_caps(void)
 		c->exit.base |= VM_EXIT_LOAD_IA32_EFER;
 	c->unrestricted = unrestricted_guest &&
 		(c->proc2.allowed & SECONDARY_EXEC_UNRESTRICTED_GUEST);
-	c->preemption_timer = c->pin.allowed & PIN_BASED_VMX_PREEMPTION_TIMER;
 	c->tsc_scaling = c->proc2.allowed & SECONDARY_EXEC_TSC_SCALING;
 
 	c->mmu.ept_vpid_cap = c->ept_vpid;

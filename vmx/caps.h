@@ -28,7 +28,6 @@ struct vmx_caps {
 	bool load_efer;			/* EFER switched by the VMCS */
 	bool vpid;
 	bool unrestricted;		/* the CPU offers unrestricted guest */
-	bool preemption_timer;
 	bool tsc_scaling;
 	struct mmu_hw_caps mmu;
 };

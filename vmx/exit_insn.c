@@ -342,10 +342,8 @@ int vmx_exit_invpcid(struct vcpu *vcpu)
 		mmu_op(vcpu->vm, invpcid, vcpu, desc.pcid);
 		break;
 	case 2:
-		mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL);
-		break;
-	case 3:
-		mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL_NONGLOBAL);
+	case 3:		/* but global ones, which may go too */
+		mmu_op(vcpu->vm, flush_guest, vcpu);
 		break;
 	}
 	return vmx_skip_insn(vcpu);

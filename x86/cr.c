@@ -79,7 +79,7 @@ static int check_paging_on(struct vcpu *vcpu, u64 cr0)
 /* The page attribute bits changed: whatever the TLB holds is stale */
 static void flush_all(struct vcpu *vcpu)
 {
-	mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL);
+	mmu_op(vcpu->vm, flush_guest, vcpu);
 }
 
 int x86_set_cr0(struct vcpu *vcpu, u64 cr0)

@@ -48,7 +48,6 @@ static void reset_msrs(struct vcpu *vcpu)
 	a->misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING |
 			 MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |
 			 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL;
-	a->misc_features = 0;
 	a->smbase = 0x30000;		/* SDM 3C 32.11 */
 	a->smi_count = 0;
 	a->mcg_status = 0;
@@ -88,7 +87,6 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 	a->ev.smi_delayed = false;
 	a->ev.nmi_pending = 0;
 	atomic_set(&a->ev.nmi_queued, 0);
-	a->ev.triple_fault = false;
 	a->ev.user_irq = -1;
 	WRITE_ONCE(a->pv_unhalted, false);
 	a->ev.reinject_len = 0;
@@ -141,7 +139,7 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 		vmx_cpuid_changed(vcpu);
 	mmu_op(vcpu->vm, mode_changed, vcpu);
 	mmu_op(vcpu->vm, new_cr3, vcpu, 0, false);
-	mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL);
+	mmu_op(vcpu->vm, flush_guest, vcpu);
 }
 
 void x86_deliver_sipi(struct vcpu *vcpu, u8 vector)

@@ -226,7 +226,7 @@ static void paging_changed(struct vcpu *vcpu, bool changed)
 	if (!changed)
 		return;
 	mmu_op(vcpu->vm, new_cr3, vcpu, vcpu->arch.cr3, false);
-	mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL);
+	mmu_op(vcpu->vm, flush_guest, vcpu);
 }
 
 static int find_irq(const struct kvm_sregs *s)

@@ -59,7 +59,7 @@ static void set_running(struct vcpu *vcpu, gpa_t gpa, u8 was)
 	if (r >= 0 && (r || was & KVM_VCPU_FLUSH_TLB) &&
 	    x86_pv_has(vcpu, GCAP_PV_TLB_FLUSH)) {
 		vcpu->stats.pv_tlb_flushes++;
-		mmu_op(vcpu->vm, flush_guest, vcpu, MMU_FLUSH_ALL);
+		mmu_op(vcpu->vm, flush_guest, vcpu);
 	}
 }
 

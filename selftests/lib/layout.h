@@ -33,7 +33,6 @@
 #define G_PT		0x190000
 #define G_PT_END	0x300000
 #define G_STACK(n)	(0x300000 + ((n) + 1) * 0x10000)	/* top */
-#define G_USTACK(n)	(G_STACK(n) - 0x8000)		/* top, CPL 3 */
 #define G_DATA		0x800000
 #define G_DATA_END	0xc00000
 #define G_MAX_VCPUS	16

@@ -67,7 +67,6 @@ static inline bool vec_has_error(unsigned int vec)
 
 #define MSR_TSC			0x10
 #define MSR_APIC_BASE		0x1b
-#define MSR_FEATURE_CONTROL	0x3a
 #define MSR_TSC_ADJUST		0x3b
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
@@ -144,14 +143,6 @@ READ_REG_FN(dr2, "db2")
 READ_REG_FN(dr3, "db3")
 READ_REG_FN(dr6, "db6")
 READ_REG_FN(dr7, "db7")
-
-static inline u64 read_flags(void)
-{
-	u64 v;
-
-	asm volatile("pushfq; popq %0" : "=r"(v) : : "memory");
-	return v;
-}
 
 static inline void invlpg(u64 addr)
 {

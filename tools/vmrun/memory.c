@@ -47,19 +47,6 @@ void memory_create(struct memory *memory, uint64_t size)
 		add_range(memory, GPA_4G, size - low);
 }
 
-uint64_t memory_left(const struct memory *memory, uint64_t gpa)
-{
-	size_t i;
-
-	for (i = 0; i < memory->count; i++) {
-		const struct memory_range *range = &memory->ranges[i];
-
-		if (gpa - range->gpa < range->size)
-			return range->size - (gpa - range->gpa);
-	}
-	return 0;
-}
-
 void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len)
 {
 	size_t i;

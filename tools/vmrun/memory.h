@@ -33,9 +33,6 @@ void memory_create(struct memory *memory, uint64_t size);
  */
 void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len);
 
-/* How many bytes of RAM follow @gpa in its range. */
-uint64_t memory_left(const struct memory *memory, uint64_t gpa);
-
 /*
  * Fills @map with the guest's memory map and returns the number of entries,
  * sorted and not overlapping. @map has room for E820_ENTRIES.
