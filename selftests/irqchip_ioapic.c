@@ -230,6 +230,33 @@ TEST_F(irqchip_ioapic, status_and_state)
 	expect_done(self->vcpu);
 }
 
+/* KVM_CAP_IOAPIC_POLARITY_IGNORED: a line that is low for active is one like others */
+static void guest_polarity(void)
+{
+	x2apic_on();
+	irq_handler(0x30, 0xfe, irq_x2apic);
+	ioapic_rte(20, RTE_LOW_ACTIVE | 0x50, 0);
+	irq_window();
+	GUEST_ASSERT_EQ(irq_hits[0x50], 0);
+	pulse(20);
+	irq_window();
+	GUEST_ASSERT_EQ(irq_hits[0x50], 1);
+	ioapic_rte(20, RTE_LOW_ACTIVE | RTE_LEVEL | 0x51, 0);
+	irq_window();
+	GUEST_ASSERT_EQ(irq_hits[0x51], 0);
+	raise_line(20);
+	irq_window();
+	GUEST_ASSERT_NE(irq_hits[0x51], 0);
+	GUEST_DONE();
+}
+
+TEST_F(irqchip_ioapic, polarity_ignored)
+{
+	ASSERT_EQ(1, vm_check(self->vm, KVM_CAP_IOAPIC_POLARITY_IGNORED));
+	vcpu_set_entry(self->vcpu, guest_polarity);
+	serve_lines(self->vcpu);
+}
+
 /* ---- routing, MSI ------------------------------------------------------------ */
 
 static void guest_msi(void)

@@ -50,7 +50,6 @@ static enum exception_class class_of(u8 vector)
 
 void x86_triple_fault(struct vcpu *vcpu)
 {
-	vcpu->arch.ev.triple_fault = true;
 	vcpu_request(vcpu, REQ_TRIPLE_FAULT);
 }
 
@@ -512,7 +511,7 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 	e->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING |
 		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
 	if (vma->triple_fault_event) {
-		e->triple_fault.pending = ev->triple_fault;
+		e->triple_fault.pending = vcpu_requested(vcpu, REQ_TRIPLE_FAULT);
 		e->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 	}
 	return 0;
@@ -604,8 +603,7 @@ int x86_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
 	}
 
 	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) {
-		ev->triple_fault = e->triple_fault.pending;
-		if (ev->triple_fault)
+		if (e->triple_fault.pending)
 			vcpu_request(vcpu, REQ_TRIPLE_FAULT);
 		else
 			clear_bit(REQ_TRIPLE_FAULT,

@@ -37,7 +37,6 @@ struct x86_events {
 	u8 nmi_pending;			/* at most 2: one in service, one latched */
 	atomic_t nmi_queued;		/* [a] from other threads, see REQ_NMI */
 	u32 reinject_len;		/* instruction length of a software event, else 0 */
-	bool triple_fault;
 	int user_irq;			/* KVM_INTERRUPT, not given yet, or -1 */
 };
 
@@ -114,7 +113,6 @@ struct x86_vcpu {
 	} mtrr;				/* [v] */
 	u64 microcode_version;		/* [v] */
 	u64 platform_info;		/* [v] */
-	u64 misc_features;		/* [v] */
 	u64 feature_control;		/* [v] */
 	u64 system_time_msr;		/* [v] kvmclock */
 	gpa_t vapic_addr;		/* [v] KVM_SET_VAPIC_ADDR, 0 for none */

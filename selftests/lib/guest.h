@@ -78,9 +78,6 @@ struct guest_cpu {
 	u64 dr6;
 };
 
-#define GUEST_CPU_FIXUP		8
-#define GUEST_CPU_VECTOR	16
-
 static inline struct guest_cpu *guest_cpu(void)
 {
 	struct guest_cpu *c;
@@ -139,8 +136,5 @@ extern guest_handler guest_handlers[256];
 
 /* Run fn(arg) at CPL 3 on the user stack and come back; returns fn's result */
 u64 guest_user_call(u64 (*fn)(u64), u64 arg);
-
-/* Instructions that the assembler may not know, or that need bytes */
-#define ASM_VMCALL	"vmcall"
 
 #endif

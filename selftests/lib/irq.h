@@ -180,7 +180,6 @@ static UNUSED int set_routing(struct vm *vm, unsigned int n,
 #define LVT_PERIODIC	(1u << 17)
 #define LVT_DEADLINE	(2u << 17)
 
-#define DM_FIXED	(0u << 8)
 #define DM_LOWEST	(1u << 8)
 #define DM_NMI		(4u << 8)
 #define DM_INIT		(5u << 8)
@@ -319,7 +318,7 @@ static UNUSED void ioapic_write(u32 reg, u32 val)
 #define RTE_LEVEL	(1u << 15)
 #define RTE_REMOTE_IRR	(1u << 14)
 #define RTE_MASKED	(1u << 16)
-#define RTE_LOGICAL	(1u << 11)
+#define RTE_LOW_ACTIVE	(1u << 13)
 
 static UNUSED void ioapic_rte(unsigned int pin, u32 low, u8 dest)
 {
