@@ -8,7 +8,7 @@
  * An argument that costs something (a VMREAD) belongs behind
  * trace_EVENT_enabled(); TRACE_LAZY() writes that down in one line:
  *
- *	TRACE_LAZY(kvm_entry, vcpu->id, vmx_rip(vcpu), false);
+ *	TRACE_LAZY(kvm_entry, vcpu->id, vcpu_rip(vcpu), false);
  *
  * Tracepoints take values, never a vCPU: this file knows no structure.
  */

@@ -32,7 +32,7 @@ struct vm {
 	refcount_t refs;			/* [a] */
 	struct mm_struct *mm;			/* [I] owner; grabbed with mmgrab() */
 	struct mutex lock;			/* vCPU creation, VM-wide configuration */
-	struct srcu_struct srcu;		/* memslots, buses, routing */
+	struct srcu_struct srcu;		/* memslots, buses, coalesced zones */
 	struct xarray vcpus;			/* [r][V] by index, dense */
 	unsigned int nr_vcpus;			/* [V], read with READ_ONCE elsewhere */
 	u32 max_vcpu_id;			/* [V] ids are below it; 0: VM_MAX_VCPU_ID */

@@ -2,7 +2,7 @@
 /*
  * The local APIC as a whole: life, interrupts in and out, INIT and SIPI,
  * IA32_APIC_BASE, and its state for user space. SDM 3A chapter 11.
- * Rules L1 to L4: lapic.h.
+ * Rules L1 to L5: lapic.h.
  */
 #include <linux/slab.h>
 #include "x86/x86.h"

@@ -179,7 +179,6 @@ int vmx_handle_exit(struct vcpu *vcpu)
 		return RUN_RESUME;
 	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return vmx_exit_entry_failed(vcpu);
-	/* the CPU logged dirty pages: nobody may miss them after this exit */
 	if (likely(!READ_ONCE(exit_time)))
 		return dispatch(vcpu, reason);
 

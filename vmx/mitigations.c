@@ -70,6 +70,7 @@ static enum vmx_l1d_flush_state choose_l1d_flush(void)
 int vmx_mitigations_setup(void)
 {
 	enum vmx_l1d_flush_state state = choose_l1d_flush();
+	int i;
 
 	if (state == VMENTER_L1D_FLUSH_COND || state == VMENTER_L1D_FLUSH_ALWAYS) {
 		if (!boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
@@ -77,8 +78,10 @@ int vmx_mitigations_setup(void)
 								  L1D_FILL_ORDER);
 			if (!l1d_fill_pages)
 				return -ENOMEM;
-			/* distinct contents, or KSM-like merging in the cache */
-			memset(l1d_fill_pages, 0x5a, L1D_FILL_SIZE);
+			/* each page another pattern, or a host below may merge them */
+			for (i = 0; i < 1 << L1D_FILL_ORDER; i++)
+				memset(l1d_fill_pages + i * PAGE_SIZE, i + 1,
+				       PAGE_SIZE);
 		}
 		static_branch_enable(&vmx_l1d_flush_key);
 		if (state == VMENTER_L1D_FLUSH_ALWAYS)
