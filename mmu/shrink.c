@@ -12,8 +12,8 @@
 #include "mmu/memslot.h"
 #include "mmu/private.h"
 
-static DEFINE_MUTEX(vms_lock);
-static LIST_HEAD(vms);			/* mmu.shrink_link; vms_lock */
+static DEFINE_MUTEX(table_vms_lock);
+static LIST_HEAD(vms);			/* mmu.shrink_link; table_vms_lock */
 static atomic_long_t table_pages;	/* of all VMs */
 static struct shrinker *shrinker;	/* [I] */
 
@@ -30,14 +30,14 @@ static unsigned long count(struct shrinker *s, struct shrink_control *sc)
 	return n > 0 ? n : SHRINK_EMPTY;
 }
 
-/* Reclaim may come from under any lock but mmu.lock: never wait for vms_lock */
+/* Reclaim may come from under any lock but mmu.lock: never wait for table_vms_lock */
 static unsigned long scan(struct shrinker *s, struct shrink_control *sc)
 {
 	unsigned long freed = 0;
 	struct vm *vm, *next;
 	LIST_HEAD(done);
 
-	if (!mutex_trylock(&vms_lock))
+	if (!mutex_trylock(&table_vms_lock))
 		return SHRINK_STOP;
 	list_for_each_entry_safe(vm, next, &vms, mmu.shrink_link) {
 		if (freed >= sc->nr_to_scan)
@@ -49,7 +49,7 @@ static unsigned long scan(struct shrinker *s, struct shrink_control *sc)
 		list_move_tail(&vm->mmu.shrink_link, &done);
 	}
 	list_splice_tail(&done, &vms);
-	mutex_unlock(&vms_lock);
+	mutex_unlock(&table_vms_lock);
 	return freed;
 }
 
@@ -83,16 +83,16 @@ unsigned long mmu_nr_pages(struct vm *vm)
 
 void mmu_shrink_add(struct vm *vm)
 {
-	mutex_lock(&vms_lock);
+	mutex_lock(&table_vms_lock);
 	list_add_tail(&vm->mmu.shrink_link, &vms);
-	mutex_unlock(&vms_lock);
+	mutex_unlock(&table_vms_lock);
 }
 
 void mmu_shrink_remove(struct vm *vm)
 {
-	mutex_lock(&vms_lock);
+	mutex_lock(&table_vms_lock);
 	list_del(&vm->mmu.shrink_link);
-	mutex_unlock(&vms_lock);
+	mutex_unlock(&table_vms_lock);
 }
 
 int mmu_shrink_init(void)

@@ -48,8 +48,8 @@ struct clock_sample {
 	bool exact;	/* the clocksource is the TSC: all of one instant */
 };
 
-static DEFINE_MUTEX(vms_lock);
-static LIST_HEAD(vms);			/* vms_lock */
+static DEFINE_MUTEX(clock_vms_lock);
+static LIST_HEAD(vms);			/* clock_vms_lock */
 static bool host_tsc_clock;		/* [a] the host's clocksource is the TSC */
 static ktime_t host_boot_offset;	/* timekeeper's lock */
 static atomic_t clock_generation = ATOMIC_INIT(1);	/* C3 */
@@ -417,26 +417,26 @@ void pvclock_vm_init(struct vm *vm)
 	raw_spin_lock_init(&vm->arch.clock_lock);
 	take_sample(&now);
 	vm->arch.kvmclock_offset = -now.ns;
-	mutex_lock(&vms_lock);
+	mutex_lock(&clock_vms_lock);
 	list_add(&vm->arch.clock_link, &vms);
-	mutex_unlock(&vms_lock);
+	mutex_unlock(&clock_vms_lock);
 }
 
 void x86_vm_release(struct vm *vm)
 {
-	mutex_lock(&vms_lock);
+	mutex_lock(&clock_vms_lock);
 	list_del(&vm->arch.clock_link);
-	mutex_unlock(&vms_lock);
+	mutex_unlock(&clock_vms_lock);
 }
 
 static void refresh_all(struct work_struct *work)
 {
 	struct vm *vm;
 
-	mutex_lock(&vms_lock);
+	mutex_lock(&clock_vms_lock);
 	list_for_each_entry(vm, &vms, arch.clock_link)
 		vm_request_all(vm, REQ_CLOCK_UPDATE, false);
-	mutex_unlock(&vms_lock);
+	mutex_unlock(&clock_vms_lock);
 }
 
 static DECLARE_WORK(refresh_work, refresh_all);

@@ -22,7 +22,7 @@ struct x86_vm {
 	raw_spinlock_t clock_lock;	/* the pair below */
 	u64 clock_tsc, clock_ns;	/* clock_lock: taken at the same moment */
 	unsigned int clock_generation;	/* clock_lock: of the pair; 0: none */
-	struct list_head clock_link;	/* vms_lock in x86/pvclock.c */
+	struct list_head clock_link;	/* clock_vms_lock in x86/pvclock.c */
 	bool exception_payload;		/* [V] KVM_CAP_EXCEPTION_PAYLOAD */
 	bool hide_platform_info;	/* [V] KVM_CAP_MSR_PLATFORM_INFO */
 	bool exit_on_emul_failure;	/* [V] KVM_CAP_EXIT_ON_EMULATION_FAILURE */
