@@ -227,6 +227,7 @@ def main():
     bad = [r for r in rows if over(r)]
     print("\n%d of %d operations within the limits" %
           (len(rows) - len(bad), len(rows)))
+    sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ TWO_CPUS = "-2cpus"
 HERE = "tools/clients"
 BEGIN = re.compile(r"^### begin (\S+)$")
 END = re.compile(r"^### end (\S+) (\d+) (\d+)$")
-SCENARIO = re.compile(r"^### (\S+) (ept|shadow) (ok|FAIL|skip) (\d+) ?(.*)$")
+SCENARIO = re.compile(r"^### (\S+) (ept|shadow) (ok|FAIL) (\d+) ?(.*)$")
 STATUS = {2: "the host crashed", 3: "time limit of the test host"}
 # Of one host, in seconds of real time.
 LIMIT = int(os.environ.get("CLIENTS_TIMEOUT", "2400"))
@@ -107,9 +107,8 @@ class Clients:
             if match:
                 name, _, verdict, seconds, why = match.groups()
                 left.pop(name, None)
-                self.done.put(("qemu %s %s" % (name, kind), {
-                    "ok": True, "FAIL": False, "skip": None}[verdict], why,
-                    int(seconds)))
+                self.done.put(("qemu %s %s" % (name, kind), verdict == "ok",
+                               why, int(seconds)))
                 return
             match = END.match(line)
             if not match:

@@ -101,11 +101,10 @@ class Run:
         self.boots = 0
 
     def listing(self, target):
-        text = subprocess.run(
+        return subprocess.run(
             ["make", "-s", "-C", "selftests", target], cwd=self.top,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True)
-        return text.stdout.split() if text.returncode == 0 else []
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
+            text=True).stdout.split()
 
     def demands(self, job):
         """Options of the test host that a test asks for in its source."""
