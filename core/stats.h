@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define NR_EXIT_REASONS		80	/* SDM 3C appendix C, rounded up */
+#define NR_EXIT_REASONS		80	/* SDM 3D appendix C, rounded up */
 
 struct vcpu_stats {
 	u64 exits[NR_EXIT_REASONS];	/* by basic exit reason */

@@ -135,7 +135,7 @@ enum emul_segreg {
  * struct emul_seg - a segment register with its hidden part
  * @base: linear base
  * @limit: limit in bytes, granularity already applied
- * @ar: access rights in the layout of the VMCS (SDM 3C 24.4.1, table 24-2),
+ * @ar: access rights in the layout of the VMCS (SDM 3C 25.4.1, table 25-2),
  *	bit 16 = unusable
  * @sel: selector
  */
@@ -214,7 +214,7 @@ struct emul_fault {
  * @seg_base: base address alone; returns it (cannot fail)
  * @get_seg: read a segment register (cannot fail)
  * @set_seg: load a segment register; all checks are done (cannot fail). The
- *	CPL follows from SS (SDM 3C 24.4.1), the emulator updates ctx->cpl.
+ *	CPL follows from SS (SDM 3C 25.4.1), the emulator updates ctx->cpl.
  * @get_gdt, @set_gdt, @get_idt, @set_idt: cannot fail
  *
  * System registers:
@@ -518,7 +518,7 @@ enum emul_event {
 int emul_interrupt(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 		   bool has_error, u32 error);
 
-/* What causes a task switch: argument of emul_task_switch() (SDM 3A 7.3) */
+/* What causes a task switch: argument of emul_task_switch() (SDM 3A 8.3) */
 enum emul_task_cause {
 	EMUL_TASK_CALL,
 	EMUL_TASK_IRET,
@@ -531,12 +531,12 @@ enum emul_task_cause {
  * @ctx: context; ctx->rip is the address the old task will resume at
  * @sel: selector of the new TSS
  * @cause: &enum emul_task_cause, in the encoding of the exit qualification
- *	(SDM 3C 27.2.1, table 27-2)
+ *	(SDM 3C 28.2.1, table 28-2)
  * @has_error: push @error onto the new task's stack
  * @error: error code
  *
  * Return: as emul_interrupt(). After the point of no return a fault is one of
- * the new task, and ctx->dirty names its registers (SDM 3A 7.3, step 11 on).
+ * the new task, and ctx->dirty names its registers (SDM 3A 8.3, step 11 on).
  */
 int emul_task_switch(struct emul_ctx *ctx, u16 sel, enum emul_task_cause cause,
 		     bool has_error, u32 error);

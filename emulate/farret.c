@@ -233,7 +233,7 @@ static int iret_real(struct emul_ctx *ctx, struct emul_frame *f, u16 sel,
 		change = iret_flags(ctx) & ~(u64)(FL_VIF | FL_VIP);
 	} else if (iopl(ctx) == 3) {
 		change = iret_flags(ctx);
-	} else {	/* VME, 16 bits: SDM 3B 20.3.2 */
+	} else {	/* VME, 16 bits: SDM 3B 21.3.2 */
 		if (fl & FL_TF || (fl & FL_IF && ctx->rflags & FL_VIP))
 			return fault_gp(ctx, 0);
 		change = FL_ARITH | FL_TF | FL_DF | FL_NT | FL_VIF;
@@ -245,7 +245,7 @@ static int iret_real(struct emul_ctx *ctx, struct emul_frame *f, u16 sel,
 	return rc;
 }
 
-/* To virtual-8086 mode: nine items on the stack (SDM 3B 20.2.5) */
+/* To virtual-8086 mode: nine items on the stack (SDM 3B 21.2.5) */
 static int iret_to_v86(struct emul_ctx *ctx, struct emul_frame *f, u16 cs_sel,
 		       u64 rip, u64 fl)
 {

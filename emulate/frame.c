@@ -117,7 +117,7 @@ void emul_frame_commit(struct emul_ctx *ctx, const struct emul_frame *f,
 }
 
 /*
- * Stack pointer for privilege level @cpl from the TSS (SDM 3A 7.2.1, 7.7).
+ * Stack pointer for privilege level @cpl from the TSS (SDM 3A 8.2.1, 8.7).
  * In long mode *ss is the null selector.
  */
 int emul_tss_stack(struct emul_ctx *ctx, unsigned int cpl, u32 ext, u16 *ss,

@@ -81,7 +81,7 @@
 #define EFER_SCE_BIT	0x001u
 #define EFER_LMA_BIT	0x400u
 
-/* Access rights of a segment as the VMCS holds them (SDM 3C table 24-2) */
+/* Access rights of a segment as the VMCS holds them (SDM 3C table 25-2) */
 #define AR_TYPE		0x0000fu
 #define AR_ACCESSED	0x00001u
 #define AR_WRITE	0x00002u	/* data: writable; code: readable */
@@ -203,7 +203,7 @@ static inline int fault_ud(struct emul_ctx *ctx)
 	return emul_set_fault(ctx, VEC_UD, false, 0);
 }
 
-/* Error codes do not exist in real mode (SDM 3B 20.1.4) */
+/* Error codes do not exist in real mode (SDM 3B 21.1.4) */
 static inline int fault_err(struct emul_ctx *ctx, u8 vector, u32 error)
 {
 	return emul_set_fault(ctx, vector, ctx->mode != EMUL_MODE_REAL, error);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Delivery of interrupts and exceptions, and the instructions that ask for it
- * (SDM 3A 6.12, 6.14; 3B 20.1.4, 20.3; SDM 2A INT n).
+ * (SDM 3A 6.12, 6.14; 3B 21.1.4, 21.3; SDM 2A INT n).
  */
 #include "internal.h"
 
@@ -300,7 +300,7 @@ int emul_interrupt(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 
 /*
  * INT n in virtual-8086 mode with VME: a clear bit in the redirection map of
- * the TSS sends it to the 8086 program's own table (SDM 3B 20.3.3).
+ * the TSS sends it to the 8086 program's own table (SDM 3B 21.3.3).
  */
 static int redirect_v86(struct emul_ctx *ctx, u8 vector, bool *redirected)
 {

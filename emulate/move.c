@@ -52,7 +52,7 @@ int emul_x_lea(struct emul_ctx *ctx)
 	return EMUL_OK;
 }
 
-/* With memory it is atomic even without LOCK (SDM 3A 8.1.2.1) */
+/* With memory it is atomic even without LOCK (SDM 3A 9.1.2.1) */
 int emul_x_xchg(struct emul_ctx *ctx)
 {
 	const struct emul_opcode *op = ctx->d.op;

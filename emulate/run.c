@@ -59,7 +59,7 @@ int emul_end_event(struct emul_ctx *ctx, int rc)
 
 /*
  * VIF and VIP are both set where CR4 has virtual interrupts: #GP instead of the
- * next instruction, whichever (SDM 3B 20.3.2, 20.4).
+ * next instruction, whichever (SDM 3B 21.3.2, 21.4).
  */
 static bool virtual_interrupt(struct emul_ctx *ctx)
 {

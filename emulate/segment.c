@@ -125,7 +125,7 @@ void emul_null_seg(u16 sel, struct emul_seg *s)
 	s->sel = sel;
 }
 
-/* SDM 3B 20.2.1 */
+/* SDM 3B 21.2.1 */
 void emul_v86_seg(u16 sel, struct emul_seg *s)
 {
 	s->base = (u64)sel << 4;

@@ -187,7 +187,7 @@ int emul_x_pushf(struct emul_ctx *ctx)
 	rc = check_v86_flags(ctx, &vme);
 	if (rc)
 		return rc;
-	if (vme) {	/* SDM 3B 20.3.2: IOPL reads as 3, IF as VIF */
+	if (vme) {	/* SDM 3B 21.3.2: IOPL reads as 3, IF as VIF */
 		fl = (fl & ~(u64)FL_IF) | FL_IOPL;
 		if (fl & FL_VIF)
 			fl |= FL_IF;

@@ -235,7 +235,7 @@ static void touch_registers(struct emul_ctx *ctx)
 
 /*
  * Interrupts and traps between iterations push RF set, so that a breakpoint on
- * the instruction is not hit again (SDM 3B 17.3.1.1).
+ * the instruction is not hit again (SDM 3B 18.3.1.1).
  */
 static int yield(struct emul_ctx *ctx)
 {

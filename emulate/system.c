@@ -140,7 +140,7 @@ int emul_x_mov_to_cr(struct emul_ctx *ctx)
 				reg_get(ctx, ctx->d.rm, is_long(ctx) ? 8 : 4));
 }
 
-/* DR4 and DR5 are other names of DR6 and DR7 without CR4.DE (SDM 3B 17.2.2) */
+/* DR4 and DR5 are other names of DR6 and DR7 without CR4.DE (SDM 3B 18.2.2) */
 static int debug_register(struct emul_ctx *ctx, unsigned int *dr)
 {
 	*dr = ctx->d.reg;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hardware task switches, 32-bit and 16-bit (SDM 3A 7.2, 7.3).
+ * Hardware task switches, 32-bit and 16-bit (SDM 3A 8.2, 8.3).
  *
  * T1. Until the new TSS is known to be good, and both TSSs to be accessible,
  *     nothing changes and a fault belongs to the old task.
@@ -9,7 +9,7 @@
  */
 #include "internal.h"
 
-/* SDM 3A figures 7-2 and 7-10: offsets that the two forms have in common */
+/* SDM 3A figures 8-2 and 8-10: offsets that the two forms have in common */
 struct tss_format {
 	u8 size;	/* bytes of a general register */
 	u8 cr3, ip, flags, regs, segs, ldt, trap;

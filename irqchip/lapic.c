@@ -281,7 +281,7 @@ bool lapic_init_sipi_slow(struct vcpu *vcpu)
 	struct lapic *l = vcpu->lapic;
 	unsigned long events = READ_ONCE(l->head.events);
 
-	/* SDM 3C 31.3.1.1: INIT waits for RSM */
+	/* SDM 3C 32.3: INIT waits for RSM */
 	if (unlikely(vcpu->arch.smm))
 		return false;
 	if (events & BIT(LAPIC_INIT) ||

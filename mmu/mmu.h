@@ -121,7 +121,7 @@ struct mmu_policy {
 	bool cr3_exiting;		/* intercept CR3 loads and stores */
 	bool invlpg_exiting;		/* INVLPG and INVPCID */
 	bool pf_intercept;		/* #PF bit of the exception bitmap */
-	u32 pfec_mask;			/* SDM 3C 25.2.1: with pf_intercept */
+	u32 pfec_mask;			/* SDM 3C 26.2: with pf_intercept */
 	u32 pfec_match;
 	bool hw_pdptes;			/* load GUEST_PDPTRn from hw_root */
 	u64 cr0_forced;			/* set whatever the guest says */

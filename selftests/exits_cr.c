@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Control and debug registers: every form of instruction that touches them
- * (SDM 2A MOV, LMSW, SMSW, CLTS; 3A 2.5, 17.2).
+ * (SDM 2A MOV, LMSW, SMSW, CLTS; 3A 2.5, 3B 18.2).
  */
 #include "kvmtest.h"
 
@@ -376,7 +376,7 @@ static void guest_dr(void)
 	write_dr7(0x2000);
 	asm volatile(TRY("mov %%db0, %%rax") : : : "rax", "memory");
 	GUEST_ASSERT_EQ(caught(), VEC_DB);
-	/* Delivery of #DB clears GD (SDM 3A 17.2.4) */
+	/* Delivery of #DB clears GD (SDM 3B 18.2.4) */
 	GUEST_ASSERT_EQ(read_dr7(), 0x400);
 	GUEST_ASSERT_EQ(read_dr6() & 0x2000, 0x2000);
 	GUEST_DONE();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Events that reach the guest: injected by user space or raised by the module
- * (SDM 3A 6, 3C 26.6).
+ * (SDM 3A 6, 3C 27.6).
  */
 #include "inject.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Delivery that does not come through: an exit on the way to the handler (IDT
- * vectoring, SDM 3C 27.2.4), faults that the guest must see (SDM 3A table 6-5).
+ * vectoring, SDM 3C 28.2.4), faults that the guest must see (SDM 3A table 6-5).
  */
 #include "inject.h"
 

@@ -267,7 +267,7 @@ TEST_F(modes, reset_state)
 	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	char *rom = vm_add_mem(self->vm, 6, 0xffff0000, 0x10000, 0);
 
-	/* SDM 3A table 9-1 */
+	/* SDM 3A table 10-1 */
 	ASSERT_EQ(0xfff0, r.rip);
 	ASSERT_EQ(2, r.rflags);
 	ASSERT_EQ(0xf000, s.cs.selector);

@@ -53,7 +53,7 @@ static int shadow_hw_setup(const struct mmu_hw_caps *caps, const char **why)
 		 */
 		shadow_hw.trap_bit = BIT_ULL(51);
 		shadow_hw.trap = SH_P | SH_ADDR;
-		/* not-present entries are the guest's: SDM 3C 25.2.1 */
+		/* not-present entries are the guest's: SDM 3C 26.2 */
 		shadow_policy.pfec_mask = PFEC_P;
 		shadow_policy.pfec_match = PFEC_P;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table of exits (SDM 3C appendix C), and the outer dispatch.
+ * The table of exits (SDM 3D appendix C), and the outer dispatch.
  *
  * A fast handler runs in the fast loop with interrupts off and finishes the
  * simple case; everything else is the full handler's. Each basic exit reason
@@ -25,7 +25,7 @@
 	[reason_] = { .name = #reason_, .fast = fast_, .full = full_, \
 		      .delivery = true }
 
-/* Reasons that <asm/vmx.h> of some kernels does not name (SDM 3C table C-1) */
+/* Reasons that <asm/vmx.h> of some kernels does not name (SDM 3D table C-1) */
 #define REASON_IO_SMI			5
 #define REASON_OTHER_SMI		6
 #define REASON_GETSEC			11

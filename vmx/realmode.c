@@ -23,7 +23,7 @@
 #include "x86/x86.h"
 
 /*
- * The TSS of KVM_SET_TSS_ADDR (SDM 3A 7.2.1, 3B 20.3.3): I/O permission map all
+ * The TSS of KVM_SET_TSS_ADDR (SDM 3A 8.2.1, 3B 21.3.3): I/O permission map all
  * clear, one byte of ones behind it. The redirection map does not count here.
  */
 #define TSS_IOMAP_FIELD		102

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Control registers: what a guest may load, and what follows from it.
- * SDM 3A 2.5 (reserved bits), 4.1 (paging modes), 4.10.4 (TLB), 9.8.5
+ * SDM 3A 2.5 (reserved bits), 4.1 (paging modes), 4.10.4 (TLB), 10.8.5
  * (IA-32e mode).
  */
 #include <asm/apicdef.h>
@@ -64,7 +64,7 @@ static bool cs_is_64bit(struct vcpu *vcpu)
 	return cs.l;
 }
 
-/* SDM 3A 9.8.5: LMA follows CR0.PG where LME is set */
+/* SDM 3A 10.8.5: LMA follows CR0.PG where LME is set */
 static int check_paging_on(struct vcpu *vcpu, u64 cr0)
 {
 	u64 efer = vcpu->arch.efer;
@@ -260,7 +260,7 @@ int x86_set_efer(struct vcpu *vcpu, u64 efer, bool host)
 
 	if (!efer_valid(vcpu, efer, host))
 		return 1;
-	/* SDM 3A 9.8.5: #GP on a change of LME while paging; LMA is read-only */
+	/* SDM 3A 10.8.5: #GP on a change of LME while paging; LMA is read-only */
 	if (x86_paging(vcpu) && (old ^ efer) & EFER_LME)
 		return 1;
 	efer = (efer & ~(u64)EFER_LMA) | (old & EFER_LMA);

@@ -7,7 +7,7 @@
  *  E2. What the last entry was given and did not deliver (ev.*.injected) goes
  *      first, an exception before an NMI before an interrupt.
  *  E3. A new exception comes next: it is part of the instruction that has been
- *      executed. SDM 3A table 6-9 orders what waits at the boundary after it:
+ *      executed. SDM 3A table 6-2 orders what waits at the boundary after it:
  *      SMI, NMI, then external interrupts.
  *  E4. What cannot be delivered yet has its window armed; the exit that the
  *      window makes requests REQ_EVENT.

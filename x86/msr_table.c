@@ -248,7 +248,7 @@ static int set_xss(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	return 0;
 }
 
-/* MTRRcap: 8 variable ranges, fixed ranges, WC; no SMRR (SDM 3A 11.11.1) */
+/* MTRRcap: 8 variable ranges, fixed ranges, WC; no SMRR (SDM 3A 12.11.1) */
 static int get_mtrrcap(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 {
 	*value = X86_NR_VAR_MTRRS | BIT(8) | BIT(10);

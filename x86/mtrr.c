@@ -2,7 +2,7 @@
 /*
  * Memory type range registers, kept and checked. Guest memory is ordinary
  * write-back memory whatever they say, and no device is assigned that would
- * notice. SDM 3A 11.11.
+ * notice. SDM 3A 12.11.
  */
 #include <asm/mtrr.h>
 #include "x86/priv.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Power-on and INIT: SDM 3A table 9-1, and the start-up IPI */
+/* Power-on and INIT: SDM 3A table 10-1, and the start-up IPI */
 #include <asm/fpu/api.h>
 #include <asm/fpu/xstate.h>
 #include "x86/priv.h"
 
-#define PAT_RESET	0x0007040600070406ULL	/* SDM 3A 11.12.4 */
+#define PAT_RESET	0x0007040600070406ULL	/* SDM 3A 12.12.4 */
 
 static void reset_segments(struct vcpu *vcpu)
 {
@@ -57,7 +57,7 @@ static void reset_msrs(struct vcpu *vcpu)
 	pvclock_reset(vcpu);
 }
 
-/* SDM 1 13.6, 3A table 9-1: FCW 40H after power-on; INIT leaves the FPU alone */
+/* SDM 1 13.6, 3A table 10-1: FCW 40H after power-on; INIT leaves the FPU alone */
 static void reset_fpu(struct vcpu *vcpu)
 {
 	struct fpstate *fp = vcpu->arch.fpu.fpstate;

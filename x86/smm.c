@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * System-management mode: SDM 3C chapter 31.
+ * System-management mode: SDM 3C chapter 32.
  *
  *  S1. An SMI comes in at an instruction boundary at which no other event is
- *      about to be delivered, before NMIs and interrupts (SDM 3A table 6-9).
+ *      about to be delivered, before NMIs and interrupts (SDM 3A table 6-2).
  *  S2. In SMM the vCPU is in the address space MMU_SPACE_SMM; NMIs are blocked,
  *      another SMI waits (one at most), and so does INIT (31.2, 31.8).
  *  S3. The map is written and read through that address space too: a handler
@@ -67,7 +67,7 @@ struct smm_seg32 {
 	u32 base, limit, attributes;
 };
 
-/* SDM 3C table 31-1 */
+/* SDM 3C table 32-1 */
 struct smm_map32 {
 	u8 reserved1[0xf8];				/* 7E00 */
 	u32 smbase, revision;				/* 7EF8 */
@@ -362,7 +362,7 @@ static void set_debug_regs(struct vcpu *vcpu, u64 dr6, u64 dr7)
 	dr_changed(vcpu);
 }
 
-/* SDM 3C table 31-4 */
+/* SDM 3C table 32-4 */
 static int enter_state(struct vcpu *vcpu, struct smm_state *st)
 {
 	const struct kvm_segment data = {

@@ -131,7 +131,7 @@ void x86_get_sregs2(struct vcpu *vcpu, struct kvm_sregs2 *s)
 	s->flags |= KVM_SREGS2_FLAGS_PDPTRS_VALID;
 }
 
-/* A combination that a CPU can be in? SDM 3A 4.1.1, 9.8.5 */
+/* A combination that a CPU can be in? SDM 3A 4.1.1, 10.8.5 */
 static bool sregs_valid(struct vcpu *vcpu, const struct kvm_sregs2 *s)
 {
 	if (!cr0_valid(s->cr0) || !cr4_valid(vcpu, s->cr4) ||
@@ -156,10 +156,10 @@ static bool sregs_valid(struct vcpu *vcpu, const struct kvm_sregs2 *s)
 
 static int check_apic_base(struct vcpu *vcpu, u64 base)
 {
-	/* reserved bits: SDM 3A 10.4.4 */
+	/* reserved bits: SDM 3A 11.4.4 */
 	if (base & (vcpu->arch.gpa_reserved | 0x2ff))
 		return -EINVAL;
-	/* x2APIC without the APIC on: SDM 3A 10.12.1 */
+	/* x2APIC without the APIC on: SDM 3A 11.12.1 */
 	if ((base & (X2APIC_ENABLE | MSR_IA32_APICBASE_ENABLE)) == X2APIC_ENABLE)
 		return -EINVAL;
 	return 0;

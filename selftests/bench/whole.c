@@ -15,7 +15,7 @@
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 
-/* SDM 3C appendix C */
+/* SDM 3D appendix C */
 static const struct {
 	int reason;		/* -1: whatever it is */
 	const char *name;

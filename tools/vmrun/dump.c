@@ -32,7 +32,7 @@ const char *internal_error_name(uint32_t suberror)
 
 /*
  * Bit 31 set: a VM exit because the entry failed, with its basic reason (SDM
- * 3C, appendix C). Clear: VMLAUNCH or VMRESUME itself failed, with its VM
+ * 3D, appendix C). Clear: VMLAUNCH or VMRESUME itself failed, with its VM
  * instruction error (SDM 3C 31.4).
  */
 const char *entry_failure_name(uint64_t hardware_reason)
