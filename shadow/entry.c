@@ -16,10 +16,13 @@ static gfn_t gfn_4m(u64 gpte, unsigned int i)
 }
 
 /* The same for an entry that would be made of @gpte */
-static gfn_t gpte_gfn(const struct shadow_page *sp, unsigned int i, u64 gpte)
+static __always_inline gfn_t gpte_gfn(const struct shadow_page *sp,
+				      unsigned int i, u64 gpte)
 {
 	unsigned int level = sp->role.level;
 
+	if (likely(level == 1 && sp->role.format >= SHF_PAE))
+		return sh_space(sp) | (gpte & SH_ADDR) >> PAGE_SHIFT;
 	if (sh_direct(sp))
 		return sp->gfn + i * pg_pages(level);
 	if (sp->role.format == SHF_32) {
@@ -48,14 +51,11 @@ static void leave_absent(struct shadow_page *sp, u64 old)
 		sp->nr_np--;
 }
 
-/* A present leaf ends: off the list. @b is perhaps the block of its page. */
+/* A present leaf of @gfn ends: off the list. @b is perhaps the block of its page. */
 static __always_inline void leaf_ends(struct vm *vm, struct shadow_cache *cache,
-				      struct shadow_page *sp, unsigned int i,
-				      u64 *ep, struct rmap_block *b, gfn_t b_gfn)
+				      unsigned int level, u64 *ep, gfn_t gfn,
+				      struct rmap_block *b, gfn_t b_gfn)
 {
-	unsigned int level = sp->role.level;
-	gfn_t gfn = shadow_entry_gfn(sp, i);
-
 	if (!b || (gfn ^ b_gfn) >= SH_ENTRIES)
 		b = rmap_block(vm, gfn);
 	rmap_del(cache, rmap_of(b, gfn, level), ep);
@@ -79,18 +79,19 @@ void shadow_entry_make(struct vm *vm, struct shadow_cache *cache,
 {
 	struct shadow_page *sp = sh_page_of(ep);
 	unsigned int i = sh_index_of(ep), level = sp->role.level;
-	gfn_t gfn = gpte_gfn(sp, i, gpte);
+	gfn_t gfn = gpte_gfn(sp, i, gpte), was;
 	u64 old = READ_ONCE(*ep);
 
 	if (sh_present(old)) {
-		if (shadow_entry_gfn(sp, i) == gfn) {
+		was = shadow_entry_gfn(sp, i);
+		if (was == gfn) {
 			if (sp->gpte)
 				sp->gpte[i] = gpte;
 			WRITE_ONCE(*ep, e);
 			return;
 		}
 		rmap_bound(vm, rmap_of(b, gfn, level));
-		leaf_ends(vm, cache, sp, i, ep, b,
+		leaf_ends(vm, cache, level, ep, was, b,
 			  gfn & ~(gfn_t)(SH_ENTRIES - 1));
 		if (level > PG_4K)
 			shadow_vm(vm)->link_gen++;
@@ -137,7 +138,8 @@ bool shadow_entry_drop(struct vm *vm, u64 *ep)
 	WRITE_ONCE(*ep, shadow_hw.trap);
 	sp->nr_present--;
 	if (sh_leaf(old, level)) {
-		leaf_ends(vm, NULL, sp, sh_index_of(ep), ep, NULL, 0);
+		leaf_ends(vm, NULL, level, ep,
+			  shadow_entry_gfn(sp, sh_index_of(ep)), NULL, 0);
 		shadow_vm(vm)->leaves[level]--;
 	} else {
 		rmap_del(NULL, &sh_child(old)->parents, ep);
