@@ -342,6 +342,71 @@ TEST_F(smm, handler_in_long_mode)
 	EXPECT_EQ(5004, *self->cell);
 }
 
+/* ---- page tables that the handler changes ------------------------------- */
+
+#define TABLE_VA	0x20000000ull
+
+/* movl $value, address; out %al, $PORT; rsm */
+static void set_store_handler(u8 *smram, u64 gpa, u32 val)
+{
+	u8 code[] = {
+		0x66, 0x67, 0xc7, 0x05, 0, 0, 0, 0, 0, 0, 0, 0,
+		0xe6, PORT, 0x0f, 0xaa,
+	};
+	u32 at = gpa;
+
+	memcpy(code + 4, &at, 4);
+	memcpy(code + 8, &val, 4);
+	set_handler(smram, code, sizeof(code));
+}
+
+static void guest_loads_cr3(void)
+{
+	for (;;) {
+		write_cr3(read_cr3());
+		GUEST_SYNC_ARGS(1, read64(TABLE_VA), 0, 0, 0);
+	}
+}
+
+/* The same memory in both spaces: a CR3 load shows what SMM has written */
+static void table_of_both(struct vm *vm, struct vcpu *v, u8 *smram, int level)
+{
+	const u64 page[] = { G_DATA + 4 * PAGE_4K, G_DATA + 5 * PAGE_4K };
+	u64 gpa, entry[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		*(u64 *)vm_hva(vm, page[i]) = 0xa + i;
+		pt_set(&vm->pt, TABLE_VA, 2, 0);
+		pt_map(&vm->pt, TABLE_VA, page[i], PAGE_4K, PTE_W | PTE_A);
+		entry[i] = pt_get(&vm->pt, TABLE_VA, level);
+	}
+	gpa = pt_entry_gpa(&vm->pt, TABLE_VA, level);
+	vcpu_set_entry(v, guest_loads_cr3);
+	expect_sync(v, 1);
+	require(v->uc[1] == 0xb);
+	for (i = 0; i < 8; i++) {
+		set_store_handler(smram, gpa, entry[i & 1]);
+		smi(v);
+		in_handler(v);
+		expect_sync(v, 1);
+		require(v->uc[1] == 0xa + (i & 1));
+		/* once more, with nothing changed */
+		expect_sync(v, 1);
+		require(v->uc[1] == 0xa + (i & 1));
+	}
+}
+
+TEST_F(smm, writes_page_table)
+{
+	table_of_both(self->vm, self->vcpu, self->smram, 1);
+}
+
+TEST_F(smm, writes_page_directory)
+{
+	table_of_both(self->vm, self->vcpu, self->smram, 2);
+}
+
 /* ---- the map is memory -------------------------------------------------- */
 
 TEST_F(smm, relocation)

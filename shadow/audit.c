@@ -314,7 +314,7 @@ static void check_page(struct audit *a, struct shadow_page *sp)
 		if (sh_direct(sp) || sp->role.level > PG_4K || sp->nr_np)
 			finding(a, sp, -1, "must not be unsynchronised (P5)");
 	} else if (!sh_direct(sp)) {
-		a->synced++;
+		a->synced += 1 + !!rmap_other_space(a->vm, sp->gfn);
 	}
 	if (!sh_direct(sp))
 		check_table(a, sp);

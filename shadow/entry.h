@@ -74,6 +74,16 @@ static inline gfn_t sh_space(const struct shadow_page *sp)
 	return sp->gfn & (MMU_SPACE_SMM >> PAGE_SHIFT);
 }
 
+/*
+ * The same table, as far as writes to it go? Memory at one address of both spaces
+ * is mostly the same, and nothing is lost where it is not.
+ */
+static inline bool sh_same_table(const struct shadow_page *sp, gfn_t gfn)
+{
+	return !sh_direct(sp) &&
+	       !((sp->gfn ^ gfn) & ~(gfn_t)(MMU_SPACE_SMM >> PAGE_SHIFT));
+}
+
 static inline unsigned int sh_gpte_bytes(const struct shadow_page *sp)
 {
 	return sp->role.format == SHF_32 ? 4 : 8;

@@ -113,7 +113,7 @@ struct shadow_page *shadow_page_get(struct vcpu *vcpu, gfn_t gfn,
 		 */
 		rmap_count_table(vm, gfn, 1);
 		smp_mb();	/* with shadow_gpa_written() */
-		*flush |= rmap_protect(vm, gfn) || shadow_flush_due(vm);
+		*flush |= rmap_protect_table(vm, gfn) || shadow_flush_due(vm);
 	}
 	hlist_add_head(&sp->hash, shadow_bucket(vm, gfn));
 	list_add_tail(&sp->link, &sv->pages);

@@ -164,14 +164,23 @@ bool rmap_protect_list(struct vm *vm, const struct rmap *head)
  * A large entry loses W for all that it maps: whoever wants to write to the rest
  * faults, and gets small pages there if it must be.
  */
-bool rmap_protect(struct vm *vm, gfn_t gfn)
+static bool protect_in(struct vm *vm, struct rmap_block *b, gfn_t gfn)
 {
-	struct rmap_block *b = rmap_block(vm, gfn);
-
 	if (!b)
 		return false;
 	return rmap_protect_list(vm, rmap_of(b, gfn, PG_4K)) |
 	       rmap_protect_list(vm, rmap_of(b, gfn, PG_2M));
+}
+
+bool rmap_protect_table(struct vm *vm, gfn_t gfn)
+{
+	return protect_in(vm, rmap_block(vm, gfn), gfn) |
+	       protect_in(vm, rmap_other_space(vm, gfn), gfn);
+}
+
+bool rmap_protect(struct vm *vm, gfn_t gfn)
+{
+	return protect_in(vm, rmap_block(vm, gfn), gfn);
 }
 
 /* ---- blocks ------------------------------------------------------------------ */
@@ -187,26 +196,49 @@ struct rmap_block *rmap_block_find(struct vm *vm, gfn_t gfn)
 	return b;
 }
 
-/*
- * Storing needs no [m]: those who look find nothing or an empty block. What is
- * stored goes with [m] only, when it is empty (rmap_blocks_trim()).
- */
+/* [m] held, and memory for the store reserved. False: another vCPU was faster. */
+static bool block_store(struct vm *vm, gfn_t gfn, struct rmap_block *b)
+{
+	struct shadow_vm *sv = shadow_vm(vm);
+	unsigned long i = gfn >> RMAP_BLOCK_SHIFT;
+	struct rmap_block *other;
+
+	if (xa_load(&sv->blocks, i))
+		return false;
+	if (gfn & RMAP_SPACE)
+		WRITE_ONCE(sv->two_spaces, true);
+	other = rmap_other_space(vm, gfn);
+	if (other) {
+		memcpy(b->tables, other->tables, sizeof(b->tables));
+		b->nr_tables = other->nr_tables;
+	}
+	return !xa_err(xa_store(&sv->blocks, i, b, GFP_ATOMIC));
+}
+
+/* What is stored goes when it is empty (rmap_blocks_trim()). */
 int rmap_block_make(struct vm *vm, gfn_t gfn)
 {
 	struct xarray *blocks = &shadow_vm(vm)->blocks;
+	unsigned long i = gfn >> RMAP_BLOCK_SHIFT;
 	struct rmap_block *b;
+	bool stored;
 	int r;
 
-	if (likely(xa_load(blocks, gfn >> RMAP_BLOCK_SHIFT)))
+	if (likely(xa_load(blocks, i)))
 		return 0;
 	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return -ENOMEM;
-	r = xa_insert(blocks, gfn >> RMAP_BLOCK_SHIFT, b, GFP_KERNEL_ACCOUNT);
-	if (!r)
-		return 0;
+	r = xa_reserve(blocks, i, GFP_KERNEL_ACCOUNT);
+	if (!r) {
+		write_lock(&vm->mmu.lock);
+		stored = block_store(vm, gfn, b);
+		write_unlock(&vm->mmu.lock);
+		if (stored)
+			return 0;
+	}
 	kvfree(b);
-	return r == -EBUSY ? 0 : r;	/* another vCPU was faster */
+	return r;
 }
 
 static bool block_empty(const struct rmap_block *b)
@@ -251,12 +283,20 @@ void rmap_blocks_destroy(struct vm *vm)
 	xa_destroy(blocks);
 }
 
+static void count_in(struct rmap_block *b, gfn_t gfn, int n)
+{
+	b->tables[gfn & (SH_ENTRIES - 1)] += n;
+	b->nr_tables += n;
+}
+
 void rmap_count_table(struct vm *vm, gfn_t gfn, int n)
 {
 	struct rmap_block *b = rmap_block(vm, gfn);
 
 	if (WARN_ON_ONCE(!b))
 		return;
-	b->tables[gfn & (SH_ENTRIES - 1)] += n;
-	b->nr_tables += n;
+	count_in(b, gfn, n);
+	b = rmap_other_space(vm, gfn);
+	if (b)
+		count_in(b, gfn, n);
 }

@@ -26,6 +26,19 @@ static inline struct rmap_block *rmap_block_rcu(struct vm *vm, gfn_t gfn)
 	return xa_load(&shadow_vm(vm)->blocks, gfn >> RMAP_BLOCK_SHIFT);
 }
 
+#define RMAP_SPACE	((gfn_t)(MMU_SPACE_SMM >> PAGE_SHIFT))
+
+/*
+ * The block of the same address in the other space, or NULL; [m] held. A table
+ * counts in both (P4).
+ */
+static inline struct rmap_block *rmap_other_space(struct vm *vm, gfn_t gfn)
+{
+	if (likely(!shadow_vm(vm)->two_spaces))
+		return NULL;
+	return rmap_block_rcu(vm, gfn ^ RMAP_SPACE);
+}
+
 /* Where leaves of @level (PG_4K, PG_2M) for the page are listed */
 static inline struct rmap *rmap_of(struct rmap_block *b, gfn_t gfn,
 				   unsigned int level)
@@ -35,7 +48,7 @@ static inline struct rmap *rmap_of(struct rmap_block *b, gfn_t gfn,
 
 /**
  * rmap_block_make() - have a block for the page
- * @vm: the VM; no lock held, may sleep
+ * @vm: the VM; no lock held, may sleep; [m] is taken here
  * @gfn: a page that a slot has
  *
  * Return: 0 or -ENOMEM. A block can go again until [m] is taken (slot removed):
@@ -82,6 +95,7 @@ bool rmap_protect_list(struct vm *vm, const struct rmap *head);
  * Return: true if one did; the flush is the caller's.
  */
 bool rmap_protect(struct vm *vm, gfn_t gfn);
+bool rmap_protect_table(struct vm *vm, gfn_t gfn);	/* in both spaces */
 
 /* A page of @gfn became a synchronised table (@n = 1), or is none (@n = -1) */
 void rmap_count_table(struct vm *vm, gfn_t gfn, int n);
@@ -99,6 +113,9 @@ static inline bool rmap_is_table_rcu(struct vm *vm, gfn_t gfn)
 {
 	struct rmap_block *b = rmap_block_rcu(vm, gfn);
 
+	/* one that is made later begins with what counts in the other space */
+	if (!b && (gfn & RMAP_SPACE || READ_ONCE(shadow_vm(vm)->two_spaces)))
+		b = rmap_block_rcu(vm, gfn ^ RMAP_SPACE);
 	return b && READ_ONCE(b->tables[gfn & (SH_ENTRIES - 1)]);
 }
 

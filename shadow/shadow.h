@@ -54,8 +54,10 @@
  *      after the last one went): the guest cannot write it unseen. It counts in
  *      rmap_block.tables. Thus present entries and GUEST_NP agree with guest
  *      memory. Guest memory that the host side writes comes in by gpa_written().
+ *      All of this holds for the gfn in both address spaces, whose memory is the
+ *      same as a rule: what is a table in one counts as one in the other.
  *  P5. Only indirect level-1 pages are ever unsynchronised, all those of a gfn
- *      together, and only while the gfn has no other indirect page. They
+ *      (in both spaces) together, and only while the gfn has no other indirect page. They
  *      have no GUEST_NP entry: the guest may make entries present without a
  *      flush. Present entries may be older than the guest's, as a TLB may be,
  *      until the guest flushes: INVLPG re-reads the entry, a CR3 load all that
@@ -124,17 +126,21 @@ struct shadow_page *shadow_page_find(struct vm *vm, gfn_t gfn,
 
 static inline struct hlist_head *shadow_bucket(struct vm *vm, gfn_t gfn)
 {
+	gfn &= ~(gfn_t)(MMU_SPACE_SMM >> PAGE_SHIFT);
 	return &shadow_vm(vm)->hash[hash_64(gfn, SH_HASH_BITS)];
 }
 
-/* The live pages of a guest table: the first, and the one after @sp; or NULL */
+/*
+ * The live pages of a guest table, of both spaces (P4): the first, and the one
+ * after @sp; or NULL
+ */
 static inline struct shadow_page *shadow_page_of(struct hlist_node *n,
 						 gfn_t gfn)
 {
 	struct shadow_page *sp = hlist_entry_safe(n, struct shadow_page, hash);
 
 	hlist_for_each_entry_from(sp, hash)
-		if (sp->gfn == gfn && !sh_direct(sp))
+		if (sh_same_table(sp, gfn))
 			return sp;
 	return NULL;
 }

@@ -151,7 +151,7 @@ static bool begin_sync(struct vm *vm, struct shadow_page *sp)
 {
 	sp->unsync = false;
 	rmap_count_table(vm, sp->gfn, 1);
-	return rmap_protect(vm, sp->gfn);
+	return rmap_protect_table(vm, sp->gfn);
 }
 
 static void end_sync(struct vcpu *vcpu, struct list_head *list)

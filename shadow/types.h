@@ -87,7 +87,9 @@ struct rmap_block {
 	struct rcu_head rcu;		/* gpa_written() reads tables[] without [m] */
 	struct rmap head[SH_ENTRIES];	/* leaves that map the page */
 	struct rmap large;		/* 2M leaves that map the block */
-	u16 tables[SH_ENTRIES];		/* synchronised indirect pages of the gfn */
+	u16 tables[SH_ENTRIES];		/* synchronised indirect pages of the gfn,
+					 * here and in the other space
+					 */
 	u32 nr_tables;			/* sum of tables[] */
 };
 
@@ -198,6 +200,7 @@ struct shadow_vm {
 	u64 link_gen;			/* links and large leaves that ended */
 	unsigned long quota;		/* limit of nr_pages */
 	struct xarray blocks;		/* rmap_block by gfn >> 9; changed with [m] */
+	bool two_spaces;		/* a block was made in that of SMM */
 	struct near_block near[SH_NEAR];	/* by the low bits of that */
 	u64 stale_gen;			/* P9 */
 	u64 *nowhere;			/* [I] a table of nothing but TRAP */

@@ -64,7 +64,7 @@ void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
 
 	write_lock(&vm->mmu.lock);
 	hlist_for_each_entry_safe(sp, next, shadow_bucket(vm, gfn), hash) {
-		if (sp->gfn != gfn || sh_direct(sp) || sp->unsync)
+		if (!sh_same_table(sp, gfn) || sp->unsync)
 			continue;
 		table_written(vm, sp, offset_in_page(gpa),
 			      offset_in_page(gpa) + len);
@@ -85,7 +85,7 @@ void shadow_gpa_written(struct vm *vm, struct vcpu *vcpu, gpa_t gpa,
  */
 static bool retired(struct vm *vm, const struct shadow_page *sp)
 {
-	if (sh_direct(sp) || sp->unsync || !rmap_empty(&sp->parents))
+	if (sp->unsync || !rmap_empty(&sp->parents))
 		return false;
 	return !sp->roots || (sp->writes && !shadow_root_in_use(vm, sp));
 }
@@ -96,7 +96,7 @@ bool shadow_retire_gfn(struct vm *vm, gfn_t gfn)
 	struct shadow_page *sp;
 
 	hlist_for_each_entry_safe(sp, next, shadow_bucket(vm, gfn), hash)
-		if (sp->gfn == gfn && retired(vm, sp))
+		if (sh_same_table(sp, gfn) && retired(vm, sp))
 			shadow_page_zap(vm, sp);
 	return shadow_unsync_gfn(vm, gfn);
 }
@@ -157,7 +157,7 @@ void shadow_unprotect_locked(struct vm *vm, gfn_t gfn)
 	if (shadow_unsync_gfn(vm, gfn))
 		return;
 	hlist_for_each_entry_safe(sp, next, shadow_bucket(vm, gfn), hash)
-		if (sp->gfn == gfn && !sh_direct(sp))
+		if (sh_same_table(sp, gfn))
 			shadow_page_zap(vm, sp);
 	shadow_reap(vm);
 }
