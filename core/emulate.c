@@ -109,7 +109,8 @@ static int emulation_failed(struct vcpu *vcpu)
 	    mmu_op(vcpu->vm, unprotect, vcpu, vcpu->emul_protected))
 		return RUN_RESUME;
 	/* user code cannot be allowed to end the VM, unless user space wants it */
-	if (vcpu_cpl(vcpu) && !READ_ONCE(vcpu->vm->arch.exit_on_emul_failure)) {
+	if (vcpu->emul_undefined ||
+	    (vcpu_cpl(vcpu) && !READ_ONCE(vcpu->vm->arch.exit_on_emul_failure))) {
 		x86_queue_exception(vcpu, UD_VECTOR);
 		return RUN_RESUME;
 	}
@@ -319,6 +320,16 @@ int run_emulate_next(struct vcpu *vcpu)
 			return vmx_raise_debug(vcpu, dr6);
 	}
 	return run_emulate(vcpu, NULL);
+}
+
+int run_emulate_undefined(struct vcpu *vcpu)
+{
+	int ret;
+
+	vcpu->emul_undefined = true;
+	ret = run_emulate(vcpu, NULL);
+	vcpu->emul_undefined = false;
+	return ret;
 }
 
 int emul_resume(struct vcpu *vcpu)

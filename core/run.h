@@ -42,6 +42,8 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f);
  * A breakpoint on it comes first.
  */
 int run_emulate_next(struct vcpu *vcpu);
+/* The same for one that the CPU has raised #UD for: so it is if not executed */
+int run_emulate_undefined(struct vcpu *vcpu);
 
 /**
  * run_mmio() - make an access to a device if the instruction is a plain move

@@ -101,6 +101,7 @@ struct vcpu {
 #define NO_MMIO_GFN	(~(gfn_t)0)
 #define NO_GPA		(~(gpa_t)0)
 	bool emul_halted;			/* [v] the instruction was HLT */
+	bool emul_undefined;			/* [v] #UD for what is not executed */
 	bool emul_asks_user;			/* [v] ... or a hypercall for user space */
 	struct vcpu_io io;			/* [v] I/O that waits for user space */
 	struct mmio_insn mmio_insn[1 << MMIO_INSN_BITS];	/* [v] by a hash of RIP */

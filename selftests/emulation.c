@@ -36,7 +36,7 @@ struct side {
 
 static struct side cpu, emulator;
 static struct diff_case now;
-static bool verbose, real_native;
+static bool verbose;
 static unsigned long compared, not_executed, exits_io, faults;
 
 static const u32 msrs[] = {
@@ -403,29 +403,10 @@ static bool one(enum diff_mode mode, u64 seed)
 	return false;
 }
 
-/*
- * Where real mode is virtual-8086 mode, most of what is compared here is emulated
- * in both guests, PUSHF to begin with.
- */
-static bool has_real_mode(void)
-{
-	int64_t emulated = stat_read(cpu.vcpu->fd, "insn_emulated");
-
-	diff_generate(&now, DIFF_REAL, 1);
-	now.regs.rflags = X86_EFLAGS_FIXED;
-	memcpy(now.mem + D_INSN, "\x9c\x58\xf4", 3);	/* push and pop flags */
-	now.regs.rsp = D_STACK0 - 0x100 - now.sregs.ss.base;
-	load(&cpu);
-	run(&cpu);
-	return cpu.exit == KVM_EXIT_HLT &&
-	       stat_read(cpu.vcpu->fd, "insn_emulated") == emulated;
-}
-
 static void start(unsigned int kind)
 {
 	side_new(&cpu, kind, false);
 	side_new(&emulator, kind, true);
-	real_native = has_real_mode();
 }
 
 static void stop(void)
@@ -440,8 +421,6 @@ static unsigned int run_mode(enum diff_mode mode, unsigned long cases, u64 seed)
 	unsigned int bad = 0;
 	u64 state = seed;
 
-	if (mode == DIFF_REAL && !real_native)
-		return 0;
 	for (unsigned long i = 0; i < cases && bad < 20; i++) {
 		/* a single one is the one that a report names */
 		if (cases > 1)
@@ -457,8 +436,6 @@ static void check_mode(struct __test_metadata *_metadata, unsigned int kind,
 		       enum diff_mode mode)
 {
 	start(kind);
-	if (mode == DIFF_REAL && !real_native)
-		skip_test("real mode is emulated on this CPU");
 	EXPECT_EQ(0, run_mode(mode, CASES, 0x5eed));
 	/* the emulator has to know most of it */
 	EXPECT_GT(CASES / 10, not_executed);

@@ -428,8 +428,8 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	case MSR_GS_BASE:
 		if (!canonical(vcpu, value))
 			return -EINVAL;
-		vmcs_write(index == MSR_FS_BASE ? GUEST_FS_BASE : GUEST_GS_BASE,
-			   value);
+		vmx_set_segment_base(vcpu, index == MSR_FS_BASE ? SEG_FS : SEG_GS,
+				     value);
 		return 0;
 	case MSR_KERNEL_GS_BASE:
 		if (!canonical(vcpu, value))

@@ -13,7 +13,8 @@
  *  V3. Every exception exits: the CPU would use the vector table as an IDT. What
  *      virtual-8086 mode forbids and real mode does not comes as #GP or #SS and
  *      is emulated; so are accesses beyond 64 KiB with the limits of "unreal"
- *      mode. Other exceptions, interrupts and NMIs are delivered by the emulator.
+ *      mode, CLAC and STAC (#UD), what is not aligned (#AC), INT3 and INTO, whose
+ *      length only decoding tells. Other exceptions, interrupts and NMIs are delivered by the emulator.
  *  V4. State that virtual-8086 mode cannot show is emulated until it is gone:
  *      bases other than selector * 16, 32-bit code or stacks, small limits, a
  *      vector table elsewhere.
@@ -206,13 +207,17 @@ int vmx_v86_exception(struct vcpu *vcpu, u8 vector)
 	if (vcpu->vmx.idt_info & VECTORING_INFO_VALID_MASK)
 		return RUN_RESUME;
 	switch (vector) {
-	case GP_VECTOR:
-	case SS_VECTOR:
-		return run_emulate(vcpu, NULL);
 	case BP_VECTOR:
 		if (vcpu->arch.guest_debug & KVM_GUESTDBG_USE_SW_BP)
 			return vmx_debug_exit(vcpu, BP_VECTOR, 0);
-		break;
+		fallthrough;
+	case OF_VECTOR:		/* the emulator knows what follows INT3 and INTO */
+	case AC_VECTOR:		/* real mode has no alignment checking */
+	case GP_VECTOR:
+	case SS_VECTOR:
+		return run_emulate(vcpu, NULL);
+	case UD_VECTOR:		/* CLAC and STAC want CPL 0 */
+		return run_emulate_undefined(vcpu);
 	}
 	x86_queue_exception(vcpu, vector);
 	return RUN_RESUME;

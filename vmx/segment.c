@@ -92,6 +92,22 @@ u64 vmx_segment_base(struct vcpu *vcpu, enum seg_reg r)
 	return vmcs_read(GUEST_SEG_BASE(r));
 }
 
+/* By FS_BASE or GS_BASE. Virtual-8086 mode cannot have every base (V4). */
+void vmx_set_segment_base(struct vcpu *vcpu, enum seg_reg r, u64 base)
+{
+	struct vmx_seg s;
+
+	if (unlikely(vcpu->vmx.v86)) {
+		vmx_read_seg(vcpu, &s, r);
+		s.base = base;
+		vmx_write_seg(vcpu, &s, r);
+		return;
+	}
+	vmcs_write(GUEST_SEG_BASE(r), base);
+	if (unlikely(!x86_protected(vcpu)))
+		vmx_check_emulation(vcpu);
+}
+
 void vmx_get_gdt(struct vcpu *vcpu, struct kvm_dtable *dt)
 {
 	memset(dt, 0, sizeof(*dt));

@@ -251,6 +251,7 @@ void vmx_write_seg(struct vcpu *vcpu, const struct vmx_seg *s, enum seg_reg r);
 void vmx_get_segment(struct vcpu *vcpu, struct kvm_segment *s, enum seg_reg r);
 void vmx_set_segment(struct vcpu *vcpu, const struct kvm_segment *s, enum seg_reg r);
 u64 vmx_segment_base(struct vcpu *vcpu, enum seg_reg r);
+void vmx_set_segment_base(struct vcpu *vcpu, enum seg_reg r, u64 base);
 void vmx_get_gdt(struct vcpu *vcpu, struct kvm_dtable *dt);
 void vmx_set_gdt(struct vcpu *vcpu, const struct kvm_dtable *dt);
 void vmx_get_idt(struct vcpu *vcpu, struct kvm_dtable *dt);
