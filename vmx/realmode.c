@@ -14,7 +14,8 @@
  *      virtual-8086 mode forbids and real mode does not comes as #GP or #SS and
  *      is emulated; so are accesses beyond 64 KiB with the limits of "unreal"
  *      mode, CLAC and STAC (#UD), what is not aligned (#AC), INT3 and INTO, whose
- *      length only decoding tells. Other exceptions, interrupts and NMIs are delivered by the emulator.
+ *      length only decoding tells. Other exceptions, interrupts and NMIs are
+ *      delivered by the emulator.
  *  V4. State that virtual-8086 mode cannot show is emulated until it is gone:
  *      bases other than selector * 16, 32-bit code or stacks, small limits, a
  *      vector table elsewhere.
