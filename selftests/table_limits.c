@@ -298,7 +298,7 @@ static void guest_use_all(u64 nr, u64 rounds)
 	GUEST_DONE();
 }
 
-TEST_F(table_limits, limit_is_kept)
+TEST_F_TIMEOUT(table_limits, limit_is_kept, 120)
 {
 	/* an eighth would be more than what goes in one step */
 	const long limit = MAX_PTS - 100;
