@@ -106,6 +106,11 @@ int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
 bool io_bus_write_fast(struct vcpu *vcpu, struct bus *bus, u64 addr,
 		       unsigned int len, const void *data);
 
+static __always_inline bool io_bus_any_fast(const struct bus *bus)
+{
+	return READ_ONCE(bus->fast);
+}
+
 /* Where it says false there is no need to try. Exact enough for what is usual. */
 static __always_inline bool io_bus_maybe_fast(const struct bus *bus, u64 addr)
 {

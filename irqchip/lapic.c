@@ -209,8 +209,8 @@ int irqchip_ack(struct vcpu *vcpu)
 
 	if (!l)
 		return -1;
-	WRITE_ONCE(l->head.changed, true);
 	if (pic_vector(l) >= 0) {
+		WRITE_ONCE(l->head.changed, true);
 		WRITE_ONCE(l->extint, false);
 		if (!l->chip->vm->irq.split)
 			return pic_ack(l->chip);
@@ -218,9 +218,18 @@ int irqchip_ack(struct vcpu *vcpu)
 		vcpu->arch.ev.user_irq = -1;
 		return vector;
 	}
-	vector = pending_vector(l);
-	if (vector < 0)
-		return -1;
+	vector = l->head.vector;
+	if (READ_ONCE(l->head.changed) || l->head.by_guest || vector < 0 ||
+	    !lapic_test_vec(l, APIC_IRR, vector)) {
+		WRITE_ONCE(l->head.changed, true);
+		vector = pending_vector(l);
+		if (vector < 0)
+			return -1;
+	} else {
+		/* the highest one: no other is above it until something changes */
+		l->head.vector = -1;
+		lapic_set_reg(l, APIC_PROCPRI, vector & 0xf0);
+	}
 	clear_bit(vector & 31, lapic_vec_word(l, APIC_IRR, vector));
 	__set_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
 	/* it was above PPR, so above all that is in service */
@@ -250,7 +259,11 @@ void lapic_eoi(struct lapic *l)
 	l->isrv = lapic_highest(l, APIC_ISR);
 	if (lapic_eoi_is_seen(l, vector))
 		lapic_tell_eoi(l, vector);
-	lapic_reeval(l);
+	/* whoever puts something there from now on tells the vCPU */
+	if (!l->virt && lapic_highest(l, APIC_IRR) < 0)
+		update_ppr(l);
+	else
+		lapic_reeval(l);
 }
 
 int lapic_highest_irr(struct vcpu *vcpu)

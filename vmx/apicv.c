@@ -172,10 +172,16 @@ bool vmx_apic_choose(struct vcpu *vcpu, bool deliver)
 static void set_controls(struct vcpu *vcpu, u32 assists, bool by_cpu)
 {
 	u32 proc2 = vcpu->vmx.vmcs.proc2 & ~ALL_PROC2;
+	enum lapic_access access = lapic_access(vcpu);
 	struct vmx_vcpu *v = &vcpu->vmx;
-	u8 x2apic = 0;
+	u8 x2apic = 0, made_for;
 
-	switch (lapic_access(vcpu)) {
+	/* all that the controls depend on, and never 0 */
+	made_for = 0x80 | access << 1 | by_cpu;
+	if (likely(v->apic_controls == made_for))
+		return;
+	v->apic_controls = made_for;
+	switch (access) {
 	case LAPIC_XAPIC:
 		if (assists & IRQ_ASSIST_ACCESS)
 			proc2 |= SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES;

@@ -10,8 +10,11 @@
 /* A device that only has to be told, as an ioeventfd */
 int vmx_fast_io(struct vcpu *vcpu)
 {
-	u64 qual = vmx_exit_qual(vcpu);
+	u64 qual;
 
+	if (likely(!io_bus_any_fast(&vcpu->vm->pio_bus)))
+		return FAST_FULL;
+	qual = vmx_exit_qual(vcpu);
 	if (qual & (VMX_IO_STRING | VMX_IO_IN) ||
 	    unlikely(vcpu->arch.guest_debug) ||
 	    !pio_fast(vcpu, VMX_IO_PORT(qual), VMX_IO_SIZE(qual)))

@@ -60,7 +60,7 @@ static noinline void load_mmu(struct vcpu *vcpu)
 }
 
 /* perf's counters that must not run, or PEBS that must not write, in a guest */
-static int perf_to_guest(struct perf_guest_switch_msr **msrs)
+static __always_inline int perf_to_guest(struct perf_guest_switch_msr **msrs)
 {
 	int i, n;
 
@@ -71,7 +71,7 @@ static int perf_to_guest(struct perf_guest_switch_msr **msrs)
 	return n;
 }
 
-static void perf_to_host(struct perf_guest_switch_msr *msrs, int n)
+static __always_inline void perf_to_host(struct perf_guest_switch_msr *msrs, int n)
 {
 	while (n--)
 		if (msrs[n].host != msrs[n].guest)

@@ -164,6 +164,7 @@ static void setup_vmcs(struct vcpu *vcpu)
 	vmcs->proc2 = ~0u;
 	vmcs->entry_ctls = ~0u;
 	vmcs->exit_ctls = ~0u;
+	vcpu->vmx.apic_controls = 0;
 
 	vmx_set_pin(vcpu, vmx_caps.pin.base);
 	vmx_set_proc(vcpu, initial_proc(vcpu));

@@ -105,6 +105,7 @@ struct vmx_vcpu {
 	u32 soft_event, soft_error, soft_len; /* [v] for the emulator to deliver */
 	bool drs_active;		/* [v] a breakpoint is on in DR7 */
 	bool posting;			/* [v] read by all: posted interrupts are on */
+	u8 apic_controls;		/* [v] what the controls of vmx/apicv.c are made for */
 	u8 x2apic_virt;			/* [v] IRQ_ASSIST_* the MSR bitmap is made for */
 	u8 tpr_threshold;		/* [v] as written */
 	u32 ple_window;			/* [v] as written: ple.c */
