@@ -56,6 +56,7 @@ static int change_bit_of_guest(struct vcpu *vcpu, bool set)
 	u8 was = set ? 0 : KVM_PV_EOI_MASK, now;
 	struct vm *vm = vcpu->vm;
 	int tries = 4, idx, r;
+	u64 cr2 = read_cr2();
 
 	idx = srcu_read_lock(&vm->srcu);
 	pagefault_disable();
@@ -66,6 +67,9 @@ static int change_bit_of_guest(struct vcpu *vcpu, bool set)
 	} while (r > 0 && --tries);
 	pagefault_enable();
 	srcu_read_unlock(&vm->srcu, idx);
+	/* in the fast loop it is the guest's */
+	if (unlikely(read_cr2() != cr2))
+		write_cr2(cr2);
 	return r ? -EFAULT : !!(was & KVM_PV_EOI_MASK);
 }
 

@@ -255,6 +255,7 @@ static void nmi_rcx_handler(struct guest_regs *regs)
 static void guest_nmi_shadow(void)
 {
 	guest_handlers[VEC_NMI] = nmi_rcx_handler;
+	hits[VEC_NMI] = 0;
 	GUEST_SYNC(1);
 	asm volatile("xor %%ecx, %%ecx; mov $0x80, %%edx; out %%al, %%dx;"
 		     "inc %%rcx; inc %%rcx; inc %%rcx"
@@ -264,23 +265,91 @@ static void guest_nmi_shadow(void)
 	GUEST_DONE();
 }
 
-/* Blocking by MOV SS holds an NMI up too */
-TEST_F(inject, nmi_after_mov_ss)
+/* Blocking by MOV SS holds an NMI up too, and so does blocking by STI */
+TEST_F(inject, nmi_in_shadow)
 {
+	static const u8 shadows[] = {
+		KVM_X86_SHADOW_INT_MOV_SS, KVM_X86_SHADOW_INT_STI,
+	};
 	struct vcpu *v = self->vcpu;
-	struct kvm_vcpu_events ev;
 
-	vcpu_set_entry(v, guest_nmi_shadow);
-	expect_sync(v, 1);
-	expect_pio(v, 0x80, true, 1, 1);
-	/* Past the OUT */
-	vcpu_complete_exit(v);
-	ev = vcpu_events(v);
-	ev.interrupt.shadow = KVM_X86_SHADOW_INT_MOV_SS;
-	ev.flags |= KVM_VCPUEVENT_VALID_SHADOW;
-	vcpu_set_events(v, &ev);
-	ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
-	expect_done(v);
+	for (size_t i = 0; i < ARRAY_SIZE(shadows); i++) {
+		struct kvm_vcpu_events ev;
+		struct kvm_regs r;
+
+		vcpu_set_entry(v, guest_nmi_shadow);
+		expect_sync(v, 1);
+		expect_pio(v, 0x80, true, 1, 1);
+		/* Past the OUT */
+		vcpu_complete_exit(v);
+		r = vcpu_regs(v);
+		r.rflags |= X86_EFLAGS_IF;
+		vcpu_set_regs(v, &r);
+		ev = vcpu_events(v);
+		ev.interrupt.shadow = shadows[i];
+		ev.flags |= KVM_VCPUEVENT_VALID_SHADOW;
+		vcpu_set_events(v, &ev);
+		ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
+		expect_done(v);
+	}
+}
+
+static u64 trapped_at;
+
+static void trap_handler(struct guest_regs *r)
+{
+	trapped_at = r->rcx;
+	r->rflags &= ~(u64)X86_EFLAGS_TF;
+}
+
+static void guest_trapped(void)
+{
+	guest_handlers[VEC_DB] = trap_handler;
+	trapped_at = 0;
+	asm volatile("xor %%ecx, %%ecx; mov $0x80, %%edx; out %%al, %%dx;"
+		     "inc %%rcx; inc %%rcx; inc %%rcx"
+		     : : : "rcx", "rdx", "memory", "cc");
+	GUEST_RETURN(trapped_at);
+}
+
+/* Registers that do not go with a blocking from before are entered all the same */
+TEST_F(inject, registers_in_shadow)
+{
+	static const struct {
+		u8 shadow;
+		u16 before, after;
+		u8 at;		/* what the guest saw in RCX in a trap */
+	} c[] = {
+		{ KVM_X86_SHADOW_INT_STI, X86_EFLAGS_IF, 0, 0 },
+		{ KVM_X86_SHADOW_INT_STI, X86_EFLAGS_IF,
+		  X86_EFLAGS_IF | X86_EFLAGS_TF, 1 },
+		{ KVM_X86_SHADOW_INT_MOV_SS, 0, X86_EFLAGS_TF, 1 },
+		{ KVM_X86_SHADOW_INT_MOV_SS, X86_EFLAGS_TF, 0, 0 },
+	};
+	struct vcpu *v = self->vcpu;
+
+	if (!on_our_module())
+		skip_test("the in-tree KVM cannot enter some of these");
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		struct kvm_vcpu_events ev;
+		struct kvm_regs r;
+
+		vcpu_set_entry(v, guest_trapped);
+		expect_pio(v, 0x80, true, 1, 1);
+		vcpu_complete_exit(v);
+		r = vcpu_regs(v);
+		r.rflags = X86_EFLAGS_FIXED | c[i].before;
+		vcpu_set_regs(v, &r);
+		ev = vcpu_events(v);
+		ev.interrupt.shadow = c[i].shadow;
+		ev.flags |= KVM_VCPUEVENT_VALID_SHADOW;
+		vcpu_set_events(v, &ev);
+		r.rflags = X86_EFLAGS_FIXED | c[i].after;
+		vcpu_set_regs(v, &r);
+		ASSERT_EQ(c[i].at, expect_done(v)) {
+			TH_LOG("case %zu", i);
+		}
+	}
 }
 
 static void guest_nmi_masked(void)

@@ -131,6 +131,29 @@ TEST_F(paravirt, enforced)
 	expect_done(self->vcpu);
 }
 
+static void guest_unhalt(void)
+{
+	GUEST_RETURN(cpuid(0x40000001, 0).eax >> F_PV_UNHALT & 1);
+}
+
+/* Nothing ends a HLT that made no exit, so nobody is promised that it would */
+TEST_F(paravirt, unhalt_and_disabled_exits)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_DISABLE_EXITS,
+		.args = { KVM_X86_DISABLE_EXITS_HLT },
+	};
+	struct vm *vm = irq_vm_new(variant->kind);
+	struct vcpu *v;
+
+	vcpu_set_entry(self->vcpu, guest_unhalt);
+	ASSERT_EQ(1, expect_done(self->vcpu));
+	require(!ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	v = vcpu_new(vm, 0, guest_unhalt);
+	ASSERT_EQ(0, expect_done(v));
+	vm_free(vm);
+}
+
 static void guest_unnamed(void)
 {
 	GUEST_ASSERT_EQ(rdmsr(MSR_POLL), 1);

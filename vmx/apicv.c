@@ -293,7 +293,8 @@ int vmx_fast_apic_access(struct vcpu *vcpu)
 	int idx;
 
 	if (ACCESS_TYPE(qual) != ACCESS_WRITE ||
-	    !fast_register(ACCESS_OFFSET(qual)) || vcpu->arch.guest_debug ||
+	    !fast_register(ACCESS_OFFSET(qual)) ||
+	    vcpu->arch.guest_debug || vcpu->vmx.drs_active ||
 	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
 		return FAST_FULL;
 	pagefault_disable();

@@ -190,6 +190,10 @@ int vmx_setup_caps(void)
 	if (err)
 		return err;
 
+	/* the guest's must not stay in the host */
+	if (!(c->exit.base & VM_EXIT_LOAD_IA32_PAT))
+		c->entry.base &= ~VM_ENTRY_LOAD_IA32_PAT;
+
 	if (c->proc.allowed & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS) {
 		err = read_ctl(&c->proc2, &proc2_want, false);
 		if (err)

@@ -171,9 +171,10 @@ void vmcs_evict(struct vmcs *vmcs)
 
 static void report(int err)
 {
-	pr_err("cannot turn VMX on: %s\n",
-	       err == -EBUSY ? "another hypervisor uses it" :
-	       err == -ESHUTDOWN ? "the machine is going down" : "VMXON failed");
+	pr_err_ratelimited("cannot turn VMX on: %s\n",
+			   err == -EBUSY ? "another hypervisor uses it" :
+			   err == -ESHUTDOWN ? "the machine is going down" :
+					       "VMXON failed");
 }
 
 int vmx_enable(void)

@@ -5,6 +5,7 @@
  */
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include <asm/tlbflush.h>
 #include "vmx/private.h"
 #include "x86/x86.h"
 
@@ -92,6 +93,11 @@ void vmx_update_cr4(struct vcpu *vcpu, u64 cr4)
 	}
 	hw &= ~policy->cr4_never;
 	hw |= policy->cr4_forced | vmx_caps.cr4_fixed0;
+	/*
+	 * Machine checks are the host's: without the bit one is a shutdown of
+	 * the CPU (SDM 3A 2.5), which the guest must not be able to choose.
+	 */
+	hw = (hw & ~(u64)X86_CR4_MCE) | (cr4_read_shadow() & X86_CR4_MCE);
 	hw &= vmx_caps.cr4_fixed1;
 	owned &= ~(policy->cr4_never | policy->cr4_forced | vmx_caps.cr4_fixed0);
 	if (unlikely(v->v86)) {

@@ -53,7 +53,8 @@ SYM_FUNC_START(vmx_asm_enter)
 .Lhost_rsp_set:
 
 	/* No host code runs under the guest's setting but what is below */
-	test	$ENTRY_SPEC_CTRL, %esi
+	/* ... and with the kernel's IBRS what is in the MSR is never the guest's */
+	test	$(ENTRY_SPEC_CTRL | ENTRY_IBRS), %esi
 	jnz	.Lspec_ctrl_to_guest
 .Lspec_ctrl_guest:
 
@@ -154,7 +155,9 @@ SYM_INNER_LABEL(vmx_asm_exit, SYM_L_GLOBAL)
 			   X86_FEATURE_RSB_VMEXIT_LITE
 
 	add	$24, %rsp		/* regs, flags, entry */
-#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+	/* one feature: Linux 6.15 gave it the second name */
+#if defined(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT) || \
+    defined(X86_FEATURE_CLEAR_BHB_VMEXIT)
 	/* clobbers RAX and RCX */
 	mov	%eax, %ebx
 	CLEAR_BRANCH_HISTORY_VMEXIT

@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "kvm: " fmt
 
+#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include "core/compat.h"
@@ -228,7 +229,8 @@ static int fix_hypercall(struct vcpu *vcpu, u64 at)
 		x86_queue_fault(vcpu, &e);
 	else if (ret == MMU_EMULATE)
 		x86_queue_exception(vcpu, UD_VECTOR);
-	return ret < 0 ? ret : RUN_RESUME;
+	/* the guest's tables did not hold still: once more */
+	return ret < 0 && ret != -EAGAIN ? ret : RUN_RESUME;
 }
 
 /*
@@ -257,6 +259,29 @@ static int invalid_opcode(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
+/* An alignment check of the guest's own (SDM 3A 6.15) */
+static bool checks_alignment(struct vcpu *vcpu)
+{
+	return vcpu_cpl(vcpu) == 3 && x86_cr0(vcpu) & X86_CR0_AM &&
+	       vcpu_rflags(vcpu) & X86_EFLAGS_AC;
+}
+
+/*
+ * The host detects locked accesses that cross a cache line, by the same exception.
+ * It decides whether the guest may go on, without the detection for a while.
+ */
+static int split_lock(struct vcpu *vcpu, u32 error)
+{
+	struct kvm_run *run = vcpu->run;
+
+	if (handle_guest_split_lock(vcpu_rip(vcpu)))
+		return RUN_RESUME;
+	run->exit_reason = KVM_EXIT_EXCEPTION;
+	run->ex.exception = AC_VECTOR;
+	run->ex.error_code = error;
+	return RUN_EXIT_USER;
+}
+
 static noinline int exception(struct vcpu *vcpu)
 {
 	u32 info = vmx_intr_info(vcpu);
@@ -283,6 +308,9 @@ static noinline int exception(struct vcpu *vcpu)
 		return page_fault(vcpu, error);
 	if (vector == DB_VECTOR)
 		return debug_exception(vcpu);
+	if (vector == AC_VECTOR && boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) &&
+	    !checks_alignment(vcpu))
+		return split_lock(vcpu, error);
 	if (unlikely(vcpu->vmx.v86 && !(vector == UD_VECTOR && vcpu->arch.smm)))
 		return vmx_v86_exception(vcpu, vector);
 	if (vector == UD_VECTOR)
@@ -339,8 +367,11 @@ int vmx_exit_nmi_window(struct vcpu *vcpu)
 	return RUN_RESUME;
 }
 
+/* The instruction after STI is done: vmx_request_nmi_window() */
 int vmx_exit_mtf(struct vcpu *vcpu)
 {
+	vmx_proc_bits(vcpu, CPU_BASED_MONITOR_TRAP_FLAG, false);
+	vcpu_request(vcpu, REQ_EVENT);
 	return RUN_RESUME;
 }
 

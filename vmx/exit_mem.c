@@ -16,7 +16,7 @@ int vmx_fast_io(struct vcpu *vcpu)
 		return FAST_FULL;
 	qual = vmx_exit_qual(vcpu);
 	if (qual & (VMX_IO_STRING | VMX_IO_IN) ||
-	    unlikely(vcpu->arch.guest_debug) ||
+	    unlikely(vcpu->arch.guest_debug || vcpu->vmx.drs_active) ||
 	    !pio_fast(vcpu, VMX_IO_PORT(qual), VMX_IO_SIZE(qual)))
 		return FAST_FULL;
 	vmx_skip_insn(vcpu);

@@ -94,8 +94,11 @@ void vmx_take_back_event(struct vcpu *vcpu)
 	u32 info, type;
 
 	v->idt_info = 0;
-	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY)
-		return;		/* also VMfail: nothing was delivered */
+	/* also VMfail: what was to be given is still there (SDM 3C 27.8) */
+	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY) {
+		vmx_cancel_injection(vcpu);
+		return;
+	}
 	if (v->event_given)
 		clear_given(vcpu);
 	if (reason >= vmx_nr_exits || !vmx_exits[reason].delivery)
@@ -163,8 +166,15 @@ void vmx_request_irq_window(struct vcpu *vcpu)
 
 void vmx_request_nmi_window(struct vcpu *vcpu)
 {
-	/* opens when neither NMI, STI nor MOV SS blocks (SDM 3C 26.2) */
-	vmx_proc_bits(vcpu, CPU_BASED_NMI_WINDOW_EXITING, true);
+	/*
+	 * Blocking by STI may leave the window open (SDM 3C 26.2), but nothing
+	 * can be injected then (27.3.1.5): one instruction ends it.
+	 */
+	if (vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_STI &&
+	    vmx_caps.proc.allowed & CPU_BASED_MONITOR_TRAP_FLAG)
+		vmx_proc_bits(vcpu, CPU_BASED_MONITOR_TRAP_FLAG, true);
+	else
+		vmx_proc_bits(vcpu, CPU_BASED_NMI_WINDOW_EXITING, true);
 }
 
 bool vmx_nmi_blocked(struct vcpu *vcpu)
@@ -187,6 +197,11 @@ u32 vmx_get_interrupt_shadow(struct vcpu *vcpu)
 
 	return (intr & GUEST_INTR_STATE_STI ? KVM_X86_SHADOW_INT_STI : 0) |
 	       (intr & GUEST_INTR_STATE_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+}
+
+void vmx_end_btf(struct vcpu *vcpu)
+{
+	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
 }
 
 bool vmx_end_hlt(struct vcpu *vcpu)
@@ -230,12 +245,12 @@ void vmx_hold_breakpoints(struct vcpu *vcpu, u64 dr6)
 }
 
 /*
- * Where TF is on, the trap that waits for the end of the blocking has to be in
- * the VMCS as well (SDM 3C 27.3.1.5); guests have no DEBUGCTL.BTF.
+ * Where every instruction traps, the trap that waits for the end of the blocking
+ * has to be in the VMCS as well (SDM 3C 27.3.1.5).
  */
 void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow)
 {
-	u32 old = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
+	u32 blocks, old = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
 	u32 intr = old & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
 
 	/* never both: SDM 3C 27.3.1.5 */
@@ -246,7 +261,9 @@ void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow)
 	if (intr == old)
 		return;
 	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, intr);
+	blocks = intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+	if (blocks)
+		vmx_end_hlt(vcpu);	/* no such blocking while it is halted */
 	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
-		   intr & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS) &&
-		   vcpu_rflags(vcpu) & X86_EFLAGS_TF ? DR6_BS : 0);
+		   blocks && vmx_insn_traps(vcpu, vcpu_rflags(vcpu)) ? DR6_BS : 0);
 }

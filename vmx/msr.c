@@ -355,6 +355,20 @@ static void write_switched(struct vcpu *vcpu, u64 *copy, u64 value)
 	vmx_msr_reload(vcpu);
 }
 
+/* Bits of SPEC_CTRL the host CPU has (SDM 4 table 2-2) */
+static u64 spec_ctrl_valid(void)
+{
+	u64 valid = 0;
+
+	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL))
+		valid |= SPEC_CTRL_IBRS;
+	if (boot_cpu_has(X86_FEATURE_INTEL_STIBP))
+		valid |= SPEC_CTRL_STIBP;
+	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD))
+		valid |= SPEC_CTRL_SSBD;
+	return valid;
+}
+
 int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value)
 {
 	switch (index) {
@@ -393,27 +407,14 @@ int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value)
 		*value = vcpu->vmx.tsc_aux;
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
-		*value = vcpu->vmx.entry.spec_ctrl;
+		/* the CPU may have taken bits that guests are not offered */
+		*value = vcpu->vmx.entry.spec_ctrl & spec_ctrl_valid();
 		return 0;
 	case MSR_IA32_DEBUGCTLMSR:
 		*value = vmcs_read(GUEST_IA32_DEBUGCTL);
 		return 0;
 	}
 	return -ENOENT;
-}
-
-/* Bits of SPEC_CTRL the host CPU has (SDM 4 table 2-2) */
-static u64 spec_ctrl_valid(void)
-{
-	u64 valid = 0;
-
-	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL))
-		valid |= SPEC_CTRL_IBRS;
-	if (boot_cpu_has(X86_FEATURE_INTEL_STIBP))
-		valid |= SPEC_CTRL_STIBP;
-	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD))
-		valid |= SPEC_CTRL_SSBD;
-	return valid;
 }
 
 static bool canonical(struct vcpu *vcpu, u64 value)

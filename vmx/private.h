@@ -177,6 +177,13 @@ int vmx_fast_tpr(struct vcpu *vcpu);
 int vmx_fast_hlt(struct vcpu *vcpu);
 int vmx_fast_interrupt(struct vcpu *vcpu);
 
+/* Does every instruction trap, not only branches (SDM 3B 18.4.3)? */
+static inline bool vmx_insn_traps(struct vcpu *vcpu, u64 rflags)
+{
+	return rflags & X86_EFLAGS_TF &&
+	       !(vmcs_read(GUEST_IA32_DEBUGCTL) & DEBUGCTLMSR_BTF);
+}
+
 /*
  * In the fast loop the guest's CR2 is in the CPU. What may take a page fault
  * of the host's there, caught as it is, puts CR2 back afterwards.

@@ -91,6 +91,7 @@ void vmx_single_step(struct vcpu *vcpu)
 	vmx_set_interrupt_shadow(vcpu, 0);
 	if (unlikely(held))
 		vmx_hold_breakpoints(vcpu, held);
+	vmx_end_hlt(vcpu);	/* no step while it is halted (27.3.1.5) */
 }
 
 int vmx_raise_debug(struct vcpu *vcpu, u64 dr6)
@@ -105,8 +106,10 @@ int vmx_raise_debug(struct vcpu *vcpu, u64 dr6)
 /* Traps the guest is to take after the instruction just emulated */
 static noinline int raise_traps(struct vcpu *vcpu, u64 rflags, u64 dr6)
 {
-	if (rflags & X86_EFLAGS_TF || vmx_stepping(vcpu))
+	if (vmx_insn_traps(vcpu, rflags) || vmx_stepping(vcpu))
 		dr6 |= DR6_BS;
+	if (!dr6)
+		return RUN_RESUME;
 	if (dr6 & DR_TRAP_BITS || vmx_stepping(vcpu))
 		return vmx_raise_debug(vcpu, dr6);
 	x86_queue_exception_payload(vcpu, DB_VECTOR, dr6);

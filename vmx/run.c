@@ -145,6 +145,7 @@ static noinline bool host_interrupt(struct vcpu *vcpu, struct loop *l)
 
 static void trace_exit(struct vcpu *vcpu)
 {
+	u64 cr2 = read_cr2();
 	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
 	u32 error = info & INTR_INFO_VALID_MASK &&
 		    info & INTR_INFO_DELIVER_CODE_MASK ?
@@ -154,6 +155,8 @@ static void trace_exit(struct vcpu *vcpu)
 		       TRACE_ISA_VMX, vmx_exit_qual(vcpu),
 		       vmcs_read(IDT_VECTORING_INFO_FIELD), info, error,
 		       READ_ONCE(vcpu->requests));
+	/* who listens may touch memory that is not there */
+	vmx_keep_cr2(cr2);
 }
 
 /* What there is for an exit reason: nothing for a failed entry, for instance */

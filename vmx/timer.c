@@ -65,7 +65,12 @@ static bool set_timer(struct vcpu *vcpu, u64 at)
 		}
 		return true;
 	}
-	if (!READ_ONCE(preemption_timer))
+	/*
+	 * It stands still in deep C-states (SDM 3C 26.5.1), where the guest's
+	 * own MWAIT may go.
+	 */
+	if (!READ_ONCE(preemption_timer) ||
+	    vcpu->vm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_MWAIT)
 		return false;
 	v->timer_at = at;
 	v->timer_armed = true;

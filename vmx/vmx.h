@@ -302,10 +302,12 @@ bool vmx_nmi_blocked(struct vcpu *vcpu);
 void vmx_set_nmi_blocked(struct vcpu *vcpu, bool blocked);
 /* Segments, mode or the TSS of real mode changed: who runs the guest now? */
 void vmx_check_emulation(struct vcpu *vcpu);
-/* KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS */
 void vmx_update_pat(struct vcpu *vcpu);
+/* A debug exception ends single-stepping on branches (SDM 3B 18.4.3). */
+void vmx_end_btf(struct vcpu *vcpu);
 /* It was halted in the guest (KVM_X86_DISABLE_EXITS_HLT) and goes on. Was it? */
 bool vmx_end_hlt(struct vcpu *vcpu);
+/* KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS */
 u32 vmx_get_interrupt_shadow(struct vcpu *vcpu);
 void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow);
 u64 vmx_held_breakpoints(struct vcpu *vcpu);

@@ -268,6 +268,10 @@ void cpuid_table_runtime(struct vcpu *vcpu, struct x86_cpuid_table *t)
 	}
 	if (t->leafpv != CPUID_NONE && !vcpu->lapic)
 		t->e[t->leafpv].eax &= ~PV_OF_LAPIC;
+	/* a kick does not end a HLT that made no exit (ABI 7.13) */
+	if (t->leafpv != CPUID_NONE &&
+	    vcpu->vm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_HLT)
+		t->e[t->leafpv].eax &= ~BIT(KVM_FEATURE_PV_UNHALT);
 	if (t->leafd0 != CPUID_NONE)
 		t->e[t->leafd0].ebx = xsave_area_size(vcpu->arch.xcr0, false);
 	if (t->leafd1 != CPUID_NONE) {

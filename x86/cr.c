@@ -64,13 +64,21 @@ static bool cs_is_64bit(struct vcpu *vcpu)
 	return cs.l;
 }
 
+static bool tss_is_16bit(struct vcpu *vcpu)
+{
+	struct kvm_segment tr;
+
+	vmx_get_segment(vcpu, &tr, SEG_TR);
+	return tr.type == 3;		/* busy (SDM 3A table 3-2) */
+}
+
 /* SDM 3A 10.8.5: LMA follows CR0.PG where LME is set */
 static int check_paging_on(struct vcpu *vcpu, u64 cr0)
 {
 	u64 efer = vcpu->arch.efer;
 
 	if (efer & EFER_LME)
-		return !x86_pae(vcpu) || cs_is_64bit(vcpu);
+		return !x86_pae(vcpu) || cs_is_64bit(vcpu) || tss_is_16bit(vcpu);
 	if (pae_paging(cr0, x86_cr4(vcpu), efer))
 		return !mmu_load_pdptes(vcpu, x86_cr3(vcpu));
 	return 0;

@@ -194,6 +194,8 @@ static void begin_exception(struct vcpu *vcpu)
 	if (vector < 32 && !(NOT_FAULTS & BIT(vector)))
 		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) | X86_EFLAGS_RF);
 	deliver_payload(vcpu);
+	if (vector == X86_TRAP_DB)
+		vmx_end_btf(vcpu);
 	if (vector == X86_TRAP_DB && vcpu->arch.dr7 & DR7_GD) {
 		vcpu->arch.dr7 &= ~(u64)DR7_GD;
 		dr_changed(vcpu);
