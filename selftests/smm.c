@@ -525,7 +525,7 @@ static void on_alarm(int sig)
 }
 
 /* Anything else may follow, but no entry that the CPU refuses */
-TEST_F(smm, random_maps)
+TEST_F_TIMEOUT(smm, random_maps, 120)
 {
 	struct itimerval t = { .it_value.tv_usec = 20000,
 			       .it_interval.tv_usec = 20000 }, off = {};

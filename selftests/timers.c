@@ -211,7 +211,7 @@ static int64_t both(struct vm *vm, const char *name)
 
 /* The FPU state is that of the vCPU that runs, whoever had the CPU in between */
 #define TURNS(name, gap)						\
-	TEST_F(timers, turns_##name)					\
+	TEST_F_TIMEOUT(timers, turns_##name, 120)			\
 	{								\
 		int64_t pauses, yields;					\
 		struct vcpu *other;					\
