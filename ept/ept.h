@@ -230,6 +230,7 @@ int ept_fault(struct vcpu *vcpu, struct mmu_fault *f);
 enum mmu_fast ept_fault_fast(struct vcpu *vcpu, struct mmu_fault *f);
 
 bool ept_unmap(struct vm *vm, const struct mmu_range *range);
+gfn_t ept_next_mapped(struct vm *vm, gfn_t gfn, gfn_t end);
 bool ept_write_protect(struct vm *vm, const struct mmu_range *range);
 bool ept_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 		     unsigned long mask);

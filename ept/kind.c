@@ -356,6 +356,7 @@ const struct mmu_kind ept_kind = {
 	.new_cr3_fast = ept_new_cr3_fast,
 	.invlpg_fast = ept_invlpg_fast,
 	.unmap = ept_unmap,
+	.next_mapped = ept_next_mapped,
 	.write_protect = ept_write_protect,
 	.clear_dirty = ept_clear_dirty,
 	.age = ept_age,

@@ -54,6 +54,21 @@ bool ept_unmap(struct vm *vm, const struct mmu_range *range)
 	return zap_range(vm, range->start, range->end);
 }
 
+/* Gigabytes to look at, where their tables' parents are all there */
+#define NEXT_LOOKS	4096
+
+gfn_t ept_next_mapped(struct vm *vm, gfn_t gfn, gfn_t end)
+{
+	unsigned int level, n;
+
+	for (n = 0; gfn < end && n < NEXT_LOOKS; n++) {
+		if (ept_mapped(READ_ONCE(*ept_walk(vm, gfn, PG_1G, &level))))
+			break;
+		gfn = (gfn | (pg_pages(level) - 1)) + 1;
+	}
+	return min(gfn, end);
+}
+
 bool ept_slot_removed(struct vm *vm, const struct mmu_range *range)
 {
 	return zap_range(vm, range->start, range->end);

@@ -316,6 +316,14 @@ static void hva_insert(struct vm *vm, struct memslot *slot)
 	write_unlock(&vm->mmu.lock);
 }
 
+static void hva_remove(struct vm *vm, struct memslot *slot)
+{
+	write_lock(&vm->mmu.lock);
+	notifier_slot_gone(vm, slot);
+	hva_it_remove(slot, &vm->mmu.hva_tree);
+	write_unlock(&vm->mmu.lock);
+}
+
 static int slot_create(struct vm *vm, struct memslot *new)
 {
 	struct table_edit e;
@@ -375,9 +383,7 @@ static void slot_zap(struct vm *vm, struct memslot *slot)
 static void slot_unmap(struct vm *vm, struct memslot *old)
 {
 	slot_zap(vm, old);
-	write_lock(&vm->mmu.lock);
-	hva_it_remove(old, &vm->mmu.hva_tree);
-	write_unlock(&vm->mmu.lock);
+	hva_remove(vm, old);
 }
 
 static int slot_delete(struct vm *vm, struct memslot *old)
@@ -448,9 +454,7 @@ static int slot_change_log(struct vm *vm, struct memslot *old,
 	hva_insert(vm, new);
 	xa_store(&vm->mmu.slot_ids, new->id, new, GFP_KERNEL_ACCOUNT);
 	edit_commit(vm, &e);
-	write_lock(&vm->mmu.lock);
-	hva_it_remove(old, &vm->mmu.hva_tree);
-	write_unlock(&vm->mmu.lock);
+	hva_remove(vm, old);
 	mmu_op(vm, dirty_log_changed, vm, new, new->dirty);
 	if (old->dirty)
 		mmu_op(vm, collect_dirty, vm);		/* C7 */
@@ -639,6 +643,7 @@ int memslots_init(struct vm *vm)
 	s->generation = 1;
 	xa_init(&vm->mmu.slot_ids);
 	vm->mmu.hva_tree = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&vm->mmu.cursors);
 	RCU_INIT_POINTER(vm->mmu.slots, s);
 	return 0;
 }

@@ -212,6 +212,9 @@ struct mmu_stats {
  * Host events; vm->mmu.lock held for writing unless said otherwise; return
  * true when a flush of all vCPUs is due (the caller batches it):
  * unmap()         no entry of the range survives
+ * next_mapped()   the first page of [@gfn, @end) that may be mapped, or @end; not
+ *		   a flush. It may stop early, so that it costs no more than a
+ *		   step of unmap().
  * write_protect() no writable entry of the range survives (dirty log, and the
  *		   4K granularity it needs)
  * clear_dirty()   as write_protect() or cheaper with hardware dirty bits:
@@ -244,8 +247,7 @@ struct mmu_kind {
 	u32 id;				/* KVM_MMU_KIND_* of uapi/kvm_ext.h */
 	struct mmu_policy *policy;	/* constant after hw_setup() */
 	/*
-	 * Pages that one hold of mmu.lock may unmap where there is a choice; a
-	 * power of two
+	 * Pages that one hold of mmu.lock may unmap; a power of two
 	 */
 	unsigned long unmap_step;
 
@@ -277,6 +279,7 @@ struct mmu_kind {
 	bool (*invlpg_fast)(struct vcpu *vcpu, gva_t gva);
 
 	bool (*unmap)(struct vm *vm, const struct mmu_range *range);
+	gfn_t (*next_mapped)(struct vm *vm, gfn_t gfn, gfn_t end);
 	bool (*write_protect)(struct vm *vm, const struct mmu_range *range);
 	bool (*clear_dirty)(struct vm *vm, struct memslot *slot, gfn_t first,
 			    unsigned long mask);
@@ -304,6 +307,7 @@ struct mmu_vm {
 	struct memslots __rcu *slots;		/* [r] vm->srcu, written under [s] */
 	struct xarray slot_ids;			/* [s] struct memslot by its number */
 	struct rb_root_cached hva_tree;		/* [m] slots whose pages may be mapped */
+	struct list_head cursors;		/* [m] notifier events on their way there */
 	atomic64_t flush_gen;			/* [a] flushes asked for, see mmu_flush_all() */
 	struct list_head shrink_link;		/* list in mmu/shrink.c */
 	struct dentry *debugfs;			/* [I] directory of this VM, or NULL */

@@ -45,21 +45,6 @@ static void slot_range(struct memslot *slot, hva_t start, hva_t last,
 	r->end = slot->base + ((to - slot->hva) >> PAGE_SHIFT) + 1;
 }
 
-/* Returns whether a flush is due. [m] held. */
-static bool unmap_locked(struct vm *vm, hva_t start, hva_t last)
-{
-	struct mmu_range range = {};
-	struct memslot *slot;
-	bool flush = false;
-
-	for (slot = hva_tree_first(&vm->mmu.hva_tree, start, last); slot;
-	     slot = hva_tree_next(slot, start, last)) {
-		slot_range(slot, start, last, &range);
-		flush |= mmu_op(vm, unmap, vm, &range);
-	}
-	return flush;
-}
-
 static void inv_begin_locked(struct vm *vm, hva_t start, hva_t end)
 {
 	if (!vm->mmu.inv_count++) {
@@ -71,52 +56,108 @@ static void inv_begin_locked(struct vm *vm, hva_t start, hva_t end)
 	vm->mmu.inv_end = max(vm->mmu.inv_end, end);
 }
 
-/* Up to where one hold of the lock unmaps, of addresses that many slots may name */
-static hva_t unmap_step(struct vm *vm, hva_t start, hva_t last)
-{
-	hva_t pages = vm->mmu.kind->unmap_step;
-	struct memslot *slot;
-	unsigned long n = 0;
+/* ---- from slot to slot ---------------------------------------------------------- */
 
-	last = min(last, start + (pages << PAGE_SHIFT) - 1);
-	for (slot = hva_tree_first(&vm->mmu.hva_tree, start, last); slot;
-	     slot = hva_tree_next(slot, start, last))
-		n++;
-	if (n > 1)
-		pages = max(pages / n, 1ul);
-	return min(last, start + (pages << PAGE_SHIFT) - 1);
+/*
+ * Where an event is. The lock is dropped on the way, slots come and go then, and
+ * who takes one out of hva_tree moves those on that are at it. What comes in may
+ * be passed over: nothing is mapped through it yet (N1), but where entries stay
+ * and get another slot (slot_change_log()). That one is put behind all that begin
+ * at the same address, so the event meets it if it has not met the old one.
+ */
+struct hva_cursor {
+	struct list_head link;		/* [m] vm->mmu.cursors */
+	hva_t start, last;		/* [I] */
+	struct memslot *slot;		/* [m] where to go on, NULL: nowhere */
+	gfn_t gfn;			/* [m] and there */
+};
+
+static void cursor_at(struct hva_cursor *c, struct memslot *slot)
+{
+	struct mmu_range range;
+
+	c->slot = slot;
+	if (!slot)
+		return;
+	slot_range(slot, c->start, c->last, &range);
+	c->gfn = range.start;
+}
+
+void notifier_slot_gone(struct vm *vm, struct memslot *slot)
+{
+	struct hva_cursor *c;
+
+	lockdep_assert_held_write(&vm->mmu.lock);
+	list_for_each_entry(c, &vm->mmu.cursors, link)
+		if (c->slot == slot)
+			cursor_at(c, hva_tree_next(slot, c->start, c->last));
+}
+
+/* What it costs to go to a slot, and past memory that is not mapped, in pages */
+#define SLOT_COST	64
+#define HOLE_COST(n)	((n) >> 12)
+
+/*
+ * As much as one hold of the lock may do. The host's addresses are no measure of
+ * that, since any number of slots may name them all; and what is not mapped is
+ * skipped, or a VM that has no page would take the time of all that it might have.
+ */
+static void unmap_some(struct vm *vm, struct hva_cursor *c)
+{
+	gfn_t left = vm->mmu.kind->unmap_step, end, cost;
+	struct mmu_range range;
+	bool flush = false;
+
+	do {
+		slot_range(c->slot, c->start, c->last, &range);
+		end = range.end;
+		range.start = mmu_op(vm, next_mapped, vm, c->gfn, end);
+		range.end = min(end, range.start + left);
+		if (range.start < range.end)
+			flush |= mmu_op(vm, unmap, vm, &range);
+		cost = range.end - range.start + SLOT_COST +
+		       HOLE_COST(range.start - c->gfn);
+		left -= min(left, cost);
+		c->gfn = range.end;
+		if (c->gfn == end)
+			cursor_at(c, hva_tree_next(c->slot, c->start, c->last));
+	} while (c->slot && left);
+	if (flush && !skip_flush(SKIP_FLUSH_UNMAP))
+		mmu_flush_all(vm);
 }
 
 /*
  * exit_mmap() names the whole address space: go from slot to slot, and through
- * large ones in steps where we may sleep in between, rather than hold the lock
- * for all of it. @event: one that ends later begins here.
+ * large ones in steps, rather than hold the lock for all of it. So too where the
+ * host may not sleep, as when it is out of memory: what waits for the lock
+ * should have it. @event: one that ends later begins here.
  */
 static void unmap_range(struct vm *vm, hva_t start, hva_t last, bool may_sleep,
 			bool event)
 {
-	struct memslot *slot;
-	hva_t step;
+	struct hva_cursor c = { .start = start, .last = last };
 
+	write_lock(&vm->mmu.lock);
+	if (event)
+		inv_begin_locked(vm, start, last + 1);
+	cursor_at(&c, hva_tree_first(&vm->mmu.hva_tree, start, last));
+	if (!c.slot)
+		goto unlock;
+	list_add(&c.link, &vm->mmu.cursors);
 	for (;;) {
-		write_lock(&vm->mmu.lock);
-		if (event)
-			inv_begin_locked(vm, start, last + 1);
-		event = false;
-		slot = hva_tree_first(&vm->mmu.hva_tree, start, last);
-		if (!slot)
+		unmap_some(vm, &c);
+		if (!c.slot)
 			break;
-		start = max(start, slot->hva);
-		step = may_sleep ? unmap_step(vm, start, last) : last;
-		if (unmap_locked(vm, start, step) &&
-		    !skip_flush(SKIP_FLUSH_UNMAP))
-			mmu_flush_all(vm);
-		if (step == last)
-			break;
-		start = step + 1;
 		write_unlock(&vm->mmu.lock);
-		cond_resched();
+		if (may_sleep)
+			cond_resched();
+		write_lock(&vm->mmu.lock);
+		/* the slots that were left may have gone meanwhile */
+		if (!c.slot)
+			break;
 	}
+	list_del(&c.link);
+unlock:
 	write_unlock(&vm->mmu.lock);
 }
 
@@ -141,14 +182,23 @@ static void invalidate_end(struct mmu_notifier *mn,
 	write_unlock(&vm->mmu.lock);
 }
 
+/*
+ * Reclaim asks for every page, with locks held that others wait for, so what it
+ * waits for is bounded. Memory that has more names than that may look older than
+ * it is.
+ */
+#define AGE_NAMES	64
+
 static bool age_range(struct vm *vm, hva_t start, hva_t end, bool clear)
 {
+	unsigned long left = AGE_NAMES * ((end - start) >> PAGE_SHIFT);
 	struct mmu_range range = {};
 	struct memslot *slot;
 	bool young = false;
 
 	write_lock(&vm->mmu.lock);
-	for (slot = hva_tree_first(&vm->mmu.hva_tree, start, end - 1); slot;
+	for (slot = hva_tree_first(&vm->mmu.hva_tree, start, end - 1);
+	     slot && left; left--,
 	     slot = hva_tree_next(slot, start, end - 1)) {
 		slot_range(slot, start, end - 1, &range);
 		young |= mmu_op(vm, age, vm, &range, clear);

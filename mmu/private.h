@@ -21,6 +21,8 @@ void dirty_flush(struct vm *vm);
 
 int notifier_init(struct vm *vm);
 void notifier_release(struct vm *vm);
+/* @slot is taken out of hva_tree right after; [m] held for writing */
+void notifier_slot_gone(struct vm *vm, struct memslot *slot);
 
 int mmu_shrink_init(void);
 void mmu_shrink_exit(void);

@@ -263,6 +263,7 @@ const struct mmu_kind shadow_kind = {
 	.new_cr3_fast = shadow_new_cr3_fast,
 	.invlpg_fast = shadow_invlpg_fast,
 	.unmap = shadow_unmap,
+	.next_mapped = shadow_next_mapped,
 	.write_protect = shadow_write_protect,
 	.clear_dirty = shadow_clear_dirty,
 	.age = shadow_age,

@@ -87,6 +87,20 @@ bool shadow_unmap(struct vm *vm, const struct mmu_range *range)
 	return zap_range(vm, range->start, range->end);
 }
 
+/*
+ * What is mapped, or was and may still be in a TLB (P9), and what is a table has a
+ * block, which stays until the slot goes.
+ */
+gfn_t shadow_next_mapped(struct vm *vm, gfn_t gfn, gfn_t end)
+{
+	unsigned long i = gfn >> RMAP_BLOCK_SHIFT;
+
+	if (!xa_find(&shadow_vm(vm)->blocks, &i, (end - 1) >> RMAP_BLOCK_SHIFT,
+		     XA_PRESENT))
+		return end;
+	return max(gfn, (gfn_t)i << RMAP_BLOCK_SHIFT);
+}
+
 bool shadow_slot_removed(struct vm *vm, const struct mmu_range *range)
 {
 	bool flush = zap_range(vm, range->start, range->end);

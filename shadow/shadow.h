@@ -297,6 +297,7 @@ void shadow_flush(struct vcpu *vcpu);
 /* ---- range.c: members of mmu_kind --------------------------------------- */
 
 bool shadow_unmap(struct vm *vm, const struct mmu_range *range);
+gfn_t shadow_next_mapped(struct vm *vm, gfn_t gfn, gfn_t end);
 bool shadow_write_protect(struct vm *vm, const struct mmu_range *range);
 bool shadow_clear_dirty(struct vm *vm, struct memslot *slot, gfn_t first,
 			unsigned long mask);
