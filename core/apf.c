@@ -6,34 +6,41 @@
  *
  *   fault --> host_lookup(): would wait --> apf_start(): #PF with a token
  *                                             |
- *                                         work: get_user_pages_remote()
+ *                                         work: handle_mm_fault()
  *                                             |
  *   guest <-- interrupt, token in memory <-- done list <-- REQ_APF
  *     |                                                       ^
  *     +------- MSR_KVM_ASYNC_PF_ACK: the next one ------------+
  *
- *  A1. A work may wait for ever (userfaultfd, FUSE), so nobody waits for it: it
- *      has a reference to struct vcpu_apf, whose vcpu becomes NULL when the vCPU
- *      goes, and to the module. Each vCPU has a workqueue of its own with room
- *      for all its works: none waits for those of another.
+ *  A1. A work may wait for ever (userfaultfd), so nobody waits for it: it has a
+ *      reference to struct vcpu_apf, whose vcpu becomes NULL when the vCPU goes,
+ *      and to the module. While it waits it takes up a thread of the host's, and
+ *      the address space, which its process may have left. So there are MAX_WORKS
+ *      at most, all of which the workqueue runs at once, and they wait for plain
+ *      memory alone: a file system may be anybody's (FUSE). userfaultfd has the
+ *      kernel's faults only for those whom the host trusts with them. Whatever
+ *      else there is to wait for, the vCPU's thread does, which can be killed.
  *  A2. Tokens of before the guest turned the mechanism off are dropped when
  *      they come: their generation is another one.
  *  A3. Turning it on from user space means that the guest comes from another
  *      VM, where its tokens have stayed: it is told to wake up everybody.
  */
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/kvm_para.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include "core/apf.h"
-#include "core/compat.h"
 #include "core/run.h"
 #include "irqchip/irqchip.h"
 #include "x86/x86.h"
 
-#define MAX_OUTSTANDING	64
+#define MAX_OUTSTANDING	64	/* of a vCPU */
+#define MAX_WORKS	256	/* of the host; no more than a workqueue runs at once */
 #define WAKE_ALL	(~0u)	/* the token */
 
 struct vcpu_apf {
@@ -46,8 +53,6 @@ struct vcpu_apf {
 	u32 next;			/* [v] token */
 	bool told;			/* [v] not acknowledged yet */
 	bool wake_all;			/* [v] A3 */
-	struct workqueue_struct *wq;	/* [I] */
-	struct work_struct free;	/* the last reference may be a work's of wq */
 };
 
 struct apf_work {
@@ -61,31 +66,24 @@ struct apf_work {
 	unsigned int generation;
 };
 
-static struct workqueue_struct *free_wq;
+static struct workqueue_struct *apf_wq;
+static atomic_t nr_works;		/* A1: begun and not ended */
 
 int __init apf_setup(void)
 {
-	free_wq = alloc_workqueue("kvm-apf-free", WQ_UNBOUND, 0);
-	return free_wq ? 0 : -ENOMEM;
+	apf_wq = alloc_workqueue("kvm-apf", WQ_UNBOUND, MAX_WORKS);
+	return apf_wq ? 0 : -ENOMEM;
 }
 
 void apf_unsetup(void)
 {
-	destroy_workqueue(free_wq);
-}
-
-static void free_work(struct work_struct *work)
-{
-	struct vcpu_apf *apf = container_of(work, struct vcpu_apf, free);
-
-	destroy_workqueue(apf->wq);
-	kfree(apf);
+	destroy_workqueue(apf_wq);
 }
 
 static void apf_put(struct vcpu_apf *apf)
 {
 	if (refcount_dec_and_test(&apf->refs))
-		queue_work(free_wq, &apf->free);
+		kfree(apf);
 }
 
 static struct vcpu_apf *apf_create(struct vcpu *vcpu)
@@ -94,16 +92,9 @@ static struct vcpu_apf *apf_create(struct vcpu *vcpu)
 
 	if (!apf)
 		return NULL;
-	apf->wq = alloc_workqueue("kvm-apf/%d-%u", WQ_UNBOUND, MAX_OUTSTANDING,
-				  current->pid, vcpu->id);
-	if (!apf->wq) {
-		kfree(apf);
-		return NULL;
-	}
 	refcount_set(&apf->refs, 1);
 	spin_lock_init(&apf->lock);
 	INIT_LIST_HEAD(&apf->done);
-	INIT_WORK(&apf->free, free_work);
 	apf->vcpu = vcpu;
 	return apf;
 }
@@ -123,18 +114,50 @@ static gpa_t area(const struct vcpu *vcpu)
 
 /* ---- a page that is not there ----------------------------------------------- */
 
+/*
+ * Memory that nobody but the host itself makes wait (A1), and that may be used
+ * so. mmap_lock held.
+ */
+static bool plain_memory(struct mm_struct *mm, hva_t hva, bool write)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, hva);
+
+	if (!vma || !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
+		return false;
+	return vma_is_anonymous(vma) || is_vm_hugetlb_page(vma) ||
+	       (vma->vm_file && vma->vm_ops &&
+		file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC);
+}
+
+/*
+ * Once, with the lock that the memory was looked at under: it is dropped to wait,
+ * and then there may be other memory. What this does not achieve, or why it fails,
+ * the guest's next try shows.
+ */
+static void fault_in(struct apf_work *w)
+{
+	unsigned int flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_REMOTE |
+			     (w->write ? FAULT_FLAG_WRITE : 0);
+
+	mmap_read_lock(w->mm);
+	if (plain_memory(w->mm, w->hva, w->write) &&
+	    handle_mm_fault(vma_lookup(w->mm, w->hva), w->hva, flags, NULL) &
+	    (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
+		return;		/* without the lock */
+	mmap_read_unlock(w->mm);
+}
+
 static void apf_work(struct work_struct *work)
 {
 	struct apf_work *w = container_of(work, struct apf_work, work);
 	struct vcpu_apf *apf = w->apf;
-	int locked = 1;
 
-	mmap_read_lock(w->mm);
-	/* if it fails, the guest's next try shows why */
-	compat_fault_in_remote(w->mm, w->hva, w->write ? FOLL_WRITE : 0, &locked);
-	if (locked)
-		mmap_read_unlock(w->mm);
-	mmput(w->mm);
+	if (mmget_not_zero(w->mm)) {
+		fault_in(w);
+		mmput(w->mm);
+	}
+	mmdrop(w->mm);
+	atomic_dec(&nr_works);
 
 	spin_lock(&apf->lock);
 	if (apf->vcpu) {
@@ -146,7 +169,7 @@ static void apf_work(struct work_struct *work)
 	spin_unlock(&apf->lock);
 	kfree(w);
 	apf_put(apf);
-	/* what is left of this function is waited for by free_work() */
+	/* what is left of this function is waited for by apf_unsetup() */
 	module_put(THIS_MODULE);
 }
 
@@ -169,6 +192,20 @@ bool apf_wanted(struct vcpu *vcpu)
 	return enabled(vcpu) && possible(vcpu);
 }
 
+/* Is the page one to wait for here, and is there room for that? */
+static bool may_start(struct vcpu *vcpu, hva_t hva, bool write)
+{
+	struct mm_struct *mm = vcpu->vm->mm;
+	bool plain;
+
+	if (vcpu->apf->outstanding >= MAX_OUTSTANDING || current->mm != mm ||
+	    !mmap_read_trylock(mm))
+		return false;
+	plain = plain_memory(mm, hva, write);
+	mmap_read_unlock(mm);
+	return plain && atomic_add_unless(&nr_works, 1, MAX_WORKS);
+}
+
 bool apf_start(struct vcpu *vcpu, hva_t hva, bool write)
 {
 	u32 reason = KVM_PV_REASON_PAGE_NOT_PRESENT, old;
@@ -178,16 +215,16 @@ bool apf_start(struct vcpu *vcpu, hva_t hva, bool write)
 	};
 	struct apf_work *w;
 
-	if (apf->outstanding >= MAX_OUTSTANDING || current->mm != vcpu->vm->mm)
-		return false;
 	/* not before the guest has dealt with the last one */
 	if (guest_read(vcpu->vm, area(vcpu), &old, sizeof(old)) || old)
 		return false;
-	w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
-	if (!w)
+	if (!may_start(vcpu, hva, write))
 		return false;
-	if (guest_write(vcpu->vm, vcpu, area(vcpu), &reason, sizeof(reason))) {
+	w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+	if (!w || guest_write(vcpu->vm, vcpu, area(vcpu), &reason,
+			      sizeof(reason))) {
 		kfree(w);
+		atomic_dec(&nr_works);
 		return false;
 	}
 	/* neither 0 nor WAKE_ALL; the guest tells CPUs apart by nothing else */
@@ -200,11 +237,11 @@ bool apf_start(struct vcpu *vcpu, hva_t hva, bool write)
 	w->hva = hva;
 	w->write = write;
 	w->mm = vcpu->vm->mm;
-	mmget(w->mm);		/* current's, so that it has users */
+	mmgrab(w->mm);
 	refcount_inc(&apf->refs);
 	__module_get(THIS_MODULE);	/* there is one: the VM's */
 	apf->outstanding++;
-	queue_work(apf->wq, &w->work);
+	queue_work(apf_wq, &w->work);
 	vcpu->stats.apf_not_present++;
 	e.address = w->token;
 	x86_queue_fault(vcpu, &e);

@@ -128,18 +128,6 @@ static inline void compat_shrinker_unregister(struct shrinker *s)
 }
 #endif
 
-/* get_user_pages_remote() lost its vmas argument in 6.5 */
-static inline void compat_fault_in_remote(struct mm_struct *mm,
-					  unsigned long addr,
-					  unsigned int flags, int *locked)
-{
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-	get_user_pages_remote(mm, addr, 1, flags, NULL, locked);
-#else
-	get_user_pages_remote(mm, addr, 1, flags, NULL, NULL, locked);
-#endif
-}
-
 /* get_user_pages() stopped to honour NUMA hinting by itself in 6.6 */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 #define COMPAT_FOLL_NUMA	FOLL_HONOR_NUMA_FAULT

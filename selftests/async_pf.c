@@ -118,7 +118,7 @@ TEST_F(async_pf, msrs)
 static int uffd;
 static void *lazy;
 
-static void add_lazy(struct vm *vm)
+static void add_lazy(struct vm *vm, bool shared)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
@@ -127,7 +127,14 @@ static void add_lazy(struct vm *vm)
 	if (uffd < 0)
 		skip_now("no userfaultfd: %s", strerror(errno));
 	require(!ioctl(uffd, UFFDIO_API, &api));
-	lazy = vm_add_mem(vm, 5, LAZY, LAZY_PAGES * PAGE_4K, 0);
+	if (shared) {
+		lazy = mmap(NULL, LAZY_PAGES * PAGE_4K, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		require(lazy != MAP_FAILED);
+		vm_add_mem_at(vm, 5, LAZY, LAZY_PAGES * PAGE_4K, 0, lazy);
+	} else {
+		lazy = vm_add_mem(vm, 5, LAZY, LAZY_PAGES * PAGE_4K, 0);
+	}
 	reg.range.start = (u64)lazy;
 	reg.range.len = LAZY_PAGES * PAGE_4K;
 	require(!ioctl(uffd, UFFDIO_REGISTER, &reg));
@@ -158,19 +165,16 @@ static void *bring_when_asked(void *arg)
 	return NULL;
 }
 
-TEST_F(async_pf, waits)
+static void waits(struct vcpu *v, bool shared)
 {
-	struct vcpu *v = self->vcpu;
 	pthread_t t;
 	u64 i, last = 0;
 
-	if (!on_our_module())
-		skip_test("the in-tree KVM wants a page of swap");
-	add_lazy(self->vm);
+	add_lazy(v->vm, shared);
 	vcpu_set_entry(v, guest_waits);
 	for (i = 0; i < 3; i++) {
 		expect_sync(v, 10);
-		ASSERT_NE(last, v->uc[1]);
+		require(last != v->uc[1]);
 		last = v->uc[1];
 		bring_page(i);
 	}
@@ -181,6 +185,20 @@ TEST_F(async_pf, waits)
 	close(uffd);
 }
 
+TEST_F(async_pf, waits)
+{
+	if (!on_our_module())
+		skip_test("the in-tree KVM wants a page of swap");
+	waits(self->vcpu, false);
+}
+
+TEST_F(async_pf, waits_for_shared_memory)
+{
+	if (!on_our_module())
+		skip_test("the in-tree KVM wants a page of swap");
+	waits(self->vcpu, true);
+}
+
 /* The VM goes while a page is waited for, which never comes */
 TEST_F(async_pf, never)
 {
@@ -189,7 +207,7 @@ TEST_F(async_pf, never)
 
 	if (!on_our_module())
 		skip_test("the in-tree KVM wants a page of swap");
-	add_lazy(vm);
+	add_lazy(vm, false);
 	expect_sync(v, 10);
 	vm_free(vm);
 	close(uffd);
