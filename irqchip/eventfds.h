@@ -5,14 +5,19 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 
 struct vm;
 
 struct vm_eventfds {
 	spinlock_t lock;		/* taken inside an eventfd's queue lock */
 	struct list_head irqfds;	/* lock; those that may fire */
+	unsigned int nr;		/* lock; they, and those that end */
+	unsigned int ending;		/* lock; those that end */
+	wait_queue_head_t ended;	/* none of these is left */
 	struct mutex config;		/* making and deassigning irqfds */
-	struct list_head resamplers;	/* [r] written under config */
+	spinlock_t resample_lock;
+	struct list_head resamplers;	/* [r] written under resample_lock */
 	struct list_head ioeventfds;	/* [V] */
 };
 

@@ -18,9 +18,11 @@
  * VM file. Who takes it off vm_eventfds.irqfds, under its lock, and nobody
  * else, queues its shutdown work, which
  *  1. takes it off the eventfd's wait queue: no wakeup runs or starts then,
- *  2. takes it off its resampler, and waits a grace period,
- *  3. drops the eventfds and frees it.
- * Deassignment and release wait for the work; closing can not.
+ *  2. takes it off its resampler,
+ *  3. counts it out of vm_eventfds.ending, and has the eventfds dropped and it
+ *     freed after a grace period.
+ * Deassignment and release wait until none of the VM's is ending; closing can not.
+ * The works are those of all VMs: none waits for what an owner of one can hold up.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -32,11 +34,19 @@
 #include "eventfds.h"
 #include "internal.h"
 
+/*
+ * Far more than there are vectors and devices; what is done to all of a VM's, or
+ * to all of a line's, is done with interrupts off.
+ */
+#define MAX_IRQFDS	8192
+#define MAX_RESAMPLE	256
+
 struct resampler {
 	struct rcu_head rcu;
 	u32 gsi;			/* [I] */
-	struct list_head irqfds;	/* [r] ev->config */
-	struct list_head link;		/* [r] ev->config; in ev->resamplers */
+	unsigned int nr;		/* ev->resample_lock */
+	struct list_head irqfds;	/* [r] ev->resample_lock */
+	struct list_head link;		/* [r] ev->resample_lock; in ev->resamplers */
 };
 
 struct irqfd {
@@ -49,21 +59,23 @@ struct irqfd {
 	wait_queue_entry_t wait;	/* eventfd's wait queue lock */
 	poll_table pt;
 	struct list_head link;		/* ev->lock; off the list: shutting down */
-	struct list_head resample_link;	/* [r] ev->config */
+	struct list_head resample_link;	/* [r] ev->resample_lock */
 	struct work_struct shutdown;
+	struct rcu_head rcu;
 };
 
 static struct workqueue_struct *shutdown_wq;
 
 int irqchip_setup(void)
 {
-	shutdown_wq = alloc_workqueue("kvm-irqfd", 0, 0);
+	shutdown_wq = alloc_workqueue("kvm-irqfd", WQ_UNBOUND, 0);
 	return shutdown_wq ? 0 : -ENOMEM;
 }
 
 void irqchip_unsetup(void)
 {
 	destroy_workqueue(shutdown_wq);
+	rcu_barrier();		/* irqfds that have ended */
 }
 
 struct vm_eventfds *eventfds_get(struct vm *vm)
@@ -77,6 +89,8 @@ struct vm_eventfds *eventfds_get(struct vm *vm)
 	if (!ev)
 		return NULL;
 	spin_lock_init(&ev->lock);
+	spin_lock_init(&ev->resample_lock);
+	init_waitqueue_head(&ev->ended);
 	mutex_init(&ev->config);
 	INIT_LIST_HEAD(&ev->irqfds);
 	INIT_LIST_HEAD(&ev->resamplers);
@@ -109,6 +123,7 @@ static void inject(struct irqfd *irqfd)
 static void deactivate_locked(struct irqfd *irqfd)
 {
 	list_del_init(&irqfd->link);
+	irqfd->ev->ending++;
 	queue_work(shutdown_wq, &irqfd->shutdown);
 }
 
@@ -169,24 +184,33 @@ void irqfd_eoi(struct vm *vm, unsigned int gsi)
 
 static int resampler_join(struct irqfd *irqfd)
 {
+	struct resampler *made = kzalloc(sizeof(*made), GFP_KERNEL_ACCOUNT), *r;
 	struct vm_eventfds *ev = irqfd->ev;
-	struct resampler *r;
+	int err = 0;
 
-	lockdep_assert_held(&ev->config);
+	if (!made)
+		return -ENOMEM;
+	made->gsi = irqfd->gsi;
+	INIT_LIST_HEAD(&made->irqfds);
+	spin_lock_irq(&ev->resample_lock);
 	list_for_each_entry(r, &ev->resamplers, link) {
 		if (r->gsi == irqfd->gsi)
 			goto found;
 	}
-	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
-	if (!r)
-		return -ENOMEM;
-	r->gsi = irqfd->gsi;
-	INIT_LIST_HEAD(&r->irqfds);
+	r = made;
+	made = NULL;
 	list_add_rcu(&r->link, &ev->resamplers);
 found:
-	list_add_rcu(&irqfd->resample_link, &r->irqfds);
-	irqfd->resampler = r;
-	return 0;
+	if (r->nr < MAX_RESAMPLE) {
+		r->nr++;
+		list_add_rcu(&irqfd->resample_link, &r->irqfds);
+		irqfd->resampler = r;
+	} else {
+		err = -ENOSPC;
+	}
+	spin_unlock_irq(&ev->resample_lock);
+	kfree(made);
+	return err;
 }
 
 static void resampler_leave(struct irqfd *irqfd)
@@ -194,35 +218,63 @@ static void resampler_leave(struct irqfd *irqfd)
 	struct vm_eventfds *ev = irqfd->ev;
 	struct resampler *r = irqfd->resampler;
 
-	mutex_lock(&ev->config);
+	spin_lock_irq(&ev->resample_lock);
 	list_del_rcu(&irqfd->resample_link);
-	if (list_empty(&r->irqfds)) {
+	if (!--r->nr) {
 		list_del_rcu(&r->link);
-		/* nobody is left who could let go of the line */
+		/*
+		 * Nobody is left who could let go of the line; and nobody new
+		 * has asserted it, who would have had to join first.
+		 */
 		irqchip_set_line(irqfd->vm, IRQ_SRC_RESAMPLE, r->gsi, false);
 		kfree_rcu(r, rcu);
 	}
-	mutex_unlock(&ev->config);
-	synchronize_rcu();
+	spin_unlock_irq(&ev->resample_lock);
 }
 
-static void irqfd_free(struct irqfd *irqfd)
+/* With a resampler after a grace period: an EOI may be signalling resamplefd */
+static void irqfd_free(struct rcu_head *rcu)
 {
-	if (irqfd->resampler)
-		resampler_leave(irqfd);
+	struct irqfd *irqfd = container_of(rcu, struct irqfd, rcu);
+
 	if (irqfd->resamplefd)
 		eventfd_ctx_put(irqfd->resamplefd);
 	eventfd_ctx_put(irqfd->eventfd);
 	kfree(irqfd);
 }
 
+static void irqfd_end(struct irqfd *irqfd)
+{
+	if (irqfd->resampler) {
+		resampler_leave(irqfd);
+		call_rcu(&irqfd->rcu, irqfd_free);
+	} else {
+		irqfd_free(&irqfd->rcu);
+	}
+}
+
 static void irqfd_shutdown(struct work_struct *work)
 {
 	struct irqfd *irqfd = container_of(work, struct irqfd, shutdown);
+	struct vm_eventfds *ev = irqfd->ev;
 	u64 count;
 
 	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
-	irqfd_free(irqfd);
+	irqfd_end(irqfd);
+	/* ev may go once the lock is free: who waits for this takes it too */
+	spin_lock_irq(&ev->lock);
+	ev->nr--;
+	if (!--ev->ending)
+		wake_up_all(&ev->ended);
+	spin_unlock_irq(&ev->lock);
+}
+
+/* Until what has begun to end so far has ended */
+static void wait_for_ends(struct vm_eventfds *ev)
+{
+	spin_lock_irq(&ev->lock);
+	wait_event_lock_irq(ev->ended, !ev->ending, ev->lock);
+	spin_unlock_irq(&ev->lock);
 }
 
 static int irqfd_deassign(struct vm *vm, const struct kvm_irqfd *args)
@@ -244,25 +296,31 @@ static int irqfd_deassign(struct vm *vm, const struct kvm_irqfd *args)
 		}
 		spin_unlock_irq(&ev->lock);
 		mutex_unlock(&ev->config);
+		/* no interrupt comes of it any more once this returns */
+		wait_for_ends(ev);
 	}
 	eventfd_ctx_put(eventfd);
-	/* no interrupt comes of it any more once this returns */
-	flush_workqueue(shutdown_wq);
 	return 0;
 }
 
 void eventfd_release(struct vm *vm)
 {
 	struct vm_eventfds *ev = vm->irq.eventfds;
-	struct irqfd *irqfd, *next;
+	struct irqfd *irqfd;
 
 	if (!ev)
 		return;
-	spin_lock_irq(&ev->lock);
-	list_for_each_entry_safe(irqfd, next, &ev->irqfds, link)
-		deactivate_locked(irqfd);
-	spin_unlock_irq(&ev->lock);
-	flush_workqueue(shutdown_wq);
+	/* one at a time: there may be many, and interrupts are off */
+	do {
+		spin_lock_irq(&ev->lock);
+		irqfd = list_first_entry_or_null(&ev->irqfds, struct irqfd,
+						 link);
+		if (irqfd)
+			deactivate_locked(irqfd);
+		spin_unlock_irq(&ev->lock);
+		cond_resched();
+	} while (irqfd);
+	wait_for_ends(ev);
 
 	/* they stay on their bus, which frees them; nobody can find them now */
 	mutex_lock(&vm->lock);
@@ -285,8 +343,12 @@ static int irqfd_publish(struct irqfd *irqfd)
 		if (other->eventfd == irqfd->eventfd)
 			err = -EBUSY;
 	}
-	if (!err)
+	if (!err && ev->nr >= MAX_IRQFDS)
+		err = -ENOSPC;
+	if (!err) {
 		list_add_tail(&irqfd->link, &ev->irqfds);
+		ev->nr++;
+	}
 	spin_unlock_irq(&ev->lock);
 	return err;
 }
@@ -360,7 +422,7 @@ int irqfd_assign(struct vm *vm, const struct kvm_irqfd *args)
 	return 0;
 
 eventfd:
-	irqfd_free(irqfd);
+	irqfd_end(irqfd);
 	fput(file);
 	return err;
 file:

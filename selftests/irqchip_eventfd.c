@@ -252,6 +252,45 @@ TEST_F(irqchip_eventfd, irqfd_arguments)
 	close(fd);
 }
 
+/* As many as may share a line; they end by deassignment, by closing, with the VM */
+TEST_F(irqchip_eventfd, resample_many)
+{
+	struct vm *vm = irq_vm_new(variant->kind);
+	u32 max = on_our_module() ? 256 : 100;
+	const u32 re = KVM_IRQFD_FLAG_RESAMPLE;
+	int *fd = calloc(max + 1, sizeof(*fd));
+	int told = new_eventfd();
+	struct kvm_irqchip c;
+
+	for (u32 i = 0; i <= max; i++)
+		fd[i] = new_eventfd();
+	for (u32 i = 0; i < max; i++)
+		ASSERT_EQ(0, irqfd(vm, fd[i], 19, re, told));
+	if (on_our_module()) {
+		ASSERT_EQ(ENOSPC, irqfd(vm, fd[max], 19, re, told));
+		ASSERT_EQ(0, irqfd(vm, fd[max], 18, re, told));
+		ASSERT_EQ(0, irqfd(vm, fd[0], 19, KVM_IRQFD_FLAG_DEASSIGN, 0));
+		ASSERT_EQ(0, irqfd(vm, fd[0], 19, re, told));
+	}
+	signal_fd(fd[1]);
+	c = irqchip_state(vm, KVM_IRQCHIP_IOAPIC);
+	ASSERT_EQ(1 << 19, c.chip.ioapic.irr);
+	for (u32 i = 0; i < max; i += 2)
+		close(fd[i]);
+	for (u32 i = 1; i < max - 1; i += 2)
+		ASSERT_EQ(0, irqfd(vm, fd[i], 19, KVM_IRQFD_FLAG_DEASSIGN, 0));
+	c = irqchip_state(vm, KVM_IRQCHIP_IOAPIC);
+	ASSERT_EQ(1 << 19, c.chip.ioapic.irr);
+	ASSERT_EQ(0, irqfd(vm, fd[max - 1], 19, KVM_IRQFD_FLAG_DEASSIGN, 0));
+	c = irqchip_state(vm, KVM_IRQCHIP_IOAPIC);
+	ASSERT_EQ(0, c.chip.ioapic.irr);
+	vm_free(vm);
+	for (u32 i = 1; i <= max; i += i < max - 1 ? 2 : 1)
+		close(fd[i]);
+	close(told);
+	free(fd);
+}
+
 TEST_F(irqchip_eventfd, outlived_by_eventfd)
 {
 	struct vm *vm = irq_vm_new(variant->kind);
