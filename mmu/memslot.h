@@ -142,7 +142,8 @@ static inline hva_t memslot_hva(const struct memslot *slot, gfn_t gfn)
 static inline void memslot_mark_dirty(struct vcpu *vcpu,
 				      const struct memslot *slot, gfn_t gfn)
 {
-	unsigned long i = gfn - slot->base;
+	/* or where memslot_has() was mispredicted bits far behind the map are read */
+	unsigned long i = array_index_nospec(gfn - slot->base, slot->npages);
 
 	if (slot->dirty && !test_bit(i, slot->dirty) &&
 	    !test_and_set_bit(i, slot->dirty) && unlikely(vcpu->mmu.ring))

@@ -91,7 +91,9 @@ u64 shadow_leaf_value(const struct shadow_page *sp, u64 gpte,
 	if (!writable || slot->flags & KVM_MEM_READONLY ||
 	    b->tables[gfn & (SH_ENTRIES - 1)])
 		e &= ~SH_W;
-	if (slot->dirty && !write && !test_bit(gfn - slot->base, slot->dirty))
+	if (slot->dirty && !write &&
+	    !test_bit(array_index_nospec(gfn - slot->base, slot->npages),
+		      slot->dirty))
 		e &= ~SH_W;					/* P8 */
 	return e;
 }
