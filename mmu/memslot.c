@@ -656,8 +656,10 @@ void memslots_destroy(struct vm *vm)
 	unsigned long id;
 	unsigned int i;
 
-	xa_for_each(&vm->mmu.slot_ids, id, slot)
+	xa_for_each(&vm->mmu.slot_ids, id, slot) {
 		slot_free(vm, slot);
+		cond_resched();
+	}
 	xa_destroy(&vm->mmu.slot_ids);
 	for (i = 0; i < s->nr_chunks; i++)
 		kfree(s->dir[i].chunk);

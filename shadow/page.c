@@ -181,13 +181,18 @@ void shadow_make_room(struct vm *vm)
 					 SH_RECLAIM_MAX));
 }
 
-/* VM teardown: no vCPU is left */
+/* VM teardown: no vCPU is left, so that nothing has to be flushed */
 void shadow_pages_destroy(struct vm *vm)
 {
 	struct shadow_vm *sv = shadow_vm(vm);
 	struct shadow_page *sp, *next;
 
-	list_for_each_entry_safe(sp, next, &sv->pages, link)
+	list_for_each_entry_safe(sp, next, &sv->pages, link) {
 		shadow_page_zap(vm, sp);
+		if (sv->nr_dead > SH_DEAD_MAX) {
+			free_dead(vm);
+			cond_resched();
+		}
+	}
 	free_dead(vm);
 }

@@ -279,6 +279,7 @@ void rmap_blocks_destroy(struct vm *vm)
 	xa_for_each(blocks, i, b) {
 		WARN_ON_ONCE(!block_empty(b));
 		kvfree(b);
+		cond_resched();
 	}
 	xa_destroy(blocks);
 }
