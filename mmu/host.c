@@ -214,6 +214,12 @@ bool host_look(struct vm *vm, struct memslot *slot, gfn_t gfn,
  * Memory that has no struct page to speak of (VM_IO, VM_PFNMAP): its page
  * table entry is all there is, and the notifier covers it like any other.
  */
+static bool pfnmap_ok(pte_t pte, bool write)
+{
+	/* PROT_NONE counts as present for the kernel */
+	return pte_flags(pte) & _PAGE_PRESENT && (!write || pte_write(pte));
+}
+
 static int lookup_pfnmap(struct vm *vm, hva_t hva, struct host_page *p)
 {
 	struct mm_struct *mm = vm->mm;
@@ -227,10 +233,10 @@ static int lookup_pfnmap(struct vm *vm, hva_t hva, struct host_page *p)
 	vma = find_vma_intersection(mm, hva, hva + 1);
 	r = -EFAULT;
 	if (!vma || !(vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
-	    (p->write && !(vma->vm_flags & VM_WRITE)))
+	    !(vma->vm_flags & (p->write ? VM_WRITE : VM_READ)))
 		goto out;
 	r = compat_follow_pte(vma, hva, &pte);
-	if (!r && p->write && !pte_write(pte))
+	if (!r && !pfnmap_ok(pte, p->write))
 		r = -EFAULT;
 	if (r) {
 		r = fixup_user_fault(mm, hva, p->write ? FAULT_FLAG_WRITE : 0,
@@ -243,7 +249,7 @@ static int lookup_pfnmap(struct vm *vm, hva_t hva, struct host_page *p)
 		}
 		r = compat_follow_pte(vma, hva, &pte);
 	}
-	if (r || (p->write && !pte_write(pte))) {
+	if (r || !pfnmap_ok(pte, p->write)) {
 		r = -EFAULT;
 		goto out;
 	}

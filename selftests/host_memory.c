@@ -178,6 +178,15 @@ TEST_F(host_memory, device_memory)
 	vcpu_set_entry(self->vcpu, guest_bytes);
 	vcpu_args(self->vcpu, 2, VGA_UNSEEN, VGA_SIZE);
 	ASSERT_EQ(EFAULT, vcpu_run_raw(self->vcpu));
+	/* what its owner may not even read */
+	require(!mprotect((void *)vga, VGA_SIZE, PROT_NONE));
+	vcpu_set_entry(self->vcpu, guest_check);
+	vcpu_args(self->vcpu, 1, 0ull);
+	if (on_our_module())
+		ASSERT_EQ(EFAULT, vcpu_run_raw(self->vcpu));
+	vcpu_set_entry(self->vcpu, guest_bytes);
+	vcpu_args(self->vcpu, 2, VGA_UNSEEN, VGA_SIZE);
+	ASSERT_EQ(EFAULT, vcpu_run_raw(self->vcpu));
 	require(!munmap((void *)vga, VGA_SIZE));
 	EXPECT_EQ(0, kvm_audit());
 	ASSERT_EQ(EFAULT, vcpu_run_raw(self->vcpu));
