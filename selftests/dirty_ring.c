@@ -143,6 +143,12 @@ TEST_F(dirty_ring, arguments)
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, BYTES, PROT_READ | PROT_EXEC,
 				   MAP_SHARED, self->vcpu->fd,
 				   KVM_DIRTY_LOG_PAGE_OFFSET * PAGE_4K));
+	/* nor where it begins before the ring and ends behind it */
+	if (on_our_module())
+		EXPECT_EQ(MAP_FAILED,
+			  mmap(NULL, BYTES + 2 * PAGE_4K, PROT_READ,
+			       MAP_PRIVATE, self->vcpu->fd,
+			       (KVM_DIRTY_LOG_PAGE_OFFSET - 1) * PAGE_4K));
 }
 
 /* ---- what comes -------------------------------------------------------------------- */

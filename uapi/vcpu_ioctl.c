@@ -399,9 +399,12 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct vcpu *vcpu = file->private_data;
 	unsigned long last = vma->vm_pgoff + vma_pages(vma) - 1;
+	/* the lowest page that may be the ring's */
+	unsigned long ring = max(vma->vm_pgoff,
+				 (unsigned long)KVM_DIRTY_LOG_PAGE_OFFSET);
 
 	/* a private copy of the ring, or one to execute, can only be a mistake */
-	if ((ring_page(vcpu, vma->vm_pgoff) || ring_page(vcpu, last)) &&
+	if (ring <= last && ring_page(vcpu, ring) &&
 	    (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_SHARED)))
 		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
