@@ -11,6 +11,7 @@
  *      mark comes late, by the next one.
  */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "core/skip_flush.h"
@@ -83,6 +84,16 @@ void dirty_flush(struct vm *vm)
 	write_unlock(&vm->mmu.lock);
 }
 
+/* A log may be of terabytes: let others run, and do not go on for the dead */
+static bool stopped(int *err)
+{
+	cond_resched();
+	if (!fatal_signal_pending(current))
+		return false;
+	*err = -EINTR;
+	return true;
+}
+
 int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 {
 	unsigned long words, first, n, i, *buf;
@@ -102,6 +113,8 @@ int mmu_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 	words = BITS_TO_LONGS(slot->npages);
 	for (first = 0, r = 0; first < words && !r; first += n) {
 		n = min_t(unsigned long, words - first, CHUNK_LONGS);
+		if (stopped(&r))
+			break;
 		read_words(vm, slot, first, n, buf, take, &flush);
 		if (!copy_to_user((unsigned long __user *)log->dirty_bitmap +
 				  first, buf, n * sizeof(long)))
@@ -145,6 +158,8 @@ int mmu_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
 	rest = pages % BITS_PER_LONG;
 	for (first = 0, r = 0; first < words; first += n) {
 		n = min_t(unsigned long, words - first, CHUNK_LONGS);
+		if (stopped(&r))
+			break;
 		if (copy_from_user(buf, (unsigned long __user *)
 				   log->dirty_bitmap + first,
 				   n * sizeof(long))) {
