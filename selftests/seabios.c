@@ -197,7 +197,8 @@ static bool boots(unsigned int kind, bool forced, unsigned int seconds)
 	done = run_until(vcpu, "Press ESC for boot menu") &&
 	       strstr(text, "SeaBIOS (version");
 	if (!done || forced)
-		printf("# %s\n", text);
+		printf("# %s\n# %lld instructions emulated\n", text,
+		       (long long)stat_read(vcpu->fd, "insn_emulated"));
 	vm_free(vm);
 	return done;
 }

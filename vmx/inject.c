@@ -113,12 +113,14 @@ void vmx_take_back_event(struct vcpu *vcpu)
 	requeue(vcpu, info, v->idt_error, v->idt_len);
 	/*
 	 * Where a page fault stopped the delivery, RF is as the frame of that
-	 * fault would have it (SDM 3C 28.3.3); INT n does not push that. (With
+	 * fault would have it (SDM 3C 28.3.3); INT n and #DB do not push that. (With
 	 * EPT it should be right, but the emulator sets it all the same.)
 	 */
 	type = info & VECTORING_INFO_TYPE_MASK;
 	if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
-	    type == INTR_TYPE_PRIV_SW_EXCEPTION)
+	    type == INTR_TYPE_PRIV_SW_EXCEPTION ||
+	    (type == INTR_TYPE_HARD_EXCEPTION &&
+	     (info & INTR_INFO_VECTOR_MASK) == DB_VECTOR))
 		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
 }
 
