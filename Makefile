@@ -37,7 +37,7 @@ all: module-$(default_host) vmrun ## build kvm.ko and the tools (KDIR=, or HOST=
 help: ## show this list
 	@echo "targets:"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-		while IFS='|' read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+		while IFS='|' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 	@echo "variables:"
 	@echo "  KDIR=DIR             kernel build directory that 'make' builds for"
 	@echo "  HOST=KERNEL          test host's kernel: stock (default), 6.12, lean, debug"
@@ -49,7 +49,12 @@ help: ## show this list
 	@echo "                       selftests: default all that there are"
 	@echo "  CPUS=N MEM=SIZE      the guest's processors (1) and memory (256M)"
 	@echo "  T='NAME...'          only these selftests"
-	@echo "  PEER=1               run and selftest use the host kernel's own KVM"
+	@echo "  PEER=1               run, shell, selftest, torture and check-clients use the"
+	@echo "                       host kernel's own KVM"
+	@echo "  PARAMS='NAME=VALUE'  parameters of the module for run, shell and torture"
+	@echo "  ARGS=...             options of fuzz-emulate and fuzz-emulate-coverage"
+	@echo "  SEED= ROUNDS= OPS=   of torture; TIME=SECONDS of the host's clock,"
+	@echo "                       MODES=MASK, KIND=ept|shadow|both"
 	@echo "  V=1                  show the commands"
 
 # ---- packages, emulator, kernels -------------------------------------------
@@ -147,11 +152,11 @@ bench: module-for-host vmrun | packages-run ## measure against the host kernel's
 # ---- checking it -----------------------------------------------------------
 
 .PHONY: check
-check: packages-check ## build everything, static checks, unit tests, selftests
+check: packages-check ## build everything, run checks and tests; logs in build/check/
 	$(Q)tools/checks/check all
 
 .PHONY: lint
-lint: packages-check ## static checks alone
+lint: packages-check ## static checks alone; logs in build/check/
 	$(Q)tools/checks/check lint
 
 .PHONY: unit
@@ -190,7 +195,7 @@ check-boots: packages-check ## make run with 1, 2, 4 and 8 CPUs, with APICv and 
 	$(Q)tools/checks/check boots $(T)
 
 .PHONY: check-clients
-check-clients: packages-check ## QEMU and the kernel's KVM selftests (T=, MMU=, PEER=mainline)
+check-clients: packages-check ## QEMU and the kernel's KVM selftests (T=, MMU=, PEER=1)
 	$(Q)tools/checks/check clients $(T)
 
 # The outer host's kernel is the lean one; so is the test host's unless told.

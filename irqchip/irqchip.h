@@ -232,7 +232,7 @@ void lapic_sync_pv_eoi_slow(struct vcpu *vcpu);
 /* The same, without sleeping. False: not done, nothing is known. */
 bool lapic_sync_pv_eoi_fast(struct vcpu *vcpu);
 
-/* The ISR is going to be used: rule V2. May sleep. */
+/* The ISR is going to be used: V2 in irqchip/pv.c. May sleep. */
 static inline void lapic_sync_pv_eoi(struct vcpu *vcpu)
 {
 	if (unlikely(vcpu->arch.pv_eoi != PV_EOI_NONE))
