@@ -29,7 +29,13 @@ bool apf_wanted(struct vcpu *vcpu);
  */
 bool apf_start(struct vcpu *vcpu, hva_t hva, bool write);
 
-void apf_ready(struct vcpu *vcpu);		/* REQ_APF */
+/**
+ * apf_ready() - REQ_APF: tell the guest of a page that it waited for
+ * @vcpu: the vCPU, loaded, vm->srcu held
+ *
+ * One at a time: the next one when the guest has acknowledged it.
+ */
+void apf_ready(struct vcpu *vcpu);
 /* MSR_KVM_ASYNC_PF_EN: 0, or 1 for #GP; MSR_KVM_ASYNC_PF_ACK */
 int apf_enable(struct vcpu *vcpu, u64 value, bool host);
 void apf_acknowledge(struct vcpu *vcpu);

@@ -48,7 +48,8 @@ int run_emulate_undefined(struct vcpu *vcpu);
 /**
  * run_mmio() - make an access to a device if the instruction is a plain move
  * @vcpu: the vCPU; no event is under way
- * @gpa: the address, @gva: the same as the CPU translated it
+ * @gpa: the address
+ * @gva: the same as the CPU translated it
  * @access: MMU_ACC_* of the access
  * @devices: ask those in the kernel before user space; if not, the access is
  *	not made where there are any. Then interrupts may be off, and nothing
@@ -111,7 +112,7 @@ int run_halt(struct vcpu *vcpu);
 int run_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n,
 		       const u64 *data);
 
-/**
+/*
  * msr_read(), msr_write() - by the guest: filter, then the MSR itself
  *
  * Return: 0 or enum x86_msr_result.
@@ -123,7 +124,8 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 value);
  * msr_ask_user() - KVM_EXIT_X86_RDMSR or KVM_EXIT_X86_WRMSR instead of #GP
  * @vcpu: the vCPU
  * @write: WRMSR
- * @index: the MSR, @value: what is written
+ * @index: the MSR
+ * @value: what is written
  * @why: what msr_read() or msr_write() answered
  *
  * Return: false where user space does not want to be asked.
@@ -155,7 +157,7 @@ int run_task_switch(struct vcpu *vcpu, u16 sel, unsigned int cause,
  */
 int run_deliver(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len);
 
-/**
+/*
  * vcpu_read_gva(), vcpu_write_gva() - guest memory by linear address
  * @vcpu: the vCPU
  * @gva: linear address; the access may cross a page

@@ -23,6 +23,13 @@ enum skip_flush {
 
 #ifdef __KERNEL__
 
+/**
+ * skip_flush() - is this invalidation left out, for a test to notice?
+ * @what: which
+ *
+ * Context: any. Return: false in every module but that of "make
+ * module-skip-flush".
+ */
 #ifdef KVM_SKIP_FLUSH
 bool skip_flush(enum skip_flush what);
 #else

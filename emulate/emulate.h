@@ -172,7 +172,7 @@ struct emul_fault {
 	bool trap;
 };
 
-/**
+/*
  * struct emul_ops - the emulator's only way to the world; all are mandatory
  *
  * Each returns an &enum emul_result or a negative errno unless stated
@@ -326,8 +326,11 @@ struct emul_ops {
  * @map: 0 one-byte, 1 0F, 2 0F38, 3 0F3A, otherwise as in VEX and EVEX
  * @opsize: operand size of the instruction: 1, 2, 4, 8
  * @asize: address size: 2, 4, 8
- * @modrm: ModRM byte; @reg, @rm: its fields, extended by REX/VEX
+ * @modrm: ModRM byte
+ * @reg: its field reg, extended by REX/VEX
+ * @rm: its field rm, extended likewise
  * @seg: segment of the memory operand
+ * @flags: all of the following up to @vex
  * @rex: REX prefix, or its equivalent
  * @rep: 0, 0xf2 or 0xf3, whichever came last
  * @has_66: operand-size prefix present
@@ -336,7 +339,8 @@ struct emul_ops {
  * @rip_rel: the address is relative to the next instruction
  * @rsp_base: the address is based on RSP (POP adds to it)
  * @vex: 0, 1 = VEX, 2 = EVEX, 3 = XOP
- * @vvvv: VEX.vvvv as a register number; @vl: vector length in bytes
+ * @vvvv: VEX.vvvv as a register number
+ * @vl: vector length in bytes
  * @vex_w: VEX.W
  * @vvvv_named: VEX.vvvv is not 1111b; all its bits count for that
  * @evex: second and third EVEX payload bytes
@@ -414,11 +418,14 @@ struct emul_insn {
  *
  * Private:
  * @d: the decoded instruction (for tracing the caller may look at it)
- * @new_rflags, @next_rip: values for the commit
+ * @new_rflags: value for the commit
+ * @next_rip: the same of RIP
  * @batch: items of a batched INS that wait in @pio_buf
- * @wr_now, @wr_done: bytes written by this run through the instruction, and
- *	by all of them (E3)
- * @rd_now, @rd_done, @replay: the same for reads, with their data
+ * @wr_now: bytes written by this run through the instruction (E3)
+ * @wr_done: bytes written by all of them
+ * @rd_now: as @wr_now, of reads
+ * @rd_done: as @wr_done, of reads
+ * @replay: what was read
  */
 struct emul_ctx {
 	const struct emul_ops *ops;

@@ -165,7 +165,8 @@ typedef int (*emul_exec_fn)(struct emul_ctx *ctx);
  * @attr: A_*
  * @imm: &enum imm
  * @fn: says to @exec which of its instructions this is
- * @dst, @src: &enum opn
+ * @dst: &enum opn
+ * @src: &enum opn
  * @feature: &enum emul_feature, with A_CPUID
  */
 struct emul_opcode {

@@ -30,7 +30,8 @@
  * @shift: 8 for AH, CH, DH and BH, otherwise 0
  * @seg: segment: DS, or SS
  * @base: register, or %EMUL_MOV_NO_REG
- * @index: the same; @scale: what it is shifted by
+ * @index: the same
+ * @scale: what @index is shifted by
  * @store: to memory
  * @sign: what is loaded is sign-extended
  * @rip_rel: see @disp

@@ -29,7 +29,7 @@ enum irq_source {
 #define IRQ_ASSIST_DELIVERY	BIT(4)	/* interrupts out of IRR, and EOI */
 #define IRQ_ASSIST_POSTED	BIT(5)	/* interrupts into IRR while it runs */
 
-/**
+/*
  * struct irqchip_assist - what has the CPU do it; vmx/ fills it in
  *
  * available() IRQ_ASSIST_* for VMs that get their LAPICs now
@@ -124,7 +124,13 @@ void irqchip_unsetup(void);
 
 /* ---- vCPU ---------------------------------------------------------------- */
 
-int lapic_create(struct vcpu *vcpu);		/* with an in-kernel irqchip; 0, -ENOMEM */
+/**
+ * lapic_create() - the LAPIC of a new vCPU
+ * @vcpu: the vCPU, which nobody else knows yet, of a VM with an in-kernel irqchip
+ *
+ * Return: 0, -ENOMEM.
+ */
+int lapic_create(struct vcpu *vcpu);
 void lapic_destroy(struct vcpu *vcpu);		/* NULL is fine */
 void lapic_reset(struct vcpu *vcpu, bool init);
 
@@ -264,7 +270,14 @@ int vapic_set_addr(struct vcpu *vcpu, gpa_t addr);
 void vapic_from_guest(struct vcpu *vcpu);
 void vapic_to_guest(struct vcpu *vcpu);
 
-int lapic_highest_irr(struct vcpu *vcpu);	/* or -1 */
+/**
+ * lapic_highest_irr() - the highest interrupt that is pending
+ * @vcpu: the vCPU, in whose mutex the caller is; what was posted is collected
+ *
+ * Return: the vector, whatever TPR and the ISR hold back; -1 without one, without
+ * a LAPIC, and where software has disabled it.
+ */
+int lapic_highest_irr(struct vcpu *vcpu);
 u64 lapic_get_tpr(struct vcpu *vcpu);		/* CR8 view: bits 3:0 */
 void lapic_set_tpr(struct vcpu *vcpu, u64 cr8);
 
@@ -290,7 +303,7 @@ bool lapic_mmio_write(struct vcpu *vcpu, gpa_t gpa, unsigned int len,
 /* REQ_TIMER: the timer's expiry becomes an interrupt */
 void lapic_timer_fired(struct vcpu *vcpu);
 
-/**
+/*
  * lapic_set_timer() - have the vCPU call lapic_timer_expired() in time
  * @vcpu: the vCPU, loaded
  * @at: value of the host's TSC; 0: no more
@@ -346,6 +359,11 @@ struct lapic_entry {
 	const unsigned long *eoi_exits;	/* bitmap of 256 vectors */
 };
 
+/**
+ * lapic_entry() - what the CPU has to know of the LAPIC before an entry
+ * @vcpu: the vCPU, loaded, with a LAPIC
+ * @e: filled in; of what is for delivery by the CPU only where it can deliver
+ */
 void lapic_entry(struct vcpu *vcpu, struct lapic_entry *e);
 
 /*

@@ -70,6 +70,10 @@ int host_lookup(struct vm *vm, struct memslot *slot, gfn_t gfn,
 
 /**
  * host_look() - the same without faulting anything in
+ * @vm: the VM
+ * @slot: the slot
+ * @gfn: a page of it
+ * @p: receives what was found
  *
  * Context: any, vm->srcu held; the caller is a thread of the VM's owner.
  * Return: false where the host's table has no present entry that will do.

@@ -165,7 +165,7 @@ struct mmu_stats {
 	u64 flushes;
 };
 
-/**
+/*
  * struct mmu_kind - one memory-management unit
  *
  * Lifecycle. hw_setup() runs once at module load; 0, or -EOPNOTSUPP with
@@ -409,7 +409,13 @@ u32 mmu_kinds_available(void);
  */
 int mmu_vm_choose(struct vm *vm, u64 id);
 
-int mmu_vm_init(struct vm *vm);		/* VM creation, in the owner's context */
+/**
+ * mmu_vm_init() - when a VM is made
+ * @vm: the VM, which nobody else knows yet; the caller is of the owner's process
+ *
+ * Return: 0 or -errno, with nothing left to undo.
+ */
+int mmu_vm_init(struct vm *vm);
 void mmu_vm_release(struct vm *vm);	/* notifier gone; no fault any more */
 void mmu_vm_destroy(struct vm *vm);	/* everything freed */
 int mmu_vcpu_init(struct vcpu *vcpu);
@@ -464,7 +470,7 @@ bool mmu_default_unrestricted(void);
  */
 int mmu_set_region(struct vm *vm, const struct kvm_userspace_memory_region *region);
 
-/**
+/*
  * mmu_get_dirty_log(), mmu_clear_dirty_log() - KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG
  * @vm: the VM; no lock held, may sleep
  * @log: the argument; the bitmap is the user's pointer, one bit a page
@@ -515,6 +521,8 @@ int guest_write(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, const void *data,
 
 /**
  * guest_cmpxchg() - atomic compare-and-exchange in guest memory
+ * @vm: the VM
+ * @vcpu: the vCPU that does it
  * @gpa: naturally aligned to @len
  * @old: expected; on a mismatch receives what was there
  * @new: to be stored

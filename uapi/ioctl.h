@@ -30,6 +30,9 @@ struct vcpu;
  * @cmd: the whole number with direction and size
  * @flags: ARG_*, VCPU_*
  * @next: another ioctl with the same _IOC_NR()
+ * @dev: handler, of /dev/kvm
+ * @vm: handler, of a VM
+ * @vcpu: handler, of a vCPU
  *
  * The handler gets the copied argument in @data (NULL without ARG_IN and
  * ARG_OUT) and the ioctl's third argument as it is in @arg. It returns what the

@@ -84,6 +84,14 @@ static __always_inline u64 vcpu_rflags(struct vcpu *vcpu)
 	return vcpu->vmx.rflags;
 }
 
+/**
+ * vcpu_set_rflags() - set the guest's RFLAGS
+ * @vcpu: the vCPU, loaded
+ * @rflags: as the guest is to see them; bit 1 is added
+ *
+ * What the CPU is given besides (a debugger's TF, virtual-8086 mode for real mode)
+ * is added when it is written to the VMCS, before the next entry.
+ */
 void vcpu_set_rflags(struct vcpu *vcpu, u64 rflags);
 
 /* As each instruction does when it is over; faults that exit save it set */

@@ -315,6 +315,7 @@ void vmx_hold_breakpoints(struct vcpu *vcpu, u64 dr6);
 
 /**
  * vmx_skip_insn() - past the instruction that exited
+ * @vcpu: the vCPU, loaded
  *
  * Also ends STI and MOV-SS blocking and raises the single-step trap (TF).
  * Return: RUN_RESUME, or RUN_EXIT_USER for a debugger's single step.

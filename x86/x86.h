@@ -168,7 +168,7 @@ enum x86_msr_result {
 	X86_MSR_FILTERED,	/* KVM_X86_SET_MSR_FILTER forbids it */
 };
 
-/**
+/*
  * x86_get_msr(), x86_set_msr() - an MSR of the guest
  * @vcpu: the vCPU
  * @index: MSR number
@@ -250,7 +250,11 @@ int x86_inject_events(struct vcpu *vcpu);
 
 /* ---- system-management mode (x86/smm.c) ----------------------------------- */
 
-void x86_smi(struct vcpu *vcpu);		/* SMI from any thread: KVM_SMI */
+/**
+ * x86_smi() - an SMI, as KVM_SMI and the ICR send it
+ * @vcpu: the vCPU; the caller may be any thread
+ */
+void x86_smi(struct vcpu *vcpu);
 /* The vCPU enters or leaves the mode, its registers stay: KVM_SET_VCPU_EVENTS */
 void x86_set_smm(struct vcpu *vcpu, bool smm);
 /* Save the state and start the handler; vm->srcu held. @halted: HLT is under way */
@@ -272,8 +276,22 @@ int x86_user_interrupt(struct vcpu *vcpu, u32 irq);
 
 /* ---- FPU (x86/fpu.c) ----------------------------------------------------- */
 
-void x86_fpu_load(struct vcpu *vcpu);		/* KVM_RUN begins */
-void x86_fpu_put(struct vcpu *vcpu);		/* KVM_RUN ends */
+/**
+ * x86_fpu_load() - KVM_RUN begins: the guest's FPU state is the thread's
+ * @vcpu: the vCPU, loaded by the calling thread
+ *
+ * Until x86_fpu_put(), which KVM_RUN ends with. Context: may be preempted after.
+ */
+void x86_fpu_load(struct vcpu *vcpu);
+void x86_fpu_put(struct vcpu *vcpu);
+
+/**
+ * x86_fpu_enter() - the guest's FPU state is in the CPU for one section
+ * @vcpu: the vCPU, loaded
+ *
+ * Until x86_fpu_leave(). Context: interrupts off from the one to the other; only
+ * where x86_host.fpu_section says so.
+ */
 void x86_fpu_enter(struct vcpu *vcpu);
 
 /*
@@ -286,6 +304,10 @@ static __always_inline void x86_fpu_again(void)
 		switch_fpu_return();
 }
 
+/**
+ * x86_fpu_leave() - the end of what x86_fpu_enter() began; the state is saved
+ * @vcpu: the vCPU
+ */
 void x86_fpu_leave(struct vcpu *vcpu);
 /* The guest's FXSAVE image and vector registers, for the emulator */
 void x86_fpu_read(struct vcpu *vcpu, void *buf, unsigned int off, unsigned int len);
@@ -339,7 +361,11 @@ void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host);
 
 /* ---- paravirtual clock, steal time (x86/pvclock.c) ------------------------ */
 
-void x86_update_clock(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE */
+/**
+ * x86_update_clock() - REQ_CLOCK_UPDATE: write the guest's kvmclock page anew
+ * @vcpu: the vCPU, loaded, vm->srcu held; nothing is done where it has no clock
+ */
+void x86_update_clock(struct vcpu *vcpu);
 void x86_update_steal(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE */
 void x86_steal_load(struct vcpu *vcpu);		/* KVM_RUN begins */
 void x86_steal_preempted(struct vcpu *vcpu);	/* scheduled out; atomic context */
@@ -352,7 +378,12 @@ int x86_kvmclock_ctrl(struct vcpu *vcpu);	/* 0, -EINVAL without kvmclock */
 
 /* ---- machine checks (x86/mce.c) ------------------------------------------ */
 
-u64 x86_mce_cap(void);		/* KVM_X86_GET_MCE_CAP_SUPPORTED */
+/**
+ * x86_mce_cap() - KVM_X86_GET_MCE_CAP_SUPPORTED
+ *
+ * Return: the most that a guest's IA32_MCG_CAP may be (SDM 3B 16.3.1.1).
+ */
+u64 x86_mce_cap(void);
 int x86_setup_mce(struct vcpu *vcpu, u64 mcg_cap);	/* 0, -EINVAL */
 int x86_set_mce(struct vcpu *vcpu, const struct kvm_x86_mce *mce); /* 0, -EINVAL */
 
