@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Files are mapped, so that what is not used of them is never read. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* What the boot protocols share, and which of them an image wants. */
 #include <string.h>
 
 #include "boot.h"

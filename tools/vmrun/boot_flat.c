@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Flat binaries: copied to an address, entered at their first byte. */
 #include "boot.h"
 #include "layout.h"
 #include "report.h"

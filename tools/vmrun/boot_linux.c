@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* bzImages, entered in 64-bit mode where they can be, else in 32-bit mode. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>

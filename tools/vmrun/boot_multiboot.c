@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Multiboot: ELF files, or where the header's addresses say; one module. */
 #include <elf.h>
 #include <inttypes.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Accesses are taken apart where they reach past a device's range. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* What KVM's leaves lack: topology, caches, frequencies, and what this VM has not. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,7 +37,8 @@ struct kvm_cpuid2 *cpuid_supported(const struct vm *vm)
 		die_host(NULL, "allocating the CPUID table");
 	cpuid->nent = CPUID_ENTRIES - 8;	/* cpuid_adapt() adds some */
 	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
-		die_host(NULL, "asking KVM for the CPUID leaves it supports");
+		die_host(SEE_DMESG,
+			 "asking KVM for the CPUID leaves it supports");
 	return cpuid;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Registers, code at RIP, and names for numbers, when a guest ends badly. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

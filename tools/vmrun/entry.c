@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Registers, GDT and page tables for a kernel that starts without firmware. */
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -119,7 +120,7 @@ void entry_set_registers(struct vcpu *vcpu, const struct entry_state *entry)
 	struct kvm_sregs sregs;
 
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
-		die_host(NULL, "reading the boot CPU's system registers");
+		die_host(SEE_DMESG, "reading the boot CPU's system registers");
 	set_segments(&sregs, entry->mode);
 	if (entry->mode != MODE_REAL) {
 		write_gdt(vcpu->vm, &sregs);
@@ -133,7 +134,7 @@ void entry_set_registers(struct vcpu *vcpu, const struct entry_state *entry)
 		sregs.efer = EFER_LME | EFER_LMA;
 	}
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0)
-		die_host(NULL, "setting the boot CPU's system registers");
+		die_host(SEE_DMESG, "setting the boot CPU's system registers");
 	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0)
-		die_host(NULL, "setting the boot CPU's registers");
+		die_host(SEE_DMESG, "setting the boot CPU's registers");
 }

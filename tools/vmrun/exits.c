@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* A function for each KVM_EXIT_* that KVM_RUN can end with. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

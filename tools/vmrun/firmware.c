@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The tables one after the other, each by a file of its own. */
 #include "firmware.h"
 
 uint8_t checksum(const void *data, size_t len)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* epoll and timerfds. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Memory is anonymous, in one range below the hole at 3 GiB and one above 4 GiB. */
 #include <inttypes.h>
 #include <sys/mman.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The options, as argp parses them and --help shows them. */
 #include <argp.h>
 #include <ctype.h>
 #include <errno.h>
@@ -121,13 +122,17 @@ bool parse_size(const char *text, uint64_t *size)
 static unsigned int choice(struct argp_state *state, const char *option,
 			   const char *word, const char * const *words)
 {
+	char known[128] = "";
 	unsigned int i;
 
 	for (i = 0; words[i]; i++) {
 		if (!strcmp(word, words[i]))
 			return i;
+		if (i)
+			strcat(known, ", ");
+		strcat(known, words[i]);
 	}
-	argp_error(state, "--%s: '%s' is not known", option, word);
+	argp_error(state, "--%s: '%s' is none of %s", option, word, known);
 	return 0;
 }
 
@@ -187,9 +192,7 @@ static error_t parse_machine(int key, char *arg, struct argp_state *state)
 
 static error_t parse_run(int key, char *arg, struct argp_state *state)
 {
-	static const char * const formats[] = {
-		[STATS_NONE] = "none", [STATS_TEXT] = "text",
-		[STATS_JSON] = "json", NULL };
+	static const char * const formats[] = { "text", "json", NULL };
 	struct options *options = state->input;
 
 	switch (key) {
@@ -204,8 +207,9 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		options->expect = arg;
 		return 0;
 	case KEY_STATS:
-		options->stats = arg ? choice(state, "stats", arg, formats) :
-				 STATS_TEXT;
+		options->stats = STATS_TEXT;
+		if (arg)
+			options->stats += choice(state, "stats", arg, formats);
 		return 0;
 	case KEY_SAVE:
 		options->save = arg;
@@ -220,6 +224,30 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 	return parse_machine(key, arg, state);
 }
 
+/* The option's name, if it is about what --restore takes from the file */
+static const char *in_snapshot(int key)
+{
+	switch (key) {
+	case 'k':
+		return "kernel";
+	case 'i':
+		return "initrd";
+	case 'a':
+		return "append";
+	case 'm':
+		return "mem";
+	case 'c':
+		return "cpus";
+	case KEY_IRQCHIP:
+		return "irqchip";
+	case KEY_FORMAT:
+		return "format";
+	case KEY_LOAD:
+		return "load";
+	}
+	return NULL;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	static const char * const formats[] = {
@@ -228,6 +256,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		[FORMAT_FLAT32] = "flat32", [FORMAT_FLAT64] = "flat64", NULL };
 	struct options *options = state->input;
 
+	if (in_snapshot(key))
+		options->fresh = in_snapshot(key);
 	switch (key) {
 	case 'k':
 		options->kernel = arg;
@@ -250,8 +280,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->kernel && !options->restore)
 			argp_error(state, "--kernel is missing");
-		if (options->restore && (options->kernel || options->initrd))
-			argp_error(state, "--restore brings its own kernel");
+		if (options->restore && options->fresh)
+			argp_error(state, "--restore brings its own kernel and machine: not with --%s",
+				   options->fresh);
 		return 0;
 	}
 	return parse_run(key, arg, state);

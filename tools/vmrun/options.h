@@ -19,6 +19,7 @@ struct options {
 	const char *expect;
 	const char *stats_file;
 	const char *save, *restore;
+	const char *fresh;	/* an option that --restore does not go with */
 	enum boot_format format;
 	enum stats_format stats;
 	uint64_t load;

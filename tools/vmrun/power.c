@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* ACPI's PM1a registers and timer, the reset ports and the debug-exit port. */
 #include <pthread.h>
 
 #include "array.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Messages go to standard error, a line at a time. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -51,4 +51,7 @@ void die(enum exit_status status, const char *fmt, ...)
 void die_host(const char *hint, const char *fmt, ...)
 	PRINTF(2, 3) __attribute__((noreturn));
 
+/* A hint where KVM refused what it should not refuse */
+#define SEE_DMESG "dmesg may tell more"
+
 #endif

@@ -41,8 +41,8 @@ void snapshot_item(struct snapshot *s, void *data, size_t len)
 	if (done == len)
 		return;
 	if (s->saving || ferror(s->file))
-		die_host(NULL, "%s %s", s->saving ? "writing" : "reading",
-			 s->name);
+		die_host(s->saving ? "is there room on the disk?" : NULL,
+			 "%s %s", s->saving ? "writing" : "reading", s->name);
 	die(EXIT_IMAGE, "%s ends too early", s->name);
 }
 
@@ -52,13 +52,13 @@ static void open_file(struct snapshot *s, const char *name, bool saving)
 	s->saving = saving;
 	s->file = fopen(name, saving ? "wbe" : "rbe");
 	if (!s->file)
-		die_host(NULL, "opening %s", name);
+		die_host("check the path", "opening %s", name);
 }
 
 static void close_file(struct snapshot *s)
 {
 	if (fclose(s->file))
-		die_host(NULL, "closing %s", s->name);
+		die_host("is there room on the disk?", "closing %s", s->name);
 }
 
 static struct header header_of(const struct vm *vm)
@@ -153,9 +153,9 @@ static void restore_memory(struct snapshot *s, struct memory *memory)
 static void check(const char *failed, const char *what, unsigned int id)
 {
 	if (failed)
-		die_host(NULL, "%s the state of %s %u: %s", what,
-			 id == ~0u ? "the VM" : "vCPU", id == ~0u ? 0 : id,
-			 failed);
+		die_host(SEE_DMESG,
+			 "%s the state of %s %u: %s", what, id == ~0u ? "the VM" : "vCPU",
+			 id == ~0u ? 0 : id, failed);
 }
 
 static void devices_item(struct snapshot *s, const struct devices *devices)

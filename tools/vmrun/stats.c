@@ -166,7 +166,7 @@ void stats_show(const struct vm *vm, enum stats_format format,
 	unsigned int i;
 
 	if (!root || !vcpus)
-		die_host(NULL, "collecting statistics");
+		die_host(SEE_DMESG, "collecting statistics");
 	if (path)
 		file = fopen(path, "we");
 	if (!file)
@@ -179,5 +179,6 @@ void stats_show(const struct vm *vm, enum stats_format format,
 	print(file, format, root);
 	json_object_put(root);
 	if (path && fclose(file))
-		die_host(NULL, "writing statistics to %s", path);
+		die_host("is there room on the disk?",
+			 "writing statistics to %s", path);
 }

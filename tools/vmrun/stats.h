@@ -7,7 +7,7 @@
 
 #include "vm.h"
 
-enum stats_format { STATS_NONE, STATS_TEXT, STATS_JSON };
+enum stats_format { STATS_TEXT = 1, STATS_JSON };	/* 0: none */
 
 /*
  * Writes those of the VM and of every vCPU that are not zero to @path, or to

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The first reason to stop counts; an eventfd wakes whoever waits. */
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* What was changed of the terminal is put back at every way out. */
 #include <signal.h>
 #include <stdlib.h>
 #include <termios.h>

@@ -98,8 +98,8 @@ static void set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *supported)
 	memcpy(cpuid, supported, size);
 	cpuid_adapt(cpuid, &config);
 	if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
-		die_host(NULL, "setting the CPUID leaves of vCPU %u",
-			 vcpu->id);
+		die_host(SEE_DMESG,
+			 "setting the CPUID leaves of vCPU %u", vcpu->id);
 	free(cpuid);
 }
 
@@ -118,7 +118,7 @@ static void set_memory_type(struct vcpu *vcpu)
 	int n = ioctl(vcpu->fd, KVM_SET_MSRS, &msrs);
 
 	if (n < 0)
-		die_host(NULL, "setting the MTRRs of vCPU %u", vcpu->id);
+		die_host(SEE_DMESG, "setting the MTRRs of vCPU %u", vcpu->id);
 	if (n != 1)
 		say("vCPU %u has no MTRRs: the guest may run uncached",
 		    vcpu->id);
@@ -132,11 +132,12 @@ static void create(struct vm *vm, unsigned int id)
 	vcpu->id = id;
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (vcpu->fd < 0)
-		die_host(NULL, "creating vCPU %u", id);
+		die_host("use fewer --cpus; dmesg may tell more",
+			 "creating vCPU %u", id);
 	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE,
 			 MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED)
-		die_host(NULL, "mapping the shared area of vCPU %u", id);
+		die_host(SEE_DMESG, "mapping the shared area of vCPU %u", id);
 }
 
 void vcpus_create(struct vm *vm, const struct entry_state *entry)

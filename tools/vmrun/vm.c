@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* From /dev/kvm to a VM with memory and interrupt controllers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -55,7 +56,8 @@ static void open_device(struct vm *vm, const char *device)
 		    version, KVM_API_VERSION);
 	vm->run_size = (size_t)ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if ((ssize_t)vm->run_size < (ssize_t)sizeof(struct kvm_run))
-		die_host(NULL, "asking for the size of a vCPU's shared area");
+		die_host(SEE_DMESG,
+			 "asking for the size of a vCPU's shared area");
 	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
 	if (vm->fd < 0)
 		die_host("dmesg tells what the module found missing",
@@ -161,9 +163,9 @@ static void set_kvm_pages(struct vm *vm)
 	uint64_t identity_map = GPA_IDENTITY_MAP;
 
 	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, GPA_TSS) < 0)
-		die_host(NULL, "giving KVM its TSS pages");
+		die_host(SEE_DMESG, "giving KVM its TSS pages");
 	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
-		die_host(NULL, "giving KVM its identity-map page");
+		die_host(SEE_DMESG, "giving KVM its identity-map page");
 }
 
 static void create_irqchip(struct vm *vm)

@@ -94,6 +94,12 @@ static void bad_command_lines(void)
 		{ "vmrun", "-k", "k", "--cpus", "255" },
 		{ "vmrun", "-k", "k", "--mmu", "nested" },
 		{ "vmrun", "-k", "k", "--stats=xml" },
+		{ "vmrun", "-k", "k", "--stats=none" },
+		{ "vmrun", "--restore", "r", "--kernel", "k" },
+		{ "vmrun", "--restore", "r", "--mem", "1G" },
+		{ "vmrun", "--restore", "r", "--cpus", "2" },
+		{ "vmrun", "--restore", "r", "--irqchip", "none" },
+		{ "vmrun", "--restore", "r", "--append", "a" },
 		{ "vmrun", "-k", "k", "--format", "elf" },
 		{ "vmrun", "-k", "k", "--load", "1" },
 		{ "vmrun", "-k", "k", "--expect", "" },
@@ -104,6 +110,18 @@ static void bad_command_lines(void)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		CHECK_EQ(status_of(parse, cases[i]), EXIT_USAGE);
+}
+
+static void restored(void)
+{
+	char *argv[8] = { "vmrun", "--restore", "r", "--mmu", "shadow",
+		"--stats" };
+	struct options options;
+
+	options_parse(&options, count(argv), argv);
+	CHECK(!strcmp(options.restore, "r"));
+	CHECK_EQ(options.mmu_kind, KVM_MMU_KIND_SHADOW);
+	CHECK_EQ(options.stats, STATS_TEXT);
 }
 
 static void help(void)
@@ -119,6 +137,7 @@ const struct test options_tests[] = {
 	{ "options: sizes", sizes },
 	{ "options: numbers", numbers },
 	{ "options: a full command line", good_command_line },
+	{ "options: what goes with --restore", restored },
 	{ "options: bad command lines", bad_command_lines },
 	{ "options: help and version", help },
 	{ NULL, NULL },
