@@ -107,9 +107,12 @@ static bool enabled(const struct vcpu *vcpu)
 	return (vcpu->arch.apf_msr & both) == both;
 }
 
+/* MSR_KVM_ASYNC_PF_EN: bits 63:6 are the address of 64 bytes (virt/kvm/x86/msr.rst) */
+#define AREA_MASK	(~0x3fULL)
+
 static gpa_t area(const struct vcpu *vcpu)
 {
-	return vcpu->arch.apf_msr & ~0x3fULL;
+	return vcpu->arch.apf_msr & AREA_MASK;
 }
 
 /* ---- a page that is not there ----------------------------------------------- */
@@ -227,7 +230,10 @@ bool apf_start(struct vcpu *vcpu, hva_t hva, bool write)
 		atomic_dec(&nr_works);
 		return false;
 	}
-	/* neither 0 nor WAKE_ALL; the guest tells CPUs apart by nothing else */
+	/*
+	 * Neither 0 nor WAKE_ALL; the guest tells CPUs apart by nothing else. The
+	 * count in bits 31:12, of the vCPU's id what fits below, bit 0 set.
+	 */
 	w->token = (apf->next++ & 0xfffff) << 12 | (vcpu->id & 0xffe) | 1;
 	if (w->token == WAKE_ALL)
 		w->token -= 2;
@@ -305,7 +311,7 @@ void apf_ready(struct vcpu *vcpu)
 int apf_enable(struct vcpu *vcpu, u64 value, bool host)
 {
 	struct vcpu_apf *apf = vcpu->apf;
-	u64 known = ~0x3fULL | KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_SEND_ALWAYS;
+	u64 known = AREA_MASK | KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_SEND_ALWAYS;
 
 	if (x86_pv_has(vcpu, GCAP_ASYNC_PF_INT))
 		known |= KVM_ASYNC_PF_DELIVERY_AS_INT;

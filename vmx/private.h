@@ -54,7 +54,7 @@ static inline const struct mmu_policy *vmx_policy(const struct vcpu *vcpu)
 	return vcpu->vm->mmu.kind->policy;
 }
 
-/* segment.c: VMCS fields of a segment register; the encodings are regular */
+/* segment.c: a segment register's fields, encoded alike (SDM 3D B.1.2, B.3.3) */
 #define GUEST_SEG_SELECTOR(r)	(vmx_seg_field[r])
 #define GUEST_SEG_LIMIT(r)	(vmx_seg_field[r] + 0x4000)
 #define GUEST_SEG_AR(r)		(vmx_seg_field[r] + 0x4014)

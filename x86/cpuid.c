@@ -369,7 +369,7 @@ static u64 cpuid_gcaps(struct x86_cpuid_table *t)
 		if (reg & BIT(cap_bits[i].bit))
 			caps |= BIT_ULL(cap_bits[i].cap);
 	}
-	/* "GenuineIntel" */
+	/* "GenuineIntel" in EBX, EDX and ECX (SDM 2A CPUID, leaf 0) */
 	e = cpuid_find(t, 0, 0);
 	if (!e || (e->ebx == 0x756e6547 && e->edx == 0x49656e69 &&
 		   e->ecx == 0x6c65746e))
@@ -388,6 +388,7 @@ bool x86_cpuid_bit(struct vcpu *vcpu, u32 function, u32 index, unsigned int reg,
 		e = cpuid_find(t, function, index);
 		return e && (&e->eax)[reg] >> bit & 1;
 	}
+	/* the first leaf of a range says which is its last */
 	if (cpuid_eax(function & 0xffff0000) >= function)
 		cpuid_count(function, index, &r[0], &r[1], &r[2], &r[3]);
 	return r[reg] >> bit & 1;

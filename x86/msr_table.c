@@ -40,6 +40,7 @@ static int set_apic_base(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		if (lapic_set_base(vcpu, value, host))
 			return 1;
 	} else if (value & (vcpu->arch.gpa_reserved | 0x2ff)) {
+		/* bits 7:0 and 9 are reserved: SDM 3A 11.4.4 */
 		return 1;
 	}
 	vcpu->arch.apic_base = value;

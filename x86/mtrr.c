@@ -7,13 +7,13 @@
 #include <asm/mtrr.h>
 #include "x86/priv.h"
 
-/* UC, WC, WT, WP, WB */
+/* UC (0), WC (1), WT (4), WP (5), WB (6): SDM 3A 12.11 */
 static bool type_valid(u8 type)
 {
 	return type < 8 && 0x73 & BIT(type);
 }
 
-/* PAT knows UC- (7) as well. Eight types, one a byte. */
+/* PAT knows UC- (7) as well (SDM 3A 12.12.2). Eight types, one a byte. */
 bool pat_valid(u64 pat)
 {
 	int i;
@@ -76,17 +76,18 @@ int mtrr_set(struct vcpu *vcpu, u32 index, u64 value, bool host)
 	if (!reg)
 		return 1;
 	if (index == MSR_MTRRdefType) {
-		/* E, FE and a type */
+		/* E, FE and a type (SDM 3A 12.11.2.1) */
 		if (value & ~0xcffULL || !type_valid(value))
 			return 1;
 	} else if (index >= MSR_MTRRfix64K_00000) {
 		if (!fixed_valid(value))
 			return 1;
 	} else if (index & 1) {
-		/* PhysMask: V and the address bits */
+		/* PhysMask: V and the address bits (SDM 3A 12.11.2.3) */
 		if (value & (reserved | 0x7ff))
 			return 1;
 	} else if (value & (reserved | 0xf00) || !type_valid(value)) {
+		/* PhysBase: the address bits and a type */
 		return 1;
 	}
 	*reg = value;

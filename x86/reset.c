@@ -92,11 +92,11 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 	a->ev.reinject_len = 0;
 
 	memset(vcpu->regs, 0, sizeof(vcpu->regs));
-	/* EDX: family, model and stepping */
+	/* EDX: family, model and stepping. SDM 3A table 10-1: 06xxH */
 	e = cpuid_find(a->cpuid, 1, 0);
 	vcpu->regs[GPR_RDX] = e ? e->eax : 0x600;
 	memset(a->db, 0, sizeof(a->db));
-	a->dr6 = 0xffff0ff0;
+	a->dr6 = 0xffff0ff0;		/* the same table, and DR7 */
 	a->dr7 = 0x400;
 	a->cr2 = 0;
 
