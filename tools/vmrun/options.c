@@ -281,7 +281,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!options->kernel && !options->restore)
 			argp_error(state, "--kernel is missing");
 		if (options->restore && options->fresh)
-			argp_error(state, "--restore brings its own kernel and machine: not with --%s",
+			argp_error(state, "--restore brings all of that: not with --%s",
 				   options->fresh);
 		return 0;
 	}
