@@ -71,7 +71,8 @@ TEST_F(slot_events, exit_with_untouched_memory)
 	made = rdtsc();
 	require(!status);
 	require(read(pipes[0], ticks, sizeof(ticks)) == sizeof(ticks));
-	ASSERT_GT(ticks[0], made - ticks[1]);
+	/* there are grace periods in it, which have a length of their own */
+	ASSERT_GT(5 * ticks[0], made - ticks[1]);
 	close(pipes[0]);
 	close(pipes[1]);
 }
