@@ -400,8 +400,8 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	struct vcpu *vcpu = file->private_data;
 	unsigned long last = vma->vm_pgoff + vma_pages(vma) - 1;
 	/* the lowest page that may be the ring's */
-	unsigned long ring = max(vma->vm_pgoff,
-				 (unsigned long)KVM_DIRTY_LOG_PAGE_OFFSET);
+	unsigned long ring = max_t(unsigned long, vma->vm_pgoff,
+				   KVM_DIRTY_LOG_PAGE_OFFSET);
 
 	/* a private copy of the ring, or one to execute, can only be a mistake */
 	if (ring <= last && ring_page(vcpu, ring) &&
