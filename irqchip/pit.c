@@ -39,6 +39,7 @@ struct pit {
 	u64 period;				/* lock; ns, 0: one shot */
 	struct hrtimer timer;
 	u8 reinject;				/* lock */
+	bool stalled;				/* lock; owes MAX_BACKLOG, timer off */
 	bool in_flight;				/* lock; a tick waits for its EOI */
 	u32 backlog;				/* lock; ticks not completed */
 	struct io_device dev, port61;
@@ -46,10 +47,24 @@ struct pit {
 
 /* ---- channel 0's ticks ------------------------------------------------------ */
 
+/*
+ * A VM that nobody runs takes no ticks: when MAX_BACKLOG are owed, which is as
+ * many as there will be, the timer stops until one is taken. In step, then.
+ */
+static void go_on(struct pit *pit)
+{
+	if (likely(!pit->stalled))
+		return;
+	pit->stalled = false;
+	hrtimer_forward_now(&pit->timer, ns_to_ktime(pit->period));
+	hrtimer_start_expires(&pit->timer, HRTIMER_MODE_ABS_HARD);
+}
+
 static void reset_reinject(struct pit *pit)
 {
 	pit->in_flight = false;
 	pit->backlog = 0;
+	go_on(pit);
 }
 
 static void inject(struct pit *pit)
@@ -83,11 +98,13 @@ static enum hrtimer_restart pit_expired(struct hrtimer *timer)
 			if (pit->backlog < MAX_BACKLOG)
 				pit->backlog++;
 		}
-		if (pit->period) {
+		if (!pit->period) {
+			pit->armed = false;
+		} else if (pit->backlog == MAX_BACKLOG) {
+			pit->stalled = true;
+		} else {
 			hrtimer_forward_now(timer, ns_to_ktime(pit->period));
 			again = HRTIMER_RESTART;
-		} else {
-			pit->armed = false;
 		}
 	}
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
@@ -105,6 +122,7 @@ void pit_eoi(struct pit *pit)
 	if (pit->in_flight) {
 		if (pit->backlog)
 			pit->backlog--;
+		go_on(pit);
 		fire = pit->backlog;
 		pit->in_flight = fire;
 	}
@@ -131,6 +149,7 @@ bool pit_wants_eoi(struct pit *pit)
 static void stop_ticks(struct pit *pit)
 {
 	pit->armed = false;
+	pit->stalled = false;
 	/* a callback under way sees that it is not armed */
 	hrtimer_try_to_cancel(&pit->timer);
 }

@@ -263,6 +263,29 @@ TEST_F(irqchip_pit, reinjection)
 	ASSERT_LT(1, expect_done(self->vcpu));
 }
 
+static void guest_away_for_long(void)
+{
+	pic_init(1);
+	irq_handler(0x20, 0x2f, irq_pic);
+	outb(0x21, 0xfe);
+	pit_load(0, 2, PIT_HZ / 4000);
+	GUEST_SYNC(1);
+	/* a thousand that are owed, and new ones */
+	sti();
+	while (irq_hits[0x20] < 1200)
+		cpu_pause();
+	GUEST_DONE();
+}
+
+/* Ticks that nobody takes for long are no work for the host; then they go on */
+TEST_F(irqchip_pit, nobody_takes_them)
+{
+	vcpu_set_entry(self->vcpu, guest_away_for_long);
+	expect_sync(self->vcpu, 1);
+	usleep(500000);
+	expect_done(self->vcpu);
+}
+
 static void guest_state(void)
 {
 	pit_load(0, 2, 0x3456);
