@@ -164,15 +164,21 @@ static void guest_devices(void)
 	GUEST_DONE();
 }
 
-/* MOV SS: what it hits comes after the instruction behind it */
-static void guest_mov_ss(void)
+static volatile u16 ss __attribute__((__aligned__(4)));
+
+static void save_ss(void)
 {
-	static volatile u16 ss __attribute__((__aligned__(4)));
 	u16 now;
 
 	guest_handlers[VEC_DB] = on_debug;
 	asm volatile("mov %%ss, %0" : "=r"(now));
 	ss = now;
+}
+
+/* MOV SS: what it hits comes after the instruction behind it */
+static void guest_mov_ss(void)
+{
+	save_ss();
 	begin((u64)&ss, ON_DATA16);
 	asm volatile("mov %0, %%ss; nop\n.globl after_ss\nafter_ss: nop" : :
 		     "m"(ss));
@@ -189,12 +195,7 @@ static void guest_mov_ss(void)
 /* The instruction behind it exits, to be emulated in any case */
 static void guest_mov_ss_exit(void)
 {
-	static volatile u16 ss __attribute__((__aligned__(4)));
-	u16 now;
-
-	guest_handlers[VEC_DB] = on_debug;
-	asm volatile("mov %%ss, %0" : "=r"(now));
-	ss = now;
+	save_ss();
 	begin((u64)&ss, ON_DATA16);
 	asm volatile("mov %0, %%ss; cpuid\n.globl after_ss3\nafter_ss3: nop" : :
 		     "m"(ss) : "rax", "rbx", "rcx", "rdx");

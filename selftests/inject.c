@@ -122,6 +122,20 @@ static void guest_count(void)
 	GUEST_DONE();
 }
 
+/* The vCPU is behind an STI or a MOV SS, or behind neither */
+static void set_shadow(struct vcpu *v, u64 rflags, u8 shadow)
+{
+	struct kvm_regs r = vcpu_regs(v);
+	struct kvm_vcpu_events ev;
+
+	r.rflags = rflags;
+	vcpu_set_regs(v, &r);
+	ev = vcpu_events(v);
+	ev.interrupt.shadow = shadow;
+	ev.flags |= KVM_VCPUEVENT_VALID_SHADOW;
+	vcpu_set_events(v, &ev);
+}
+
 /* Blocking by STI and by MOV SS, set by user space, lasts one instruction */
 TEST_F(inject, interrupt_shadow)
 {
@@ -131,17 +145,8 @@ TEST_F(inject, interrupt_shadow)
 	struct vcpu *v = self->vcpu;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shadows); i++) {
-		struct kvm_vcpu_events ev;
-		struct kvm_regs r;
-
 		vcpu_set_entry(v, guest_count);
-		r = vcpu_regs(v);
-		r.rflags |= X86_EFLAGS_IF;
-		vcpu_set_regs(v, &r);
-		ev = vcpu_events(v);
-		ev.interrupt.shadow = shadows[i];
-		ev.flags |= KVM_VCPUEVENT_VALID_SHADOW;
-		vcpu_set_events(v, &ev);
+		set_shadow(v, vcpu_regs(v).rflags | X86_EFLAGS_IF, shadows[i]);
 		ASSERT_EQ(shadows[i], vcpu_events(v).interrupt.shadow);
 		v->run->request_interrupt_window = 1;
 		expect_exit(v, KVM_EXIT_IRQ_WINDOW_OPEN);
@@ -274,21 +279,12 @@ TEST_F(inject, nmi_in_shadow)
 	struct vcpu *v = self->vcpu;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shadows); i++) {
-		struct kvm_vcpu_events ev;
-		struct kvm_regs r;
-
 		vcpu_set_entry(v, guest_nmi_shadow);
 		expect_sync(v, 1);
 		expect_pio(v, 0x80, true, 1, 1);
 		/* Past the OUT */
 		vcpu_complete_exit(v);
-		r = vcpu_regs(v);
-		r.rflags |= X86_EFLAGS_IF;
-		vcpu_set_regs(v, &r);
-		ev = vcpu_events(v);
-		ev.interrupt.shadow = shadows[i];
-		ev.flags |= KVM_VCPUEVENT_VALID_SHADOW;
-		vcpu_set_events(v, &ev);
+		set_shadow(v, vcpu_regs(v).rflags | X86_EFLAGS_IF, shadows[i]);
 		ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
 		expect_done(v);
 	}
@@ -331,19 +327,13 @@ TEST_F(inject, registers_in_shadow)
 	if (!on_our_module())
 		skip_test("the in-tree KVM cannot enter some of these");
 	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
-		struct kvm_vcpu_events ev;
 		struct kvm_regs r;
 
 		vcpu_set_entry(v, guest_trapped);
 		expect_pio(v, 0x80, true, 1, 1);
 		vcpu_complete_exit(v);
+		set_shadow(v, X86_EFLAGS_FIXED | c[i].before, c[i].shadow);
 		r = vcpu_regs(v);
-		r.rflags = X86_EFLAGS_FIXED | c[i].before;
-		vcpu_set_regs(v, &r);
-		ev = vcpu_events(v);
-		ev.interrupt.shadow = c[i].shadow;
-		ev.flags |= KVM_VCPUEVENT_VALID_SHADOW;
-		vcpu_set_events(v, &ev);
 		r.rflags = X86_EFLAGS_FIXED | c[i].after;
 		vcpu_set_regs(v, &r);
 		ASSERT_EQ(c[i].at, expect_done(v)) {
