@@ -37,7 +37,8 @@ static __always_inline bool possible(struct vcpu *vcpu)
 	    vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE)
 		return false;
 	if (vcpu->sigset_active || vcpu->mmu.need_prepare ||
-	    vcpu->arch.guest_debug || !vmx_surely_enterable(vcpu))
+	    vcpu->arch.guest_debug || !vmx_surely_enterable(vcpu) ||
+	    unlikely(READ_ONCE(x86_tsc_unstable)))
 		return false;
 	if (READ_ONCE(run->request_interrupt_window) ||
 	    compat_immediate_exit(run) ||

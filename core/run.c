@@ -97,7 +97,8 @@ bool vcpu_wake_event(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
 	const u64 any = BIT(REQ_UNBLOCK) | BIT(REQ_DEAD) | BIT(REQ_TIMER) |
-			BIT(REQ_NMI) | BIT(REQ_SMI) | BIT(REQ_APF);
+			BIT(REQ_NMI) | BIT(REQ_SMI) | BIT(REQ_APF) |
+			BIT(REQ_TRIPLE_FAULT);
 
 	if (READ_ONCE(vcpu->requests) & any)
 		return true;

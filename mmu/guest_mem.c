@@ -38,6 +38,59 @@ static void written(struct vm *vm, struct vcpu *vcpu, struct memslot *slot,
 	mmu_op(vm, gpa_written, vm, vcpu, gpa, len);
 }
 
+/*
+ * What a register can hold goes in one access where it is aligned (SDM 3A
+ * 9.1.1), so that no other CPU sees a part of it, nor does the walk of a table:
+ * the kernel may copy byte by byte.
+ */
+static bool one_access(gpa_t gpa, unsigned int len)
+{
+	return len <= 8 && is_power_of_2(len) && !(gpa & (len - 1));
+}
+
+#define LOAD(type, data, from) ({					\
+	type val;							\
+	int err = __get_user(val, (const type __user *)(from));	\
+									\
+	memcpy(data, &val, sizeof(val));				\
+	err;								\
+})
+
+static int load(void *data, const void __user *from, unsigned int len)
+{
+	switch (len) {
+	case 1:
+		return LOAD(u8, data, from);
+	case 2:
+		return LOAD(u16, data, from);
+	case 4:
+		return LOAD(u32, data, from);
+	default:
+		return LOAD(u64, data, from);
+	}
+}
+
+#define STORE(type, to, data) ({					\
+	type val;							\
+									\
+	memcpy(&val, data, sizeof(val));				\
+	__put_user(val, (type __user *)(to));				\
+})
+
+static int store(void __user *to, const void *data, unsigned int len)
+{
+	switch (len) {
+	case 1:
+		return STORE(u8, to, data);
+	case 2:
+		return STORE(u16, to, data);
+	case 4:
+		return STORE(u32, to, data);
+	default:
+		return STORE(u64, to, data);
+	}
+}
+
 int guest_read(struct vm *vm, gpa_t gpa, void *data, unsigned int len)
 {
 	struct memslot *slot;
@@ -47,7 +100,10 @@ int guest_read(struct vm *vm, gpa_t gpa, void *data, unsigned int len)
 	for (; len; len -= n, gpa += n, data += n) {
 		n = part_len(gpa, len);
 		from = part(vm, gpa, false, &slot);
-		if (!from || __copy_from_user(data, from, n))
+		if (!from)
+			return -EFAULT;
+		if (one_access(gpa, n) ? load(data, from, n) :
+					 __copy_from_user(data, from, n) != 0)
 			return -EFAULT;
 	}
 	return 0;
@@ -67,7 +123,8 @@ int guest_write(struct vm *vm, struct vcpu *vcpu, gpa_t gpa, const void *data,
 		if (!to)
 			return -EFAULT;
 		/* a copy that fails half way has still written something */
-		failed = __copy_to_user(to, data, n);
+		failed = one_access(gpa, n) ? store(to, data, n) :
+					      __copy_to_user(to, data, n) != 0;
 		written(vm, vcpu, slot, gpa, n);
 		if (failed)
 			return -EFAULT;
@@ -170,27 +227,12 @@ int guest_cmpxchg_quiet(struct vcpu *vcpu, gpa_t gpa, void *old, const void *new
 	return r;
 }
 
-static int store(void __user *to, u64 val, unsigned int len)
-{
-	switch (len) {
-	case 1:
-		return __put_user((u8)val, (u8 __user *)to);
-	case 2:
-		return __put_user((u16)val, (u16 __user *)to);
-	case 4:
-		return __put_user((u32)val, (u32 __user *)to);
-	case 8:
-		return __put_user(val, (u64 __user *)to);
-	}
-	return -EFAULT;
-}
-
 int guest_store_quiet(struct vcpu *vcpu, gpa_t gpa, u64 val, unsigned int len)
 {
 	struct memslot *slot;
 	void __user *to = part(vcpu->vm, gpa, true, &slot);
 
-	if (!to || gpa & (len - 1) || store(to, val, len))
+	if (!to || !one_access(gpa, len) || store(to, &val, len))
 		return -EFAULT;
 	memslot_mark_dirty(vcpu, slot, gpa >> PAGE_SHIFT);
 	return 0;

@@ -75,6 +75,23 @@ TEST_F(capabilities, triple_fault_event)
 	EXPECT_EQ(0, vcpu_events(vcpu).triple_fault.pending);
 }
 
+/* HLT does not hide it */
+TEST_F(capabilities, triple_fault_of_halted)
+{
+	struct kvm_mp_state halted = { KVM_MP_STATE_HALTED };
+	struct vm *vm = vm_new(variant->kind);
+	struct vcpu *vcpu;
+
+	require(!ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
+	ASSERT_EQ(0, enable(vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1));
+	vcpu = vcpu_new(vm, 0, guest_triple_fault);
+	expect_sync(vcpu, 1);
+	require(!ioctl(vcpu->fd, KVM_SET_MP_STATE, &halted));
+	ASSERT_EQ(0, set_triple_fault(vcpu, 1));
+	expect_exit(vcpu, KVM_EXIT_SHUTDOWN);
+	vm_free(vm);
+}
+
 /* ---- KVM_CAP_MSR_PLATFORM_INFO --------------------------------------------- */
 
 /* Sends what it reads, or -1 where that is #GP */

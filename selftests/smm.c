@@ -133,10 +133,12 @@ TEST_F(smm, there_and_back)
 /* inc %eax; out %al, $LOOP_PORT; jmp: the same bytes with 16 and 32 bits */
 static const u8 count[] = { 0x40, 0xe6, LOOP_PORT, 0xeb, 0xfb };
 
-static void count_in_mode(struct vcpu *v, u8 *smram, enum cpu_mode mode,
-			  const struct pt *pt)
+static void count_in_segment(struct vcpu *v, u8 *smram, enum cpu_mode mode,
+			     const struct pt *pt, u16 cs, bool pe)
 {
-	struct kvm_regs regs = { .rip = G_LOW, .rflags = 2, .rsp = 0x7000 };
+	struct kvm_regs regs = {
+		.rip = G_LOW - cs * 16, .rflags = 2, .rsp = 0x7000
+	};
 	struct kvm_sregs s1, s2;
 	unsigned int i;
 	u8 *data;
@@ -144,6 +146,14 @@ static void count_in_mode(struct vcpu *v, u8 *smram, enum cpu_mode mode,
 	set_handler(smram, simple, sizeof(simple));
 	memcpy(vm_hva(v->vm, G_LOW), count, sizeof(count));
 	vcpu_set_mode(v, mode, pt);
+	if (cs) {
+		s1 = vcpu_sregs(v);
+		s1.cs.selector = cs;
+		s1.cs.base = cs * 16;
+		s1.cs.type = 11;	/* as from reset on */
+		s1.cr0 |= pe;
+		vcpu_set_sregs(v, &s1);
+	}
 	vcpu_set_regs(v, &regs);
 	s1 = vcpu_sregs(v);
 	for (i = 1; i < 5; i++) {
@@ -163,9 +173,27 @@ static void count_in_mode(struct vcpu *v, u8 *smram, enum cpu_mode mode,
 	require(!memcmp(&s1, &s2, sizeof(s1)));
 }
 
+static void count_in_mode(struct vcpu *v, u8 *smram, enum cpu_mode mode,
+			  const struct pt *pt)
+{
+	count_in_segment(v, smram, mode, pt, 0, false);
+}
+
 TEST_F(smm, from_real_mode)
 {
 	count_in_mode(self->vcpu, self->smram, CPU_REAL, NULL);
+}
+
+/* The low bits of CS are part of an address there, not a level */
+TEST_F(smm, from_odd_segment)
+{
+	count_in_segment(self->vcpu, self->smram, CPU_REAL, NULL, 3, false);
+}
+
+/* ... nor are they before the far jump that follows MOV to CR0 */
+TEST_F(smm, from_switch_to_protected_mode)
+{
+	count_in_segment(self->vcpu, self->smram, CPU_REAL, NULL, 3, true);
 }
 
 TEST_F(smm, from_32bit_paging)

@@ -55,7 +55,7 @@ static bool code_ok(const struct vmx_seg *cs, const struct vmx_seg *ss, bool ug)
 	case 3:			/* as real mode leaves it */
 		return ug && !dpl && !ss_dpl;
 	case 9: case 11:	/* non-conforming */
-		return dpl == ss_dpl && dpl == rpl(cs);
+		return dpl == ss_dpl && (ug || dpl == rpl(cs));
 	case 13: case 15:	/* conforming */
 		return dpl <= ss_dpl;
 	}
@@ -265,6 +265,9 @@ static void check_windows(struct vcpu *vcpu)
 	if (unlikely(proc & CPU_BASED_NMI_WINDOW_EXITING) &&
 	    vmx_nmi_allowed(vcpu))
 		vmx_exit_nmi_window(vcpu);
+	if (unlikely(proc & CPU_BASED_MONITOR_TRAP_FLAG) &&
+	    vmx_nmi_allowed(vcpu))
+		vmx_exit_mtf(vcpu);
 }
 
 /* Instructions in one go before the run loop looks at signals and events */

@@ -201,8 +201,10 @@ u32 vmx_get_interrupt_shadow(struct vcpu *vcpu)
 	       (intr & GUEST_INTR_STATE_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
 }
 
+/* #DB is delivered: that ends blocking, too, and what waits for its end */
 void vmx_end_btf(struct vcpu *vcpu)
 {
+	vmx_set_interrupt_shadow(vcpu, 0);
 	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
 }
 
@@ -268,4 +270,30 @@ void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow)
 		vmx_end_hlt(vcpu);	/* no such blocking while it is halted */
 	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
 		   blocks && vmx_insn_traps(vcpu, vcpu_rflags(vcpu)) ? DR6_BS : 0);
+}
+
+/**
+ * vmx_renew_interrupt_shadow() - RFLAGS or DEBUGCTL changed in a shadow
+ * @vcpu: the vCPU
+ *
+ * Blocking by STI needs IF, and either blocking a trap that waits if and only if
+ * every instruction traps (SDM 3C 27.3.1.5). STI does not hold a trap back: one
+ * instruction too early for interrupts is better than that. Breakpoints that
+ * MOV SS holds back stay.
+ */
+void vmx_renew_interrupt_shadow(struct vcpu *vcpu)
+{
+	u32 shadow = vmx_get_interrupt_shadow(vcpu);
+	u64 rflags = vcpu_rflags(vcpu), held;
+
+	if (likely(!shadow))
+		return;
+	held = vmx_held_breakpoints(vcpu);
+	vmx_set_interrupt_shadow(vcpu, 0);
+	if (!(shadow & KVM_X86_SHADOW_INT_MOV_SS) &&
+	    (!(rflags & X86_EFLAGS_IF) || rflags & X86_EFLAGS_TF))
+		return;
+	vmx_set_interrupt_shadow(vcpu, shadow);
+	if (held)
+		vmx_hold_breakpoints(vcpu, held);
 }

@@ -502,6 +502,7 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		if (value & ~(u64)DEBUGCTLMSR_BTF)
 			return -EINVAL;
 		vmcs_write(GUEST_IA32_DEBUGCTL, value);
+		vmx_renew_interrupt_shadow(vcpu);
 		return 0;
 	}
 	return -ENOENT;

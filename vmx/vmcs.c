@@ -336,7 +336,8 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init)
 	v->event_given = false;
 	v->soft_event = 0;
 	vmx_proc_bits(vcpu, CPU_BASED_INTR_WINDOW_EXITING |
-			    CPU_BASED_NMI_WINDOW_EXITING, false);
+			    CPU_BASED_NMI_WINDOW_EXITING |
+			    CPU_BASED_MONITOR_TRAP_FLAG, false);
 	v->idt_info = 0;
 	if (!init) {
 		v->star = 0;

@@ -310,6 +310,7 @@ bool vmx_end_hlt(struct vcpu *vcpu);
 /* KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS */
 u32 vmx_get_interrupt_shadow(struct vcpu *vcpu);
 void vmx_set_interrupt_shadow(struct vcpu *vcpu, u32 shadow);
+void vmx_renew_interrupt_shadow(struct vcpu *vcpu);
 u64 vmx_held_breakpoints(struct vcpu *vcpu);
 void vmx_hold_breakpoints(struct vcpu *vcpu, u64 dr6);
 

@@ -41,24 +41,6 @@ void x86_get_regs(struct vcpu *vcpu, struct kvm_regs *regs)
 		      X86_EFLAGS_VM | X86_EFLAGS_AC | X86_EFLAGS_VIF | \
 		      X86_EFLAGS_VIP | X86_EFLAGS_ID)
 
-/*
- * Blocking by STI needs IF, and either blocking a trap that waits if and only if
- * there is TF (SDM 3C 27.3.1.5), which STI does not hold back: one instruction
- * too early for interrupts is better than that.
- */
-static void keep_shadow_valid(struct vcpu *vcpu)
-{
-	u32 shadow = vmx_get_interrupt_shadow(vcpu);
-	u64 rflags = vcpu_rflags(vcpu);
-
-	if (likely(!shadow))
-		return;
-	vmx_set_interrupt_shadow(vcpu, 0);
-	if (shadow & KVM_X86_SHADOW_INT_MOV_SS ||
-	    (rflags & X86_EFLAGS_IF && !(rflags & X86_EFLAGS_TF)))
-		vmx_set_interrupt_shadow(vcpu, shadow);
-}
-
 void x86_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 {
 	u64 *r = vcpu->regs;
@@ -82,7 +64,7 @@ void x86_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 	vcpu_set_rsp(vcpu, regs->rsp);
 	vcpu_set_rip(vcpu, regs->rip);
 	vcpu_set_rflags(vcpu, (regs->rflags & RFLAGS_KNOWN) | X86_EFLAGS_FIXED);
-	keep_shadow_valid(vcpu);
+	vmx_renew_interrupt_shadow(vcpu);
 	/* new registers: an exception of the old ones means nothing */
 	vcpu->arch.ev.exception.pending = false;
 	vcpu_request(vcpu, REQ_EVENT);
