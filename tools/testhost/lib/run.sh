@@ -352,6 +352,12 @@ cmd_run()
 		# Following every allocation doubles the time again.
 		[ -n "$scan_leaks" ] || cmdline+=" kmemleak=off"
 	fi
+	# Bochs measures TSC deadlines from when the machine was switched on. A
+	# kernel that cannot put the TSC back (TSC_ADJUST came with Haswell) is
+	# lost in timer interrupts after suspend to RAM.
+	case $cpu_model in
+	*sandy_bridge*|*ivy_bridge*) cmdline+=" lapic=notscdeadline" ;;
+	esac
 	cmdline+="${append:+ $append}"
 
 	: >"$dir/console.log"
