@@ -47,125 +47,6 @@ static int fetch_more(struct emul_ctx *ctx, unsigned int want)
 	return rc;
 }
 
-/*
- * The short way for what reaches the emulator most: at most one of 66, F2, F3,
- * perhaps REX, an opcode of the first two maps with an ordinary memory operand,
- * in 32-bit and 64-bit code. Returns the length, or 0 if it is not for here.
- *
- * What is needed more than once is kept in variables: the compiler has to
- * assume that a store to one of the many small fields changes the others.
- */
-static __always_inline unsigned int decode_fast(struct emul_ctx *ctx)
-{
-	struct emul_insn *d = &ctx->d;
-	const struct emul_opcode *op;
-	const u8 *p = ctx->insn;
-	unsigned int b, rex = 0, size, narrow = 4, imm;
-	u32 attr;
-
-	if (unlikely(ctx->code_size < 4))
-		return 0;
-	d->flags = 0;
-	d->map = 0;
-	b = *p++;
-	if ((b & 0xf0) == 0x40 && is_long(ctx)) {
-		rex = b;
-		d->rex = b;
-		b = *p++;
-	} else if (emul_map0[b].attr & A_PREFIX) {
-		if (b == 0x66) {
-			d->has_66 = true;
-			narrow = 2;
-		} else if ((b & 0xfe) == 0xf2) {
-			d->rep = b;
-		} else {
-			return 0;
-		}
-		b = *p++;
-		if ((b & 0xf0) == 0x40 && is_long(ctx)) {
-			rex = b;
-			d->rex = b;
-			b = *p++;
-		}
-	}
-	op = &emul_map0[b];
-	attr = op->attr;
-	if (attr & A_REDIRECT) {
-		if (attr & A_MAP) {
-			b = *p++;
-			op = &emul_map1[b];
-			attr = op->attr;
-			d->map = 1;
-		}
-		if (attr & A_GRP_REG) {
-			op = &op->sub[*p >> 3 & 7];
-			attr = op->attr;
-		}
-	}
-	if (unlikely(attr & (A_REDIRECT | A_PREFIX | A_CHECKED | A_REGONLY |
-			     A_F64 | A_D64)))
-		return 0;
-
-	imm = op->imm;
-	d->op = op;
-	d->opcode = b;
-	d->asize = ctx->code_size;
-	if (attr & A_BYTE)
-		size = 1;
-	else
-		size = rex & 8 ? 8 : narrow;
-	d->opsize = size;
-
-	if (attr & A_MODRM) {
-		unsigned int modrm = *p++, base = modrm & 7;
-
-		d->modrm = modrm;
-		d->reg = (modrm >> 3 & 7) | (rex << 1 & 8);
-		if (modrm >= 0xc0) {
-			d->seg = 0xff;
-			d->rm = base | (rex << 3 & 8);
-		} else {
-			unsigned int seg = EMUL_DS;
-			u64 ea;
-
-			d->has_mem = true;
-			if (unlikely(base == 4)) {
-				p = decode_sib(ctx, p, modrm >> 6, rex, &ea,
-					       &seg);
-			} else {
-				if (unlikely(base == 5)) {
-					if (modrm < 0x40)
-						return 0;
-					seg = rex & 1 ? EMUL_DS : EMUL_SS;
-				}
-				ea = ctx->regs[base | (rex << 3 & 8)];
-			}
-			d->seg = seg;
-			if (modrm >= 0x80) {
-				ea += (u64)(s32)load(p, 4);
-				p += 4;
-			} else if (modrm >= 0x40) {
-				ea += (u64)(s8)*p++;
-			}
-			d->ea = is_long(ctx) ? ea : (u32)ea;
-		}
-	} else {
-		d->seg = 0xff;
-		d->reg = (b & 7) | (rex << 3 & 8);
-	}
-	if (imm) {
-		if (imm == IMM_B) {
-			d->imm = (u64)(s8)*p++;
-		} else if (imm == IMM_Z && size != 2) {
-			d->imm = (u64)(s32)load(p, 4);
-			p += 4;
-		} else {
-			return 0;
-		}
-	}
-	return p - ctx->insn;
-}
-
 static noinline int decode_slow(struct emul_ctx *ctx)
 {
 	struct emul_insn *d = &ctx->d;
@@ -201,6 +82,184 @@ static noinline int decode_slow(struct emul_ctx *ctx)
 	return EMUL_OK;
 }
 
+/* What the short way leaves to the long one */
+#define A_LONG_WAY	(A_REDIRECT | A_PREFIX | A_CHECKED | A_REGONLY | \
+			 A_F64 | A_D64)
+
+/*
+ * The short way, for what reaches the emulator most: at most one of 66, F2,
+ * F3, perhaps REX, an opcode of the first two maps, in 32-bit and 64-bit code
+ * with addresses of that size.
+ *
+ * It goes by the tables that emul_decode_bytes() goes by, in the same order,
+ * and does less because none of its cases needs more: whatever has another
+ * prefix, a size of its own or something to check is told by the attributes and
+ * starts again in decode_slow(), as does what is not here to its end. So the
+ * checks of length, limits and fetches are there alone.
+ *
+ * Its steps end in each other: none of them has to save registers. @n counts
+ * the bytes that are done.
+ */
+static __always_inline int decode_end(struct emul_ctx *ctx, unsigned long n)
+{
+	if (unlikely((u8)n > ctx->insn_len))
+		return decode_slow(ctx);
+	ctx->d.length = n;
+	return EMUL_OK;
+}
+
+static noinline int decode_immediate(struct emul_ctx *ctx, unsigned long n,
+				     const struct emul_opcode *op)
+{
+	const u8 *p = ctx->insn + n;
+	struct emul_insn *d = &ctx->d;
+
+	if (op->imm == IMM_Z) {
+		if (d->opsize == 2) {
+			d->imm = (u64)(s16)load(p, 2);
+			return decode_end(ctx, n + 2);
+		}
+		d->imm = (u64)(s32)load(p, 4);
+		return decode_end(ctx, n + 4);
+	}
+	if (op->imm == IMM_B) {
+		d->imm = (u64)(s8)*p;
+		return decode_end(ctx, n + 1);
+	}
+	if (op->imm == IMM_O) {
+		d->seg = EMUL_DS;
+		d->ea = load(p, d->asize);
+		return decode_end(ctx, n + d->asize);
+	}
+	return decode_slow(ctx);
+}
+
+/* The last steps for an operand in memory at @addr + displacement */
+static __always_inline int decode_memory(struct emul_ctx *ctx, unsigned long n,
+					 const struct emul_opcode *op, u64 addr)
+{
+	n = decode_disp(ctx, n, addr);
+	if (unlikely(ctx->code_size == 4))
+		ctx->d.ea = (u32)ctx->d.ea;
+	if (op->imm)
+		return decode_immediate(ctx, n, op);
+	return decode_end(ctx, n);
+}
+
+/* Bytes that decode_immediate() will take; others do not come with ModRM */
+static inline unsigned int immediate_bytes(const struct emul_insn *d,
+					   unsigned int imm)
+{
+	if (imm == IMM_Z)
+		return d->opsize == 2 ? 2 : 4;
+	return imm == IMM_B;
+}
+
+static noinline int decode_operand(struct emul_ctx *ctx, unsigned long n,
+				   const struct emul_opcode *op, u64 rex)
+{
+	struct emul_insn *d = &ctx->d;
+
+	d->form = form(&emul_modrm[ctx->insn[n++]]) | rex;
+	OPTIMIZER_HIDE_VAR(ctx);	/* see decode_sib() */
+	d = &ctx->d;
+	if (likely(d->kind == MODRM_BASE))
+		return decode_memory(ctx, n, op, ctx->regs[d->rm]);
+	if (d->kind == MODRM_SIB)
+		return decode_memory(ctx, n + 1, op, decode_sib(ctx, n));
+	if (d->kind == MODRM_NO_BASE) {
+		if (!is_long(ctx))
+			return decode_memory(ctx, n, op, 0);
+		d->rip_rel = true;
+		return decode_memory(ctx, n, op, ctx->rip + n + 4 +
+				     immediate_bytes(d, op->imm));
+	}
+	if (op->imm)
+		return decode_immediate(ctx, n, op);
+	return decode_end(ctx, n);
+}
+
+/* Without the barrier compilers compute the address and its field apart */
+static __always_inline const struct emul_opcode *
+look_up(const struct emul_opcode *table, unsigned long index)
+{
+	const struct emul_opcode *op = table + index;
+
+	OPTIMIZER_HIDE_VAR(op);
+	return op;
+}
+
+static __always_inline int decode_fast(struct emul_ctx *ctx)
+{
+	struct emul_insn *d = &ctx->d;
+	unsigned int size = 4;
+	unsigned long b, n = 1;
+	const struct emul_opcode *op;
+	u64 rex = 0;
+	u32 attr;
+
+	d->flags = 0;
+	d->asize = ctx->code_size;
+	b = ctx->insn[0];
+	op = look_up(emul_map0, b);
+	attr = op->attr;
+	if (attr & A_PREFIX) {
+		if (!(attr & A_REX)) {
+			if (b == 0x66) {
+				d->has_66 = true;
+				size = 2;
+			} else if ((b & 0xfe) == 0xf2) {
+				d->rep = b;
+			} else {
+				return decode_slow(ctx);
+			}
+			b = ctx->insn[n++];
+			op = look_up(emul_map0, b);
+			attr = op->attr;
+		}
+		if (attr & A_REX) {
+			if (unlikely(!is_long(ctx)))
+				return decode_slow(ctx);
+			rex = form(&emul_rex[b & 7]);
+			d->rex = b;
+			if (unlikely(b & 8))
+				size = 8;
+			b = ctx->insn[n++];
+			op = look_up(emul_map0, b);
+			attr = op->attr;
+		}
+	}
+	if (attr & A_LONG_WAY) {
+		if (attr & A_GRP_REG) {
+			op = op->sub + (ctx->insn[n] >> 3 & 7);
+			attr = op->attr;
+		} else if (attr & A_MAP) {
+			d->map = 1;
+			b = ctx->insn[n++];
+			op = look_up(emul_map1, b);
+			attr = op->attr;
+		} else if (attr & A_GRP_64 && is_long(ctx)) {
+			op = op->sub + 1;	/* MOVSXD */
+			attr = op->attr;
+		}
+		if (unlikely(attr & A_LONG_WAY))
+			return decode_slow(ctx);
+	}
+	d->op = op;
+	d->opcode = b;
+	if (unlikely(attr & A_BYTE))
+		size = 1;
+	d->opsize = size;
+
+	if (attr & A_MODRM)
+		return decode_operand(ctx, n, op, rex);
+	d->m = emul_no_modrm;
+	d->reg = (b & 7) | (d->rex << 3 & 8);
+	if (op->imm)
+		return decode_immediate(ctx, n, op);
+	return decode_end(ctx, n);
+}
+
 static noinline int fetch_first(struct emul_ctx *ctx)
 {
 	int rc;
@@ -211,13 +270,10 @@ static noinline int fetch_first(struct emul_ctx *ctx)
 }
 
 /*
- * No call but the last one, so that the short way saves few registers. Bytes
- * beyond insn_len are left over from before: they do no harm, see above.
+ * Bytes beyond insn_len are left over from before: they do no harm, see above.
  */
 int emul_decode(struct emul_ctx *ctx)
 {
-	unsigned int length;
-
 	ctx->dirty = 0;
 	ctx->shadow = EMUL_SHADOW_NONE;
 	ctx->hit = 0;
@@ -225,9 +281,7 @@ int emul_decode(struct emul_ctx *ctx)
 	ctx->no_trap = false;
 	if (unlikely(!ctx->insn_len))
 		return fetch_first(ctx);
-	length = decode_fast(ctx);
-	if (unlikely(length - 1 >= ctx->insn_len))	/* 0 too */
+	if (unlikely(ctx->code_size < 4))
 		return decode_slow(ctx);
-	ctx->d.length = length;
-	return EMUL_OK;
+	return decode_fast(ctx);
 }

@@ -38,24 +38,72 @@ static inline u64 load(const u8 *p, unsigned int len)
 	}
 }
 
-/* With a SIB byte (SDM 2 tables 2-3 and 2-7), up to the displacement */
-static __always_inline const u8 *
-decode_sib(struct emul_ctx *ctx, const u8 *p, unsigned int mod,
-	   unsigned int rex, u64 *ea, unsigned int *seg)
-{
-	unsigned int sib = *p++, base = sib & 7;
-	unsigned int index = (sib >> 3 & 7) | (rex << 2 & 8);
+/* emul_insn.kind */
+enum {
+	MODRM_BASE,	/* memory at register @rm */
+	MODRM_SIB,	/* memory where a SIB byte says */
+	MODRM_NO_BASE,	/* memory at an offset, in long mode from RIP */
+	MODRM_REG,	/* not memory */
+};
 
-	*ea = index != 4 ? ctx->regs[index] << (sib >> 6) : 0;
-	if (unlikely(base == 5 && mod == 0)) {
-		*ea += (u64)(s32)load(p, 4);
-		return p + 4;
+/* In emul_insn.disp: with nothing but this the base is a displacement */
+#define DISP_BASE	8
+
+extern const struct emul_modrm emul_modrm[256];
+extern const struct emul_modrm emul_sib[64];
+extern const struct emul_modrm emul_rex[8];
+extern const struct emul_modrm emul_no_modrm;
+
+/* What a table says, ready to be or'ed into emul_insn.form */
+static __always_inline u64 form(const struct emul_modrm *m)
+{
+	u64 val;
+
+	_Static_assert(sizeof(*m) == sizeof(val), "not one number");
+	memcpy(&val, m, sizeof(val));
+	return val;
+}
+
+/*
+ * The rest of a memory operand, with 32-bit and 64-bit addresses. Adding the
+ * address of the next instruction where d->rip_rel is set is left to the end.
+ */
+static __always_inline unsigned long
+decode_disp(struct emul_ctx *ctx, unsigned long n, u64 addr)
+{
+	struct emul_insn *d = &ctx->d;
+
+	if (d->disp) {
+		if (d->disp & 1) {
+			addr += (u64)(s8)ctx->insn[n];
+			n++;
+		} else {
+			addr += (u64)(s32)load(ctx->insn + n, 4);
+			n += 4;
+		}
 	}
-	base |= rex << 3 & 8;
-	*ea += ctx->regs[base];
-	if (base == EMUL_RSP || base == EMUL_RBP)
-		*seg = EMUL_SS;
-	return p;
+	d->ea = addr;
+	return n;
+}
+
+/* The SIB byte at @n: what it adds to the address without displacement */
+static __always_inline u64 decode_sib(struct emul_ctx *ctx, unsigned long n)
+{
+	unsigned int sib = ctx->insn[n];
+	struct emul_insn *d = &ctx->d;
+	u64 addr = 0;
+
+	d->form |= form(&emul_sib[sib & 63]);
+	/* Loading its fields is shorter than shifting them out of the sum */
+	OPTIMIZER_HIDE_VAR(ctx);
+	d = &ctx->d;
+	if (d->index != 4)
+		addr = ctx->regs[d->index] << (sib >> 6);
+	if (unlikely(d->disp == DISP_BASE)) {
+		d->seg = EMUL_DS;
+		return addr;
+	}
+	return addr + ctx->regs[d->rm];
 }
 
 #endif /* EMULATE_DECODE_H */

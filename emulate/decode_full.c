@@ -36,41 +36,44 @@ static const u8 *decode_mem16(struct emul_ctx *ctx, const u8 *p)
 		}
 	}
 	d->ea = (u16)ea;
-	if (d->seg == 0xff)
-		d->seg = seg;
+	d->seg = seg;
 	return p;
 }
 
-/* SDM 2 table 2-2. The arguments are what *d has. */
 static const u8 *
-decode_mem(struct emul_ctx *ctx, const u8 *p, unsigned int modrm,
-	   unsigned int rex, unsigned int asize)
+decode_modrm(struct emul_ctx *ctx, const u8 *p, unsigned int rex, u32 attr)
 {
-	unsigned int base = modrm & 7, mod = modrm >> 6, seg = EMUL_DS;
+	unsigned int modrm = *p++, taken = modrm, seg = ctx->d.seg;
 	struct emul_insn *d = &ctx->d;
-	u64 ea;
+	u64 addr = 0;
 
-	if (base == 4) {
-		d->rsp_base = (*p & 7) == 4 && !(rex & 1);
-		p = decode_sib(ctx, p, mod, rex, &ea, &seg);
-	} else if (unlikely(base == 5 && mod == 0)) {
-		ea = (u64)(s32)load(p, 4);
-		p += 4;
-		d->rip_rel = is_long(ctx);
+	if (attr & A_REGONLY)
+		taken |= 0xc0;
+	d->form = form(&emul_modrm[taken]) | form(&emul_rex[rex & 7]);
+	d->modrm = modrm;
+	if (!d->has_mem) {
+		/* a register */
+	} else if (d->asize == 2) {
+		p = decode_mem16(ctx, p);
 	} else {
-		base |= rex << 3 & 8;
-		ea = ctx->regs[base];
-		if (base == EMUL_RBP)
-			seg = EMUL_SS;
+		switch (d->kind) {
+		case MODRM_BASE:
+			addr = ctx->regs[d->rm];
+			break;
+		case MODRM_SIB:
+			d->rsp_base = (*p & 7) == 4 && !(rex & 1);
+			addr = decode_sib(ctx, p - ctx->insn);
+			p++;
+			break;
+		case MODRM_NO_BASE:
+			d->rip_rel = is_long(ctx);
+			break;
+		}
+		p = ctx->insn + decode_disp(ctx, p - ctx->insn, addr);
+		if (d->asize == 4)
+			d->ea = (u32)d->ea;
 	}
-	if (mod == 1) {
-		ea += (u64)(s8)*p++;
-	} else if (mod == 2) {
-		ea += (u64)(s32)load(p, 4);
-		p += 4;
-	}
-	d->ea = asize == 8 ? ea : (u32)ea;
-	if (likely(d->seg == 0xff))
+	if (unlikely(seg != 0xff))	/* by a prefix */
 		d->seg = seg;
 	return p;
 }
@@ -360,15 +363,14 @@ bool emul_decode_bytes(struct emul_ctx *ctx, const u8 **end)
 {
 	struct emul_insn *d = &ctx->d;
 	const struct emul_opcode *op;
-	unsigned int asize = ctx->code_size, code_size = asize, rex = 0, size;
+	unsigned int code_size = ctx->code_size, rex = 0, size;
 	const u8 *p = ctx->insn, *looked = p;
 	bool special = false, ud = false;
 	u32 attr;
 
 	d->flags = 0;
-	d->map = 0;
-	d->seg = 0xff;
-	d->asize = asize;
+	d->m = emul_no_modrm;
+	d->asize = code_size;
 
 	op = &emul_map0[*p];
 	attr = op->attr;
@@ -385,7 +387,6 @@ bool emul_decode_bytes(struct emul_ctx *ctx, const u8 **end)
 				return false;
 			}
 			rex = d->rex;
-			asize = d->asize;
 			special = true;
 		}
 		op = &emul_map0[*p];
@@ -408,23 +409,10 @@ bool emul_decode_bytes(struct emul_ctx *ctx, const u8 **end)
 		size = operand_size(ctx, attr);
 	d->opsize = size;
 
-	if (attr & A_MODRM) {
-		unsigned int modrm = *p++;
-
-		d->modrm = modrm;
-		d->reg = (modrm >> 3 & 7) | (rex << 1 & 8);
-		if (modrm >= 0xc0 || attr & A_REGONLY) {
-			d->rm = (modrm & 7) | (rex << 3 & 8);
-		} else {
-			d->has_mem = true;
-			if (asize == 2)
-				p = decode_mem16(ctx, p);
-			else
-				p = decode_mem(ctx, p, modrm, rex, asize);
-		}
-	} else {
+	if (attr & A_MODRM)
+		p = decode_modrm(ctx, p, rex, attr);
+	else
 		d->reg = (d->opcode & 7) | (rex << 3 & 8);
-	}
 	if (op->imm)
 		p = decode_imm(d, p, op->imm);
 	*end = likely(p > looked) ? p : looked;

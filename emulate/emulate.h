@@ -320,25 +320,30 @@ struct emul_ops {
  * @op: entry of the opcode tables
  * @ea: offset of the memory operand within its segment
  * @imm: first immediate, sign-extended as the instruction wants it
- * @imm2: second immediate (ENTER, far pointers: the selector)
- * @length: bytes of the whole instruction; 0 as long as it is not decoded
- * @opcode: last opcode byte
- * @map: 0 one-byte, 1 0F, 2 0F38, 3 0F3A, otherwise as in VEX and EVEX
- * @opsize: operand size of the instruction: 1, 2, 4, 8
- * @asize: address size: 2, 4, 8
+ * @form: all of the following up to @index, as one number
+ * @m: the same as the tables have it
  * @modrm: ModRM byte
  * @reg: its field reg, extended by REX/VEX
  * @rm: its field rm, extended likewise
  * @seg: segment of the memory operand
- * @flags: all of the following up to @vex
+ * @has_mem: the ModRM operand is in memory
+ * @kind: MODRM_*
+ * @disp: bytes of displacement that ModRM asks for; %DISP_BASE
+ * @index: index register in SIB, if there is such a byte; 4: none
+ * @imm2: second immediate (ENTER, far pointers: the selector)
+ * @length: bytes of the whole instruction; 0 as long as it is not decoded
+ * @opcode: last opcode byte
+ * @opsize: operand size of the instruction: 1, 2, 4, 8
+ * @asize: address size: 2, 4, 8
+ * @flags: all of the following up to @map
  * @rex: REX prefix, or its equivalent
  * @rep: 0, 0xf2 or 0xf3, whichever came last
  * @has_66: operand-size prefix present
  * @lock: LOCK prefix present
- * @has_mem: the ModRM operand is in memory
  * @rip_rel: the address is relative to the next instruction
  * @rsp_base: the address is based on RSP (POP adds to it)
  * @vex: 0, 1 = VEX, 2 = EVEX, 3 = XOP
+ * @map: 0 one-byte, 1 0F, 2 0F38, 3 0F3A, otherwise as in VEX and EVEX
  * @vvvv: VEX.vvvv as a register number
  * @vl: vector length in bytes
  * @vex_w: VEX.W
@@ -349,20 +354,19 @@ struct emul_insn {
 	const struct emul_opcode *op;
 	u64 ea;
 	u64 imm;
+	union {
+		u64 form;
+
+		struct_group_tagged(emul_modrm, m, u8 modrm; u8 reg; u8 rm;
+				    u8 seg; bool has_mem; u8 kind; u8 disp;
+				    u8 index;);
+	};
 	u16 imm2;
 	u8 length;
 	u8 opcode;
-	u8 map;
 	u8 opsize;
 	u8 asize;
-	u8 modrm;
-	u8 reg;
-	u8 rm;
-	u8 seg;
 	u8 vvvv;
-	u8 vl;
-	u8 vex_w;
-	bool vvvv_named;
 	/* cleared together for each instruction */
 	union {
 		u64 flags;
@@ -371,12 +375,15 @@ struct emul_insn {
 			u8 rep;
 			bool has_66;
 			bool lock;
-			bool has_mem;
 			bool rip_rel;
 			bool rsp_base;
 			u8 vex;
+			u8 map;
 		};
 	};
+	u8 vl;
+	u8 vex_w;
+	bool vvvv_named;
 	u8 evex[2];
 };
 

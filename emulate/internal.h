@@ -155,6 +155,7 @@ enum imm {
 #define A_W1		0x02000000u
 #define A_L0		0x04000000u	/* VEX.L must be 0 */
 #define A_NOVVVV	0x08000000u	/* VEX.vvvv must be 1111b */
+#define A_REX		0x10000000u	/* with A_PREFIX: REX in long mode */
 
 typedef int (*emul_exec_fn)(struct emul_ctx *ctx);
 

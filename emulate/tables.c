@@ -222,8 +222,8 @@ const struct emul_opcode emul_map0[256] = {
 	ALU(FN_XOR, A_LOCK), PREFIX, OP(aaa, A_NO64, NONE, NONE, NONE, 0),
 	ALU(FN_CMP, 0), PREFIX, OP(aas, A_NO64, NONE, NONE, NONE, 0),
 	/* 40: REX prefixes in long mode */
-	EIGHT(SUB(inc_rex, A_PREFIX | A_GRP_64)),
-	EIGHT(SUB(dec_rex, A_PREFIX | A_GRP_64)),
+	EIGHT(SUB(inc_rex, A_PREFIX | A_REX | A_GRP_64)),
+	EIGHT(SUB(dec_rex, A_PREFIX | A_REX | A_GRP_64)),
 	/* 50 */
 	EIGHT(OP(push, A_D64, Z, NONE, NONE, 0)),
 	EIGHT(OP(pop, A_D64, Z, NONE, NONE, 0)),

@@ -38,12 +38,18 @@ typedef long long s64;
 #define __always_inline	inline __attribute__((__always_inline__))
 #endif
 #define noinline	__attribute__((__noinline__))
+/* The compiler knows nothing about the value any more */
+#define OPTIMIZER_HIDE_VAR(v)	asm("" : "=r" (v) : "0" (v))
 #define BIT(n)		(1UL << (n))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #ifndef container_of
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 #endif
+
+/* The same members twice: by themselves and as struct @tag_ @name_ */
+#define struct_group_tagged(tag_, name_, ...) \
+	union { struct { __VA_ARGS__ }; struct tag_ { __VA_ARGS__ } name_; }
 
 #endif /* __KERNEL__ */
 
