@@ -26,8 +26,11 @@
 static __always_inline struct mmio_insn *fetch_insn(struct vcpu *vcpu, u64 rip)
 {
 	struct mmio_insn *i = &vcpu->mmio_insn[hash_64(rip, MMIO_INSN_BITS)];
-	enum mmu_fetched fetched = mmu_fetch_again(vcpu, &i->code, rip);
+	enum mmu_fetched fetched;
 
+	/* or the address is computed anew for each member */
+	OPTIMIZER_HIDE_VAR(i);
+	fetched = mmu_fetch_again(vcpu, &i->code, rip);
 	if (unlikely(fetched != MMU_FETCHED_SAME)) {
 		if (fetched == MMU_FETCHED_NOT)
 			return NULL;

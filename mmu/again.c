@@ -95,14 +95,14 @@ static __always_inline bool usable(struct vcpu *vcpu, struct mmu_way *way,
 /* Within user_read_access_begin(). 0, 1 where the tables differ, or -EFAULT */
 static __always_inline int compare(const struct mmu_way *way)
 {
-	unsigned int i;
+	const typeof(*way->entry) *entry = way->entry, *end = entry + way->n;
 	u64 e;
 
-	for (i = 0; i < way->n; i++) {
-		unsafe_get_user(e, way->entry[i].at, fault);
-		if (e != way->entry[i].val)
+	do {	/* there is a root at least */
+		unsafe_get_user(e, entry->at, fault);
+		if (e != entry->val)
 			return 1;
-	}
+	} while (++entry < end);
 	return 0;
 fault:
 	return -EFAULT;
@@ -235,6 +235,8 @@ bool mmu_device_again(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa)
 	const struct memslots *slots = memslots_get(vcpu->vm);
 	int r;
 
+	/* or the address is computed anew for each member */
+	OPTIMIZER_HIDE_VAR(d);
 	if (!usable(vcpu, &d->way, slots, gva & PAGE_MASK, vcpu_cr3(vcpu)) ||
 	    access & ~d->access || d->efer != vcpu->arch.efer ||
 	    current->mm != vcpu->vm->mm ||

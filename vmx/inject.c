@@ -81,31 +81,12 @@ static void clear_given(struct vcpu *vcpu)
 	ev->nmi_injected = false;
 }
 
-/**
- * vmx_take_back_event() - after the last exit of the fast loop
- * @vcpu: the vCPU
- *
- * Context: interrupts off.
- */
-void vmx_take_back_event(struct vcpu *vcpu)
+/* An event was being delivered: @info is the IDT-vectoring information */
+static noinline void take_back(struct vcpu *vcpu, u32 info)
 {
 	struct vmx_vcpu *v = &vcpu->vmx;
-	u32 reason = v->exit_reason;
-	u32 info, type;
+	u32 type;
 
-	v->idt_info = 0;
-	/* also VMfail: what was to be given is still there (SDM 3C 27.8) */
-	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY) {
-		vmx_cancel_injection(vcpu);
-		return;
-	}
-	if (v->event_given)
-		clear_given(vcpu);
-	if (reason >= vmx_nr_exits || !vmx_exits[reason].delivery)
-		return;
-	info = vmcs_read(IDT_VECTORING_INFO_FIELD);
-	if (likely(!(info & VECTORING_INFO_VALID_MASK)))
-		return;
 	v->idt_info = info;
 	if (info & VECTORING_INFO_DELIVER_CODE_MASK)
 		v->idt_error = vmcs_read(IDT_VECTORING_ERROR_CODE);
@@ -122,6 +103,33 @@ void vmx_take_back_event(struct vcpu *vcpu)
 	    (type == INTR_TYPE_HARD_EXCEPTION &&
 	     (info & INTR_INFO_VECTOR_MASK) == DB_VECTOR))
 		vcpu_set_rflags(vcpu, vcpu_rflags(vcpu) & ~X86_EFLAGS_RF);
+}
+
+/**
+ * vmx_take_back_event() - after the last exit of the fast loop
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off.
+ */
+void vmx_take_back_event(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+	u32 reason = v->exit_reason;
+	u32 info;
+
+	v->idt_info = 0;
+	/* also VMfail: what was to be given is still there (SDM 3C 27.8) */
+	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY) {
+		vmx_cancel_injection(vcpu);
+		return;
+	}
+	if (v->event_given)
+		clear_given(vcpu);
+	if (reason >= vmx_nr_exits || !vmx_exits[reason].delivery)
+		return;
+	info = vmcs_read(IDT_VECTORING_INFO_FIELD);
+	if (unlikely(info & VECTORING_INFO_VALID_MASK))
+		take_back(vcpu, info);
 }
 
 void vmx_cancel_injection(struct vcpu *vcpu)

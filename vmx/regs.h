@@ -109,7 +109,9 @@ u64 vmx_read_cr3(struct vcpu *vcpu);
 u64 vmx_read_cr4(struct vcpu *vcpu);
 static __always_inline u64 vcpu_cr3(struct vcpu *vcpu)
 {
-	return vmx_avail(vcpu, VREG_CR3) ? vcpu->arch.cr3 : vmx_read_cr3(vcpu);
+	/* while CR3 loads exit, arch.cr3 is kept by x86_set_cr3() */
+	return vcpu->vmx.vmcs.proc & CPU_BASED_CR3_LOAD_EXITING ||
+	       vmx_avail(vcpu, VREG_CR3) ? vcpu->arch.cr3 : vmx_read_cr3(vcpu);
 }
 
 /* PAE entries the CPU keeps: EPT with PAE paging reads them back into arch.pdpte */
