@@ -81,6 +81,8 @@ static int handle_requests(struct vcpu *vcpu)
 		vmx_msr_update_intercepts(vcpu);
 	if (vcpu_take_request(vcpu, REQ_TSS_ADDR))
 		vmx_check_emulation(vcpu);
+	if (vcpu_take_request(vcpu, REQ_PIT))
+		irqchip_pit_look(vcpu);
 	vcpu_take_request(vcpu, REQ_UNBLOCK);
 	vcpu_take_request(vcpu, REQ_OUTSIDE);
 	if (vcpu_take_request(vcpu, REQ_IOAPIC_EOI))
@@ -98,7 +100,7 @@ bool vcpu_wake_event(struct vcpu *vcpu)
 	struct x86_events *ev = &vcpu->arch.ev;
 	const u64 any = BIT(REQ_UNBLOCK) | BIT(REQ_DEAD) | BIT(REQ_TIMER) |
 			BIT(REQ_NMI) | BIT(REQ_SMI) | BIT(REQ_APF) |
-			BIT(REQ_TRIPLE_FAULT);
+			BIT(REQ_TRIPLE_FAULT) | BIT(REQ_PIT);
 
 	if (READ_ONCE(vcpu->requests) & any)
 		return true;

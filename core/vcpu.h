@@ -53,6 +53,7 @@ enum vcpu_request {
 	REQ_TPR_ACCESS,		/* KVM_EXIT_TPR_ACCESS */
 	REQ_APF,		/* pages that the guest waits for are there */
 	REQ_TSS_ADDR,		/* KVM_SET_TSS_ADDR: real mode has another TSS */
+	REQ_PIT,		/* its timer has stopped, since nobody took ticks */
 	REQ_OUTSIDE,		/* nothing to do: the requester only wants it out */
 	NR_REQUESTS
 };

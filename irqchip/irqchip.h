@@ -88,6 +88,8 @@ int irqchip_set(struct vm *vm, const struct kvm_irqchip *chip);
 int irqchip_get_pit(struct vm *vm, struct kvm_pit_state2 *ps);
 int irqchip_set_pit(struct vm *vm, const struct kvm_pit_state2 *ps);
 int irqchip_reinject_control(struct vm *vm, const struct kvm_reinject_control *c);
+/* REQ_PIT: a vCPU runs, which may take ticks again */
+void irqchip_pit_look(struct vcpu *vcpu);
 
 /**
  * irqchip_set_line() - change the level a source drives a GSI with

@@ -565,6 +565,8 @@ int lapic_create(struct vcpu *vcpu)
 	list_add_tail_rcu(&l->link, &chip->lapics);
 	mutex_unlock(&chip->lock);
 	lapic_map_rebuild(chip);
+	/* the PIT may have stopped before there was a vCPU to ask */
+	vcpu_request(vcpu, REQ_PIT);
 	return 0;
 }
 

@@ -23,10 +23,18 @@
 
 #define PORT_61		0x61
 #define MAX_BACKLOG	1000	/* ticks owed: 10 s of a 100 Hz guest */
+#define MAX_UNTAKEN	1000	/* in a row, and no vCPU has looked */
 
 /* States of the byte-wise transfer of a count, as the ABI has them */
 enum rw_state {
 	RW_NONE, RW_LSB, RW_MSB, RW_WORD0, RW_WORD1
+};
+
+/* Why the timer of a periodic channel 0 is off */
+enum stall {
+	TICKING,
+	OWED,		/* MAX_BACKLOG: until one is taken */
+	UNTAKEN,	/* MAX_UNTAKEN: until a vCPU looks, which is asked to */
 };
 
 struct pit {
@@ -39,7 +47,8 @@ struct pit {
 	u64 period;				/* lock; ns, 0: one shot */
 	struct hrtimer timer;
 	u8 reinject;				/* lock */
-	bool stalled;				/* lock; owes MAX_BACKLOG, timer off */
+	u8 stalled;				/* lock; enum stall */
+	u32 untaken;				/* lock; ticks that reached nobody new */
 	bool in_flight;				/* lock; a tick waits for its EOI */
 	u32 backlog;				/* lock; ticks not completed */
 	struct io_device dev, port61;
@@ -48,14 +57,17 @@ struct pit {
 /* ---- channel 0's ticks ------------------------------------------------------ */
 
 /*
- * A VM that nobody runs takes no ticks: when MAX_BACKLOG are owed, which is as
- * many as there will be, the timer stops until one is taken. In step, then.
+ * A VM that nobody runs takes no ticks. When MAX_BACKLOG are owed, which is as
+ * many as there will be, the timer stops until one is taken. Without reinjection,
+ * and where the line is masked, none is owed: it stops after MAX_UNTAKEN until a
+ * vCPU of the VM runs. In step, then.
  */
 static void go_on(struct pit *pit)
 {
-	if (likely(!pit->stalled))
+	pit->untaken = 0;
+	if (likely(pit->stalled == TICKING))
 		return;
-	pit->stalled = false;
+	pit->stalled = TICKING;
 	hrtimer_forward_now(&pit->timer, ns_to_ktime(pit->period));
 	hrtimer_start_expires(&pit->timer, HRTIMER_MODE_ABS_HARD);
 }
@@ -64,7 +76,8 @@ static void reset_reinject(struct pit *pit)
 {
 	pit->in_flight = false;
 	pit->backlog = 0;
-	go_on(pit);
+	if (pit->stalled == OWED)
+		go_on(pit);
 }
 
 static void inject(struct pit *pit)
@@ -75,11 +88,14 @@ static void inject(struct pit *pit)
 
 	ret = irqchip_set_line(vm, IRQ_SRC_PIT, 0, true);
 	irqchip_set_line(vm, IRQ_SRC_PIT, 0, false);
-	if (ret >= 0)
-		return;
-	/* nobody listens: no EOI will come, and nothing is owed */
 	raw_spin_lock_irqsave(&pit->lock, flags);
-	reset_reinject(pit);
+	if (ret > 0)
+		pit->untaken = 0;
+	else if (pit->untaken < MAX_UNTAKEN)
+		pit->untaken++;
+	/* nobody listens: no EOI will come, and nothing is owed */
+	if (ret < 0)
+		reset_reinject(pit);
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 }
 
@@ -88,7 +104,7 @@ static enum hrtimer_restart pit_expired(struct hrtimer *timer)
 	struct pit *pit = container_of(timer, struct pit, timer);
 	enum hrtimer_restart again = HRTIMER_NORESTART;
 	unsigned long flags;
-	bool fire = false;
+	bool fire = false, ask = false;
 
 	raw_spin_lock_irqsave(&pit->lock, flags);
 	if (pit->armed && !hrtimer_is_queued(timer)) {
@@ -101,7 +117,10 @@ static enum hrtimer_restart pit_expired(struct hrtimer *timer)
 		if (!pit->period) {
 			pit->armed = false;
 		} else if (pit->backlog == MAX_BACKLOG) {
-			pit->stalled = true;
+			pit->stalled = OWED;
+		} else if (pit->untaken == MAX_UNTAKEN) {
+			pit->stalled = UNTAKEN;
+			ask = true;
 		} else {
 			hrtimer_forward_now(timer, ns_to_ktime(pit->period));
 			again = HRTIMER_RESTART;
@@ -110,7 +129,24 @@ static enum hrtimer_restart pit_expired(struct hrtimer *timer)
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	if (fire)
 		inject(pit);
+	if (unlikely(ask))
+		vm_request_all(pit->chip->vm, REQ_PIT, false);
 	return again;
+}
+
+void irqchip_pit_look(struct vcpu *vcpu)
+{
+	struct irqchip *chip = vcpu->vm->irqchip;
+	/* pairs with irqchip_create_pit() */
+	struct pit *pit = chip ? smp_load_acquire(&chip->pit) : NULL;
+	unsigned long flags;
+
+	if (!pit)
+		return;
+	raw_spin_lock_irqsave(&pit->lock, flags);
+	if (pit->stalled == UNTAKEN)
+		go_on(pit);
+	raw_spin_unlock_irqrestore(&pit->lock, flags);
 }
 
 void pit_eoi(struct pit *pit)
@@ -138,6 +174,7 @@ void pit_unmasked(struct pit *pit)
 
 	raw_spin_lock_irqsave(&pit->lock, flags);
 	reset_reinject(pit);
+	go_on(pit);
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 }
 
@@ -149,7 +186,8 @@ bool pit_wants_eoi(struct pit *pit)
 static void stop_ticks(struct pit *pit)
 {
 	pit->armed = false;
-	pit->stalled = false;
+	pit->stalled = TICKING;
+	pit->untaken = 0;
 	/* a callback under way sees that it is not armed */
 	hrtimer_try_to_cancel(&pit->timer);
 }
@@ -481,6 +519,7 @@ int irqchip_reinject_control(struct vm *vm, const struct kvm_reinject_control *c
 	raw_spin_lock_irqsave(&pit->lock, flags);
 	WRITE_ONCE(pit->reinject, !!c->pit_reinject);
 	reset_reinject(pit);
+	go_on(pit);
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	irqchip_update_watched(vm->irqchip);
 	mutex_unlock(&vm->irqchip->lock);

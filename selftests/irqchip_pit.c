@@ -286,6 +286,104 @@ TEST_F(irqchip_pit, nobody_takes_them)
 	expect_done(self->vcpu);
 }
 
+/* Is there a timer of a PIT's in the host? No where that cannot be told. */
+static bool timer_runs(void)
+{
+	FILE *f = fopen("/proc/timer_list", "r");
+	bool runs = false;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		runs |= !!strstr(line, "pit_expired");
+	if (f)
+		fclose(f);
+	return runs;
+}
+
+static void guest_takes_none(void)
+{
+	u64 start;
+
+	pic_init(1);
+	irq_handler(0x20, 0x2f, irq_pic);
+	outb(0x21, 0xfe);
+	pit_load(0, 2, PIT_HZ / 4000);
+	GUEST_SYNC(1);
+	sti();
+	while (irq_hits[0x20] < 20)
+		cpu_pause();
+	cli();
+	GUEST_SYNC(2);
+	/* more than a thousand ticks, while it runs */
+	for (start = rdtsc(); rdtsc() - start < 30000000;)
+		cpu_pause();
+	irq_hits[0x20] = 0;
+	sti();
+	while (irq_hits[0x20] < 20)
+		cpu_pause();
+	cli();
+	/* and masked */
+	outb(0x21, 0xff);
+	GUEST_SYNC(3);
+	irq_hits[0x20] = 0;
+	outb(0x21, 0xfe);
+	sti();
+	while (irq_hits[0x20] < 20)
+		cpu_pause();
+	GUEST_DONE();
+}
+
+static void takes_none(struct vcpu *vcpu)
+{
+	vcpu_set_entry(vcpu, guest_takes_none);
+	for (int i = 1; i <= 3; i++) {
+		expect_sync(vcpu, i);
+		usleep(400000);
+		require(!timer_runs());
+	}
+	expect_done(vcpu);
+}
+
+TEST_F(irqchip_pit, nobody_runs_it)
+{
+	set_reinject(self->vm, 0);
+	takes_none(self->vcpu);
+}
+
+TEST_F(irqchip_pit, nobody_runs_it_reinjection)
+{
+	takes_none(self->vcpu);
+}
+
+static void guest_finds_it(void)
+{
+	pic_init(1);
+	irq_handler(0x20, 0x2f, irq_pic);
+	outb(0x21, 0xfe);
+	sti();
+	while (irq_hits[0x20] < 20)
+		cpu_pause();
+	GUEST_DONE();
+}
+
+/* It may stop before there is a vCPU */
+TEST_F(irqchip_pit, before_vcpus)
+{
+	struct kvm_pit_state2 ps = { };
+	struct vm *vm = irq_vm_new(variant->kind);
+
+	set_reinject(vm, 0);
+	ps.channels[0].mode = 2;
+	ps.channels[0].gate = 1;
+	ps.channels[0].rw_mode = 3;
+	ps.channels[0].count = PIT_HZ / 4000;
+	ASSERT_EQ(0, ioctl(vm->fd, KVM_SET_PIT2, &ps));
+	usleep(400000);
+	ASSERT_FALSE(timer_runs());
+	expect_done(vcpu_new(vm, 0, guest_finds_it));
+	vm_free(vm);
+}
+
 static void guest_state(void)
 {
 	pit_load(0, 2, 0x3456);
