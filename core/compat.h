@@ -10,8 +10,10 @@
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/task_work.h>
 #include <linux/jump_label.h>
 #include <linux/kvm.h>
 #include <linux/percpu.h>
@@ -262,6 +264,38 @@ static inline void compat_rcu_quiescent(void)
 	rcu_virt_note_context_switch();
 #else
 	rcu_virt_note_context_switch(smp_processor_id());
+#endif
+}
+
+/*
+ * Is TIF_NOTIFY_RESUME, which the thread has cleared, for nobody but restartable
+ * sequences? Where that is not known: no. They do without the flag since 6.18.
+ */
+static inline bool compat_resume_only_rseq(void)
+{
+#if defined(CONFIG_RSEQ) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+	if (!current->rseq || task_work_pending(current))
+		return false;
+#ifdef CONFIG_KEYS_REQUEST_CACHE
+	if (current->cached_requested_key)
+		return false;
+#endif
+#ifdef CONFIG_MEMCG
+	if (current->memcg_nr_pages_over_high)
+		return false;
+#endif
+#ifdef CONFIG_BLK_CGROUP
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	if (current->throttle_disk)
+		return false;
+#else
+	if (current->throttle_queue)
+		return false;
+#endif
+#endif
+	return true;
+#else
+	return false;
 #endif
 }
 

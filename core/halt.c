@@ -46,6 +46,22 @@ static u64 now_ns(void)
 	return mul_u64_u32_div(rdtsc(), NSEC_PER_MSEC, x86_host.tsc_khz);
 }
 
+/* For how long something took: the TSC while it can be trusted */
+static u64 stopwatch(void)
+{
+	return unlikely(READ_ONCE(x86_tsc_unstable)) ? ktime_get_mono_fast_ns() :
+						       rdtsc();
+}
+
+static u64 stopwatch_ns(u64 start)
+{
+	u64 took = stopwatch() - start;
+
+	if (unlikely(READ_ONCE(x86_tsc_unstable)))
+		return took;
+	return mul_u64_u32_div(took, NSEC_PER_MSEC, x86_host.tsc_khz);
+}
+
 /* A VM may want less, or more (KVM_CAP_HALT_POLL) */
 static u64 limit(const struct vcpu *vcpu)
 {
@@ -101,9 +117,9 @@ static bool enough(struct vcpu *vcpu)
 	return vcpu_wake_event(vcpu) || signal_pending(current);
 }
 
-static bool poll(struct vcpu *vcpu, u64 start)
+static bool poll(struct vcpu *vcpu)
 {
-	u64 end = start + min_t(u64, vcpu->halt_poll_ns, limit(vcpu));
+	u64 end = now_ns() + min_t(u64, vcpu->halt_poll_ns, limit(vcpu));
 	bool found;
 
 	vcpu->stats.halt_attempted_poll++;
@@ -156,12 +172,12 @@ static bool wait_awake(struct vcpu *vcpu)
 }
 
 /* Return: an event has come, and not only a signal */
-static bool sleep(struct vcpu *vcpu)
+static bool sleep(struct vcpu *vcpu, u64 deadline)
 {
 	bool waited = false, event;
 	u64 expiry = 0;
 
-	if (lapic_deadline(vcpu))
+	if (deadline)
 		expiry = lapic_timer_block(vcpu, vcpu->wake_ticks);
 	prepare_to_rcuwait(&vcpu->wait);
 	WRITE_ONCE(vcpu->blocked, true);
@@ -183,7 +199,7 @@ static bool sleep(struct vcpu *vcpu)
 bool vcpu_halt(struct vcpu *vcpu)
 {
 	bool halted = vcpu->arch.mp_state == KVM_MP_STATE_HALTED;
-	u64 start = now_ns(), took, deadline;
+	u64 start = stopwatch(), took, deadline;
 	bool slept = false, event = false;
 
 	/* vmx_fast_hlt() may have looked a moment ago */
@@ -196,11 +212,11 @@ bool vcpu_halt(struct vcpu *vcpu)
 		return false;
 	/* a guest that looks for events by itself says so (MSR_KVM_POLL_CONTROL) */
 	if (!halted || !vcpu->halt_poll_ns || !vcpu->arch.poll_control ||
-	    others_want_cpu() || !poll(vcpu, start)) {
-		event = sleep(vcpu);
+	    others_want_cpu() || !poll(vcpu)) {
+		event = sleep(vcpu, deadline);
 		slept = true;
 	}
-	took = now_ns() - start;
+	took = stopwatch_ns(start);
 	if (halted)
 		adapt(vcpu, took);
 	trace_kvm_vcpu_wakeup(took, slept, true);

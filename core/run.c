@@ -184,8 +184,10 @@ static int enter_guest(struct vcpu *vcpu)
 {
 	preempt_disable();
 	local_irq_disable();
-	vmx_switch_to_guest(vcpu);
-	vmx_arm_user_return();
+	if (!vcpu->vmx.guest_state_loaded) {
+		vmx_switch_to_guest(vcpu);
+		vmx_arm_user_return();
+	}
 	x86_fpu_again();
 
 	srcu_leave(vcpu);
@@ -285,6 +287,10 @@ static int handle_thread_work(struct vcpu *vcpu)
 	/* user space may save the VM now, where the request would be lost */
 	if (unlikely(vcpu_take_request(vcpu, REQ_IOAPIC_EOI)))
 		return irqchip_eoi_exit(vcpu);
+	if (likely(thread_work_defer())) {
+		vcpu->work_deferred = true;
+		return RUN_RESUME;
+	}
 	srcu_leave(vcpu);
 	ret = thread_work();
 	srcu_enter(vcpu);
@@ -494,6 +500,10 @@ out:
 	/* only now: a changed signal mask makes the kernel look for itself */
 	if (ret == -ERESTARTNOHAND)
 		set_thread_flag(TIF_SIGPENDING);
+	if (vcpu->work_deferred) {
+		vcpu->work_deferred = false;
+		thread_work_deferred();
+	}
 	vcpu->stats.user_exits++;
 	trace_kvm_userspace_exit(run->exit_reason, ret);
 	vcpu_put(vcpu);

@@ -69,7 +69,9 @@ void vcpu_load(struct vcpu *vcpu)
 void vcpu_hold(struct vcpu *vcpu)
 {
 	preempt_notifier_register(&vcpu->preempt);
+	local_irq_disable();
 	vmx_arm_user_return();
+	local_irq_enable();
 }
 
 void vcpu_put(struct vcpu *vcpu)

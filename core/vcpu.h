@@ -81,6 +81,7 @@ struct vcpu {
 	struct rcuwait wait;			/* blocked in HLT */
 	bool blocked;				/* [a] asleep: core/halt.c */
 	bool looked;				/* [v] irqchip_pending() was -1 at its HLT */
+	bool apic_seen;				/* [v] A4 of irqchip/lapic_virt.c */
 	u64 halt_poll_ns;			/* [v] to look for events before that */
 	u64 wake_ticks;				/* [v] that waking up takes, by the TSC */
 	bool preempted;				/* [a] scheduled out while wanting to run */
@@ -92,6 +93,7 @@ struct vcpu {
 	sigset_t sigset;			/* [v] KVM_SET_SIGNAL_MASK */
 	bool sigset_active;			/* [v] */
 	bool quick;				/* [v] KVM_RUN was short last time */
+	bool work_deferred;			/* [v] thread_work_deferred() is due */
 
 	struct emul_ctx emul;			/* [v] emulator's decoded state */
 	u64 emul_rflags;			/* [v] RFLAGS before the instruction */

@@ -201,7 +201,10 @@ bool pit_wants_eoi(struct pit *pit);
 
 /* ---- irqfd --------------------------------------------------------------- */
 
-/* A GSI completed its interrupt: resample. Any context, no lock held. */
+/*
+ * A GSI completed its interrupt: resample. Interrupts on, unless vm->irq.resamples
+ * has been seen to be false since they are off; no lock held.
+ */
 void irqfd_eoi(struct vm *vm, unsigned int gsi);
 
 #endif

@@ -183,8 +183,35 @@ static inline void irqchip_look_again(struct vcpu *vcpu)
 		WRITE_ONCE(head->changed, true);
 }
 
-/* Acknowledge what irqchip_pending() answers: IRR -> ISR, or PIC INTA. -1: spurious */
+int lapic_pending_by_hand_slow(struct vcpu *vcpu);
+
+/*
+ * An interrupt that the CPU does not deliver by itself: of the PIC always. Where
+ * lapic_choose_delivery() said no, as irqchip_pending().
+ */
+static inline int lapic_pending_by_hand(struct vcpu *vcpu)
+{
+	const struct lapic_head *head = (const void *)vcpu->lapic;
+
+	if (likely(!READ_ONCE(head->changed) && !head->by_guest))
+		return head->vector;
+	return lapic_pending_by_hand_slow(vcpu);
+}
+
+/*
+ * Acknowledge what irqchip_pending() answers: IRR -> ISR, or PIC INTA. -1: spurious,
+ * or not with interrupts off: REQ_EVENT
+ */
 int irqchip_ack(struct vcpu *vcpu);
+
+/*
+ * May an EOI signal eventfds, so that interrupts have to be on? Whether this one
+ * does cannot be known before: a level interrupt of its vector may just arrive.
+ */
+static inline bool irqchip_eoi_sleeps(struct vcpu *vcpu)
+{
+	return unlikely(READ_ONCE(vcpu->vm->irq.resamples));
+}
 
 bool lapic_init_sipi_slow(struct vcpu *vcpu);
 
@@ -285,13 +312,19 @@ void lapic_set_tpr(struct vcpu *vcpu, u64 cr8);
 
 /* IA32_APIC_BASE write: 0, or 1 for #GP */
 int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
-/*
- * x2APIC MSRs 0x800..0x8ff: 0, or 1 for #GP. Safe with interrupts off for
- * TPR, EOI, ICR, SELF IPI, and for lapic_set_tsc_deadline().
- */
+/* x2APIC MSRs 0x800..0x8ff: 0, or 1 for #GP */
 int lapic_read_msr(struct vcpu *vcpu, u32 index, u64 *value);
 int lapic_write_msr(struct vcpu *vcpu, u32 index, u64 value);
+/* The same with interrupts off. False: nothing done, #GP or not for this place */
+bool lapic_write_msr_fast(struct vcpu *vcpu, u32 index, u64 value);
+
+static inline bool lapic_is_msr(u32 index)
+{
+	return index >> 8 == 0x8;
+}
+
 u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
+/* Interrupts may be off */
 void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value);
 
 /*
@@ -367,12 +400,6 @@ struct lapic_entry {
  * @e: filled in; of what is for delivery by the CPU only where it can deliver
  */
 void lapic_entry(struct vcpu *vcpu, struct lapic_entry *e);
-
-/*
- * An interrupt of the PIC waits, which the CPU never delivers by itself. Where
- * lapic_choose_delivery() said no, as irqchip_pending().
- */
-int lapic_pending_by_hand(struct vcpu *vcpu);
 
 /* An EOI-induced exit (SDM 3C 30.1.4): @vector is out of the ISR already */
 void lapic_eoi_exit(struct vcpu *vcpu, u8 vector);

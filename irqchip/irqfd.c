@@ -12,7 +12,9 @@
  *
  * A level irqfd (with resamplefd) asserts its GSI until the guest completes
  * the interrupt. Then irqfd_eoi() lets go of the line and signals resamplefd
- * of every irqfd of the GSI: one resampler for each such GSI.
+ * of every irqfd of the GSI: one resampler for each such GSI. There may be many,
+ * and on PREEMPT_RT an eventfd's lock sleeps: vm->irq.resamples keeps the fast
+ * handlers, whose interrupts are off, from such an EOI.
  *
  * End of an irqfd, by deassignment, closing of the eventfd, or release of the
  * VM file. Who takes it off vm_eventfds.irqfds, under its lock, and nobody
@@ -181,6 +183,18 @@ void irqfd_eoi(struct vm *vm, unsigned int gsi)
 }
 
 /* ---- the end of one ---------------------------------------------------------- */
+
+/*
+ * Before the first resampler. A fast handler under way may have looked already:
+ * interrupts that are off are a read-side section.
+ */
+static void announce_resampling(struct vm *vm)
+{
+	if (vm->irq.resamples)
+		return;
+	WRITE_ONCE(vm->irq.resamples, true);
+	synchronize_rcu();
+}
 
 static int resampler_join(struct irqfd *irqfd)
 {
@@ -409,6 +423,8 @@ int irqfd_assign(struct vm *vm, const struct kvm_irqfd *args)
 
 	/* against a deassignment between the list and the wait queue */
 	mutex_lock(&irqfd->ev->config);
+	if (irqfd->resamplefd)
+		announce_resampling(vm);
 	err = irqfd->resamplefd ? resampler_join(irqfd) : 0;
 	if (!err)
 		err = irqfd_publish(irqfd);

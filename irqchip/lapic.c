@@ -133,32 +133,42 @@ bool lapic_accepts_pic(const struct lapic *l)
 
 /* ---- interrupts out -------------------------------------------------------- */
 
-u32 lapic_priority(const struct lapic *l)
+/* With @isr in service, or -1 */
+static u32 priority(const struct lapic *l, int isr)
 {
 	u32 tpr = lapic_reg(l, APIC_TASKPRI);
-	int isr = lapic_in_service(l);
 
 	return isr >= 0 && isr >> 4 > tpr >> 4 ? isr & 0xf0 : tpr;
 }
 
-/* PPR (SDM 3A 11.8.3.1), kept in its register; returns it */
-static u32 update_ppr(struct lapic *l)
+u32 lapic_priority(const struct lapic *l)
 {
-	u32 ppr = lapic_priority(l);
+	return priority(l, lapic_in_service(l));
+}
 
-	lapic_set_reg(l, APIC_PROCPRI, ppr);
-	return ppr;
+/* PPR (SDM 3A 11.8.3.1), kept in its register */
+static void update_ppr(struct lapic *l)
+{
+	lapic_set_reg(l, APIC_PROCPRI, lapic_priority(l));
 }
 
 static int pending_vector(struct lapic *l)
 {
-	int irr = lapic_highest(l, APIC_IRR);
+	int irr = lapic_highest(l, APIC_IRR), isr;
+	struct lapic_virt *v = l->virt;
 	u32 ppr;
 
 	/* where the CPU delivers it keeps PPR as well */
-	if (irr < 0 && l->virt && l->virt->by_cpu)
+	if (irr < 0 && v && v->by_cpu)
 		return -1;
-	ppr = update_ppr(l);
+	isr = lapic_in_service(l);
+	if (v) {
+		v->irr = irr;
+		v->isr = isr;
+		l->vcpu->apic_seen = true;
+	}
+	ppr = priority(l, isr);
+	lapic_set_reg(l, APIC_PROCPRI, ppr);
 	if (!lapic_sw_enabled(l))
 		return -1;
 	return irr >= 0 && (u32)irr >> 4 > ppr >> 4 ? irr : -1;
@@ -193,7 +203,7 @@ int irqchip_pending_slow(struct vcpu *vcpu)
 	return vector;
 }
 
-int lapic_pending_by_hand(struct vcpu *vcpu)
+int lapic_pending_by_hand_slow(struct vcpu *vcpu)
 {
 	struct lapic *l = vcpu->lapic;
 
@@ -210,6 +220,11 @@ int irqchip_ack(struct vcpu *vcpu)
 	if (!l)
 		return -1;
 	if (pic_vector(l) >= 0) {
+		/* its EOI may be automatic */
+		if (irqchip_eoi_sleeps(vcpu) && irqs_disabled()) {
+			vcpu_request(vcpu, REQ_EVENT);
+			return -1;
+		}
 		WRITE_ONCE(l->head.changed, true);
 		WRITE_ONCE(l->extint, false);
 		if (!l->chip->vm->irq.split)
@@ -230,10 +245,12 @@ int irqchip_ack(struct vcpu *vcpu)
 		l->head.vector = -1;
 		lapic_set_reg(l, APIC_PROCPRI, vector & 0xf0);
 	}
+	vcpu->apic_seen = false;
 	clear_bit(vector & 31, lapic_vec_word(l, APIC_IRR, vector));
 	__set_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
 	/* it was above PPR, so above all that is in service */
 	l->isrv = vector;
+	l->nr_isr++;
 	return vector;
 }
 
@@ -255,8 +272,9 @@ void lapic_eoi(struct lapic *l)
 		l->vcpu->arch.pv_eoi = PV_EOI_STALE;
 	if (vector < 0)
 		return;
+	l->vcpu->apic_seen = false;
 	__clear_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
-	l->isrv = lapic_highest(l, APIC_ISR);
+	l->isrv = --l->nr_isr ? lapic_highest(l, APIC_ISR) : -1;
 	if (lapic_eoi_is_seen(l, vector))
 		lapic_tell_eoi(l, vector);
 	/* whoever puts something there from now on tells the vCPU */
@@ -374,6 +392,7 @@ static void reset_regs(struct lapic *l, bool init)
 	lapic_timer_set_divide(l, 0);
 	atomic_set(&l->esr, 0);
 	l->isrv = -1;
+	l->nr_isr = 0;
 	l->sw_on = false;
 	lapic_virt_reset(l);
 	WRITE_ONCE(l->extint, false);
@@ -471,6 +490,16 @@ void lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *s)
 		*state_reg(s->regs, APIC_ID) = vcpu->id << 24;
 }
 
+static void count_isr(struct lapic *l)
+{
+	unsigned int off;
+
+	l->isrv = lapic_highest(l, APIC_ISR);
+	l->nr_isr = 0;
+	for (off = APIC_ISR; off < APIC_ISR + 0x80; off += 0x10)
+		l->nr_isr += hweight32(lapic_reg(l, off));
+}
+
 int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 {
 	struct lapic *l = vcpu->lapic;
@@ -511,7 +540,7 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 		lapic_set_reg(l, APIC_DFR, lapic_reg(l, APIC_DFR) | 0x0fffffff);
 	}
 	atomic_set(&l->esr, 0);
-	l->isrv = lapic_highest(l, APIC_ISR);
+	count_isr(l);
 	l->sw_on = lapic_reg(l, APIC_SPIV) & APIC_SPIV_APIC_ENABLED;
 	lapic_timer_set_mode(l);
 	lapic_virt_reset(l);

@@ -12,8 +12,8 @@
  *  L2. everything else is written under vcpu->mutex.
  *  L3. after a change of what irqchip_pending() answers, head.changed is set.
  *      With IRQ_ASSIST_TPR the guest changes that unseen: head.by_guest.
- *  L4. isrv is the highest bit of the ISR, or -1; without virt. With it the
- *      CPU may change the ISR: ask lapic_in_service().
+ *  L4. isrv is the highest bit of the ISR, or -1, and nr_isr how many are set;
+ *      without virt. With it the CPU may change the ISR: ask lapic_in_service().
  *  L5. in the guest the CPU may change the registers of the page as the
  *      assists allow. What a register was before it was written is kept
  *      elsewhere: sw_on, timer.mode, timer.divide.
@@ -51,6 +51,7 @@ struct lapic_virt {
 	u8 any_trapped;			/* [a] */
 	bool by_cpu;			/* [v] of the next entry, or the one that is */
 	bool eoi_exits_changed;		/* [v] since the CPU was told */
+	s16 irr, isr;			/* [v] highest ones, with vcpu->apic_seen (A4) */
 	unsigned long eoi_exits[4];	/* [v] written; read by all */
 };
 
@@ -62,6 +63,7 @@ enum lapic_event {
 struct lapic {
 	struct lapic_head head;		/* must be first, see irqchip_pending() */
 	s16 isrv;			/* [v] L4 */
+	u16 nr_isr;			/* [v] L4 */
 	u8 threshold;			/* [v] TPR threshold as the CPU has it */
 	bool sw_on;			/* [v] SPIV's enable bit, as last acted upon */
 	u32 assists;			/* [I] vm->irq.assists */

@@ -242,9 +242,6 @@ static int x2apic_writable(const struct lapic *l, unsigned int off, u64 *mask)
 	case APIC_SPIV:
 		*mask = APIC_SPIV_APIC_ENABLED | APIC_VECTOR_MASK;
 		return 0;
-	case APIC_ICR:
-		*mask = ~(u64)ICR_RESERVED_X2APIC;
-		return 0;
 	case APIC_TMICT:
 		*mask = 0xffffffff;
 		return 0;
@@ -363,28 +360,58 @@ int lapic_read_msr(struct vcpu *vcpu, u32 index, u64 *value)
 	return 0;
 }
 
+static int write_icr_msr(struct lapic *l, u64 value)
+{
+	if (!lapic_x2apic(l) || value & ICR_RESERVED_X2APIC)
+		return 1;
+	trace_kvm_apic_write(APIC_ICR, value);
+	value &= ~(u64)APIC_ICR_BUSY;
+	lapic_set_reg(l, APIC_ICR, value);
+	lapic_set_reg(l, APIC_ICR + 4, value >> 32);
+	lapic_send_ipi(l, value, value >> 32);
+	return 0;
+}
+
 int lapic_write_msr(struct vcpu *vcpu, u32 index, u64 value)
 {
 	struct lapic *l = vcpu->lapic;
 	unsigned int off;
 	u64 mask;
 
+	/* the most usual one */
+	if (index == X2APIC_FIRST + (APIC_ICR >> 4) && l)
+		return write_icr_msr(l, value);
 	if (!msr_to_off(vcpu, index, &off) || x2apic_writable(l, off, &mask) ||
 	    value & ~mask)
 		return 1;
 	trace_kvm_apic_write(off, value);
-	switch (off) {
-	case APIC_ICR:
-		value &= ~(u64)APIC_ICR_BUSY;
-		lapic_set_reg(l, APIC_ICR, value);
-		lapic_set_reg(l, APIC_ICR + 4, value >> 32);
-		lapic_send_ipi(l, value, value >> 32);
-		return 0;
-	case APIC_SELF_IPI:
+	if (off == APIC_SELF_IPI) {
 		lapic_send_ipi(l, APIC_DEST_SELF | value, 0);
 		return 0;
 	}
 	return write_reg(l, off, value, true) ? 0 : 1;
+}
+
+bool lapic_write_msr_fast(struct vcpu *vcpu, u32 index, u64 value)
+{
+	struct lapic *l = vcpu->lapic;
+
+	if (!l || !lapic_x2apic(l))
+		return false;
+	switch ((index - X2APIC_FIRST) << 4) {
+	case APIC_ICR:
+		return !write_icr_msr(l, value);
+	case APIC_EOI:
+		if (value || irqchip_eoi_sleeps(vcpu))
+			return false;
+		trace_kvm_apic_write(APIC_EOI, value);
+		lapic_eoi(l);
+		return true;
+	case APIC_TASKPRI:
+	case APIC_SELF_IPI:
+		return !lapic_write_msr(vcpu, index, value);
+	}
+	return false;
 }
 
 /* ---- the xAPIC page -------------------------------------------------------- */

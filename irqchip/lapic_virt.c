@@ -12,6 +12,8 @@
  *  A3. The xAPIC page is mapped only while every LAPIC of the VM answers at its
  *      usual address: a vCPU never enters the guest with the page mapped and
  *      "virtualize APIC accesses" off.
+ *  A4. irr and isr are what the page has, while vcpu->apic_seen. An entry ends
+ *      that, and whoever changes IRR or ISR outside the guest.
  */
 #include <linux/slab.h>
 #include "x86/x86.h"
@@ -90,6 +92,7 @@ void lapic_collect_posted(struct lapic *l)
 
 	if (!v)
 		return;
+	l->vcpu->apic_seen = false;
 	if (READ_ONCE(v->posted->on)) {
 		clear_bit(0, &v->posted->on);
 		smp_mb__after_atomic();	/* A1: before the bits are read */
@@ -116,6 +119,7 @@ void lapic_virt_reset(struct lapic *l)
 
 	if (!v)
 		return;
+	l->vcpu->apic_seen = false;
 	clear_bit(0, &v->posted->on);
 	v->any_trapped = false;
 	smp_mb();	/* as lapic_collect_posted() */
@@ -155,8 +159,13 @@ void lapic_entry(struct vcpu *vcpu, struct lapic_entry *e)
 	l->threshold = e->threshold;
 	if (!v)
 		return;
-	irr = lapic_highest(l, APIC_IRR);
-	isr = lapic_highest(l, APIC_ISR);
+	if (vcpu->apic_seen) {
+		irr = v->irr;
+		isr = v->isr;
+	} else {
+		irr = lapic_highest(l, APIC_IRR);
+		isr = lapic_highest(l, APIC_ISR);
+	}
 	e->rvi = max(irr, 0);
 	e->svi = max(isr, 0);
 	e->eoi_exits = v->eoi_exits;

@@ -96,6 +96,9 @@ bool lapic_sync_pv_eoi_fast(struct vcpu *vcpu)
 
 	if (likely(vcpu->arch.pv_eoi == PV_EOI_NONE))
 		return true;
+	/* somebody may want to hear of it since the offer */
+	if (irqchip_eoi_sleeps(vcpu) && irqs_disabled())
+		return false;
 	was_set = change_bit_of_guest(vcpu, false);
 	if (was_set < 0)
 		return false;

@@ -199,6 +199,39 @@ TEST_F(irqchip_eventfd, level)
 	close(re2);
 }
 
+#define PIC_LINE	5
+
+static void guest_auto_eoi(void)
+{
+	pic_init(3);
+	irq_handler(0x20, 0x2f, irq_pic);
+	outb(0x4d0, 1 << PIC_LINE);
+	outb(0x21, (u8)~(1 << PIC_LINE));
+	for (u64 n = 1;; n++) {
+		GUEST_SYNC(n);
+		while (irq_hits[0x20 + PIC_LINE] < n)
+			irq_wait();
+	}
+}
+
+/* The PIC's acknowledgement is the EOI */
+TEST_F(irqchip_eventfd, auto_eoi)
+{
+	int fd = new_eventfd(), re = new_eventfd();
+	struct vcpu *v = self->vcpu;
+
+	vcpu_set_entry(v, guest_auto_eoi);
+	expect_sync(v, 1);
+	ASSERT_EQ(0, irqfd(self->vm, fd, PIC_LINE, KVM_IRQFD_FLAG_RESAMPLE, re));
+	for (int i = 2; i < 10; i++) {
+		signal_fd(fd);
+		expect_sync(v, i);
+		ASSERT_EQ(1, taken(re));
+	}
+	close(fd);
+	close(re);
+}
+
 /* A halted vCPU in another thread is woken */
 static void guest_sleeper(void)
 {

@@ -161,8 +161,6 @@ void vmx_apic_init(struct vcpu *vcpu)
 
 bool vmx_apic_choose(struct vcpu *vcpu, bool deliver)
 {
-	if (!(lapic_assists(vcpu) & IRQ_ASSIST_DELIVERY))
-		return false;
 	/* neither the emulator nor virtual-8086 mode is the CPU's delivery */
 	if (vmx_needs_emulation(vcpu) || vcpu->vmx.v86)
 		deliver = false;
@@ -221,13 +219,10 @@ static void write_eoi_exits(const unsigned long *bitmap)
 	vmcs_write(EOI_EXIT_BITMAP3, READ_ONCE(bitmap[3]));
 }
 
-void vmx_apic_entry(struct vcpu *vcpu, bool by_cpu)
+void vmx_apic_entry(struct vcpu *vcpu, u32 assists, bool by_cpu)
 {
-	u32 assists = lapic_assists(vcpu);
 	struct lapic_entry e;
 
-	if (!(assists & IRQ_ASSIST_TPR))
-		return;
 	lapic_entry(vcpu, &e);
 	set_controls(vcpu, assists, by_cpu);
 	if (e.threshold != vcpu->vmx.tpr_threshold) {
@@ -294,6 +289,7 @@ int vmx_fast_apic_access(struct vcpu *vcpu)
 
 	if (ACCESS_TYPE(qual) != ACCESS_WRITE ||
 	    !fast_register(ACCESS_OFFSET(qual)) ||
+	    (ACCESS_OFFSET(qual) == APIC_EOI && irqchip_eoi_sleeps(vcpu)) ||
 	    vcpu->arch.guest_debug || vcpu->vmx.drs_active ||
 	    vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK)
 		return FAST_FULL;

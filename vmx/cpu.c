@@ -137,10 +137,8 @@ bool vmcs_load(struct vmcs *vmcs)
 		list_add_rcu(&vmcs->link, this_cpu_ptr(&active_vmcs));
 		vmcs->cpu = cpu;
 	}
-	if (this_cpu_read(current_vmcs) != vmcs) {
-		this_cpu_write(current_vmcs, vmcs);
-		vmptrld(__pa(vmcs->region));
-	}
+	if (!vmcs_is_current(vmcs))
+		vmcs_make_current(vmcs);
 	return moved;
 }
 

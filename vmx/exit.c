@@ -156,7 +156,7 @@ static int delivery_error(struct vcpu *vcpu)
 				  ARRAY_SIZE(data), data);
 }
 
-static int dispatch(struct vcpu *vcpu, u32 reason)
+static __always_inline int dispatch(struct vcpu *vcpu, u32 reason)
 {
 	if (unlikely(reason >= vmx_nr_exits))
 		return vmx_exit_unexpected(vcpu);
@@ -169,22 +169,24 @@ static int dispatch(struct vcpu *vcpu, u32 reason)
 	return vmx_exits[reason].full(vcpu);
 }
 
+static noinline int dispatch_timed(struct vcpu *vcpu, u32 reason)
+{
+	u64 start = ktime_get_mono_fast_ns();
+	int ret = dispatch(vcpu, reason);
+
+	if (reason < NR_EXIT_REASONS)
+		vcpu->stats.exit_ns[reason] += ktime_get_mono_fast_ns() - start;
+	return ret;
+}
+
 int vmx_handle_exit(struct vcpu *vcpu)
 {
 	u32 reason = vcpu->vmx.exit_reason;
-	u64 start;
-	int ret;
 
 	if (likely(reason == VMX_REASON_NONE))
 		return RUN_RESUME;
 	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return vmx_exit_entry_failed(vcpu);
-	if (likely(!READ_ONCE(exit_time)))
-		return dispatch(vcpu, reason);
-
-	start = ktime_get_mono_fast_ns();
-	ret = dispatch(vcpu, reason);
-	if (reason < NR_EXIT_REASONS)
-		vcpu->stats.exit_ns[reason] += ktime_get_mono_fast_ns() - start;
-	return ret;
+	return unlikely(READ_ONCE(exit_time)) ? dispatch_timed(vcpu, reason) :
+						dispatch(vcpu, reason);
 }

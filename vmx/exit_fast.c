@@ -68,18 +68,21 @@ int vmx_fast_tpr(struct vcpu *vcpu)
 	return FAST_RESUME;
 }
 
-/* An interrupt is there already: no need to sleep */
+/* An interrupt is there already: no need to sleep. Or there is none. */
 int vmx_fast_hlt(struct vcpu *vcpu)
 {
 	if (!ordinary(vcpu) || !(vcpu_rflags(vcpu) & X86_EFLAGS_IF) ||
 	    !lapic_sync_pv_eoi_fast(vcpu))
 		return FAST_FULL;
+	vcpu->stats.halts++;
+	vmx_skip_insn(vcpu);
 	if (irqchip_pending(vcpu) < 0) {
 		vcpu->looked = true;
+		/* what run_halt() does: nothing is left for the full handler */
+		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
+		vcpu->vmx.exit_reason = VMX_REASON_NONE;
 		return FAST_FULL;
 	}
-	vcpu->stats.halts++;
 	vcpu_request(vcpu, REQ_EVENT);
-	vmx_skip_insn(vcpu);
 	return FAST_RESUME;
 }

@@ -87,7 +87,9 @@ int vmx_fast_wrmsr(struct vcpu *vcpu)
 	u32 index = vcpu->regs[GPR_RCX];
 	u64 value = (u32)vcpu->regs[GPR_RAX] | vcpu->regs[GPR_RDX] << 32;
 
-	if (stepping(vcpu) || !x86_fast_wrmsr(vcpu, index, value))
+	if (stepping(vcpu) ||
+	    !(lapic_is_msr(index) ? lapic_write_msr_fast(vcpu, index, value) :
+				    x86_fast_wrmsr(vcpu, index, value)))
 		return FAST_FULL;
 	trace_kvm_msr_write(index, value);
 	vmx_skip_insn(vcpu);

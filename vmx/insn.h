@@ -85,6 +85,19 @@ fail:
 	return 0;
 }
 
+/* The same for callers that have another way, where a failure is reported */
+static __always_inline bool vmcs_try_read(unsigned long field, u64 *value)
+{
+	this_cpu_inc(vmcs_counts.reads);
+	asm volatile goto("1: vmread %1, %0\n\t"
+			  "jbe %l[fail]\n\t"
+			  _ASM_EXTABLE(1b, %l[fail])
+			  : "=r" (*value) : "r" (field) : "cc" : fail);
+	return true;
+fail:
+	return false;
+}
+
 static __always_inline void vmcs_write(unsigned long field, u64 value)
 {
 	this_cpu_inc(vmcs_counts.writes);

@@ -143,14 +143,11 @@ void vmx_msr_load_guest(struct vcpu *vcpu)
 void vmx_arm_user_return(void)
 {
 	struct user_return *ur = this_cpu_ptr(&user_return);
-	unsigned long flags;
 
-	local_irq_save(flags);
 	if (ur->differs && !ur->registered) {
 		ur->registered = true;
 		user_return_notifier_register(&ur->notifier);
 	}
-	local_irq_restore(flags);
 }
 
 int vmx_msr_setup(void)

@@ -154,7 +154,7 @@ int vmx_skipped_breakpoints(struct vcpu *vcpu, u64 rflags, u64 dr6)
 	return skipped(vcpu, rflags, dr6);
 }
 
-int vmx_skip_insn(struct vcpu *vcpu)
+static noinline int skip_unusual(struct vcpu *vcpu)
 {
 	u64 rip = vcpu_rip(vcpu);
 	u64 next = rip + vmx_insn_len(vcpu);
@@ -167,6 +167,43 @@ int vmx_skip_insn(struct vcpu *vcpu)
 		next = (u32)next;
 	vcpu_set_rip(vcpu, next);
 	return skipped(vcpu, vcpu_rflags(vcpu), 0);
+}
+
+/* STI; HLT: there are no breakpoints that blocking by STI has held */
+static noinline int end_sti(u64 intr)
+{
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, intr & ~(u64)GUEST_INTR_STATE_STI);
+	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	return RUN_RESUME;
+}
+
+/*
+ * On the way of most exits. Nothing is called but where something is unusual, so
+ * that it needs no registers of its caller's.
+ */
+int vmx_skip_insn(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *v = &vcpu->vmx;
+	u64 rip = v->rip, rflags = v->rflags, len = v->insn_len, intr, next;
+
+	/* which a debugger's single steps are, too */
+	if (unlikely(v->rflags_special) ||
+	    (!vmx_avail(vcpu, VREG_RIP) && !vmcs_try_read(GUEST_RIP, &rip)) ||
+	    (!vmx_avail(vcpu, VREG_INSN_LEN) &&
+	     !vmcs_try_read(VM_EXIT_INSTRUCTION_LEN, &len)) ||
+	    (!vmx_avail(vcpu, VREG_RFLAGS) &&
+	     !vmcs_try_read(GUEST_RFLAGS, &rflags)) ||
+	    !vmcs_try_read(GUEST_INTERRUPTIBILITY_INFO, &intr))
+		return skip_unusual(vcpu);
+	next = rip + (u32)len;
+	if (unlikely((rip ^ next) >> 32 || rflags & X86_EFLAGS_TF ||
+		     intr & GUEST_INTR_STATE_MOV_SS))
+		return skip_unusual(vcpu);
+	v->rip = next;
+	v->rflags = rflags;
+	v->avail |= BIT(VREG_RIP) | BIT(VREG_RFLAGS);
+	v->dirty |= BIT(VREG_RIP);
+	return intr & GUEST_INTR_STATE_STI ? end_sti(intr) : RUN_RESUME;
 }
 
 u64 vmx_read_cr0(struct vcpu *vcpu)

@@ -294,7 +294,10 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 		if (READ_ONCE(vmcs->cpu) != cpu)
 			vmcs_evict(vmcs);
 		local_irq_save(flags);
-		moved = vmcs_load(vmcs);
+		if (likely(vmcs->cpu == cpu))
+			vmcs_make_current(vmcs);
+		else
+			moved = vmcs_load(vmcs);
 		local_irq_restore(flags);
 	}
 	vmx_mitigate_vcpu_load(vcpu);

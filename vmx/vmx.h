@@ -67,6 +67,13 @@ static __always_inline bool vmcs_is_current(const struct vmcs *vmcs)
 	return this_cpu_read(current_vmcs) == vmcs;
 }
 
+/* Interrupts off; active on this CPU (C2, C3 of vmx/cpu.c: VMX is on then) */
+static __always_inline void vmcs_make_current(struct vmcs *vmcs)
+{
+	this_cpu_write(current_vmcs, vmcs);
+	vmptrld(__pa(vmcs->region));
+}
+
 /*
  * Was this vCPU the last on this CPU? Then vmx_vcpu_load() has nothing to do but
  * to begin to count; not even a barrier between VMs is due.
@@ -155,7 +162,7 @@ void vmx_switch_to_host(struct vcpu *vcpu);
 /*
  * MSRs of system calls: before preemption comes on after vmx_switch_to_guest(),
  * either have them brought back when some thread returns to user space, or do it
- * now, with interrupts off.
+ * now. Interrupts off.
  */
 void vmx_arm_user_return(void);
 void vmx_msr_load_host(void);
@@ -207,7 +214,8 @@ void vmx_apic_init(struct vcpu *vcpu);
 
 /**
  * vmx_apic_choose() - does the CPU deliver the LAPIC's interrupts?
- * @vcpu: the vCPU; vm->srcu held. On REQ_EVENT, before events are chosen.
+ * @vcpu: the vCPU, with IRQ_ASSIST_DELIVERY; vm->srcu held. On REQ_EVENT, before
+ *	events are chosen.
  * @deliver: may interrupts be delivered at all?
  *
  * Return: what vmx_apic_entry() is to be told. Where it is true, nobody else
@@ -215,8 +223,11 @@ void vmx_apic_init(struct vcpu *vcpu);
  */
 bool vmx_apic_choose(struct vcpu *vcpu, bool deliver);
 
-/* What the LAPIC has become, into the VMCS; on REQ_EVENT, after injection */
-void vmx_apic_entry(struct vcpu *vcpu, bool by_cpu);
+/*
+ * What the LAPIC has become, into the VMCS; on REQ_EVENT, after injection. @assists:
+ * lapic_assists(), with IRQ_ASSIST_TPR
+ */
+void vmx_apic_entry(struct vcpu *vcpu, u32 assists, bool by_cpu);
 
 /*
  * Has an interrupt been posted that the CPU was told of too late, or never? The
@@ -236,6 +247,7 @@ static __always_inline bool vmx_posted_waits(const struct vcpu *vcpu)
 static __always_inline void vmx_announce_entry(struct vcpu *vcpu)
 {
 	vcpu->looked = false;
+	vcpu->apic_seen = false;
 	WRITE_ONCE(vcpu->mode, VCPU_IN_GUEST);
 	smp_mb();	/* pairs with vcpu_kick(): mode before the requests */
 	if (unlikely(vmx_posted_waits(vcpu)))

@@ -386,10 +386,13 @@ static int inject_events(struct vcpu *vcpu)
 
 int x86_inject_events(struct vcpu *vcpu)
 {
-	bool by_cpu = vmx_apic_choose(vcpu, !irqs_held_back(vcpu));
+	u32 assists = lapic_assists(vcpu);
+	bool by_cpu = assists & IRQ_ASSIST_DELIVERY &&
+		      vmx_apic_choose(vcpu, !irqs_held_back(vcpu));
 	int ret = inject_events(vcpu);
 
-	vmx_apic_entry(vcpu, by_cpu);
+	if (assists & IRQ_ASSIST_TPR)
+		vmx_apic_entry(vcpu, assists, by_cpu);
 	return ret;
 }
 

@@ -132,8 +132,6 @@ int x86_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 
 /* ---- with interrupts off ------------------------------------------------------ */
 
-#define X2APIC(reg)	(APIC_BASE_MSR + ((reg) >> 4))
-
 /* Then the full handlers decide. x2APIC registers are never filtered. */
 static __always_inline bool filter_in_force(struct vcpu *vcpu)
 {
@@ -163,18 +161,9 @@ bool x86_fast_wrmsr(struct vcpu *vcpu, u32 index, u64 value)
 {
 	if (!vcpu->lapic)
 		return false;
-	switch (index) {
-	case MSR_IA32_TSC_DEADLINE:
-		if (unlikely(filter_in_force(vcpu)) ||
-		    !x86_gcap(vcpu, GCAP_TSC_DEADLINE))
-			return false;
-		lapic_set_tsc_deadline(vcpu, value);
-		return true;
-	case X2APIC(APIC_TASKPRI):
-	case X2APIC(APIC_EOI):
-	case X2APIC(APIC_ICR):
-	case X2APIC(APIC_SELF_IPI):
-		return !lapic_write_msr(vcpu, index, value);
-	}
-	return false;
+	if (index != MSR_IA32_TSC_DEADLINE || unlikely(filter_in_force(vcpu)) ||
+	    !x86_gcap(vcpu, GCAP_TSC_DEADLINE))
+		return false;
+	lapic_set_tsc_deadline(vcpu, value);
+	return true;
 }
