@@ -72,6 +72,7 @@ void ept_free_dead(struct vm *vm, struct ept_dead *dead)
 		call_rcu(&page->rcu_head, table_free_rcu);
 	}
 	dead->list = NULL;
+	dead->nr = 0;
 }
 
 /* ---- finding entries --------------------------------------------------------- */
@@ -222,6 +223,7 @@ static void table_unlink(struct vm *vm, u64 *table, unsigned int level,
 		atomic_long_sub(leaves, &ept_vm(vm)->leaves[level]);
 	set_page_private(page, (unsigned long)dead->list);
 	dead->list = page;
+	dead->nr++;
 }
 
 void ept_zap(struct vm *vm, u64 *ep, unsigned int level, struct ept_dead *dead)

@@ -214,6 +214,7 @@ unsigned int ept_make_many(struct vm *vm, u64 *ep, const u64 *val,
  */
 struct ept_dead {
 	struct page *list;
+	unsigned long nr;
 };
 
 void ept_zap(struct vm *vm, u64 *ep, unsigned int level, struct ept_dead *dead);

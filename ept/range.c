@@ -190,38 +190,45 @@ bool ept_age(struct vm *vm, const struct mmu_range *range, bool clear)
 	return young;
 }
 
+/* Gigabytes that a call looks at: where there is nothing, the next goes on */
+#define SHRINK_LOOKS	4096
+
+/* The level of entries that name tables of gigabytes */
+#define LEVEL_512G	(PG_1G + 1)
+
 /* A gigabyte's tables at a time, from where the last call stopped */
 unsigned long ept_shrink(struct vm *vm, unsigned long nr)
 {
 	struct ept_vm *et = ept_vm(vm);
 	long before = atomic_long_read(&et->tables);
 	gfn_t end = (mmu_gpa_last(vm) >> PAGE_SHIFT) + 1;
-	gfn_t gfn = et->shrink_next;
-	unsigned int space = et->shrink_space, level;
+	gfn_t gfn = et->shrink_next, at;
+	unsigned int space = et->shrink_space, level, looks;
 	/* all spaces, and the first once more for what is before the start */
 	unsigned int turns = MMU_ADDRESS_SPACES;
 	struct ept_dead dead = {};
-	unsigned long n = 0;
 	u64 *ep, e;
 
-	while (n < nr) {
-		struct page *page;
-
+	for (looks = 0; dead.nr < nr && looks < SHRINK_LOOKS; looks++) {
 		if (gfn >= end) {
 			if (!turns--)
 				break;
 			space = (space + 1) % MMU_ADDRESS_SPACES;
 			gfn = 0;
 		}
-		ep = ept_walk(vm, gfn + (mmu_space_base(space) >> PAGE_SHIFT),
-			      PG_1G, &level);
-		e = READ_ONCE(*ep);
-		if (level == PG_1G && ept_mapped(e) && !ept_leaf(e, level)) {
-			ept_zap(vm, ep, level, &dead);
-			for (n = 0, page = dead.list; page;
-			     page = (struct page *)page_private(page))
-				n++;
+		at = gfn + (mmu_space_base(space) >> PAGE_SHIFT);
+		if (!(gfn & (pg_pages(LEVEL_512G) - 1))) {
+			ep = ept_walk(vm, at, LEVEL_512G, &level);
+			e = READ_ONCE(*ep);
+			/* emptied by earlier calls */
+			if (level == LEVEL_512G && ept_is_table(e) &&
+			    !memchr_inv(ept_table(e), 0, PAGE_SIZE))
+				ept_zap(vm, ep, level, &dead);
 		}
+		ep = ept_walk(vm, at, PG_1G, &level);
+		e = READ_ONCE(*ep);
+		if (level == PG_1G && ept_is_table(e))
+			ept_zap(vm, ep, level, &dead);
 		gfn = (gfn | (pg_pages(level) - 1)) + 1;
 	}
 	et->shrink_next = gfn;

@@ -556,15 +556,17 @@ int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg)
 	pit->dev.ops = &pit_ops;
 	pit->port61.ops = &port61_ops;
 
-	err = io_bus_register(vm, &vm->pio_bus, 0x40, 4, &pit->dev);
-	if (err)
-		goto free;
 	if (cfg->flags & KVM_PIT_SPEAKER_DUMMY) {
 		err = io_bus_register(vm, &vm->pio_bus, PORT_61, 1, &pit->port61);
 		if (err)
-			goto bus;
-		refcount_inc(&chip->refs);
+			goto free;
 	}
+	/* last: from then on a guest may start the timer */
+	err = io_bus_register(vm, &vm->pio_bus, 0x40, 4, &pit->dev);
+	if (err)
+		goto port61;
+	if (cfg->flags & KVM_PIT_SPEAKER_DUMMY)
+		refcount_inc(&chip->refs);
 	refcount_inc(&chip->refs);
 	/* complete before an EOI sees it */
 	smp_store_release(&chip->pit, pit);
@@ -573,8 +575,9 @@ int irqchip_create_pit(struct vm *vm, const struct kvm_pit_config *cfg)
 	mutex_unlock(&chip->lock);
 	return 0;
 
-bus:
-	io_bus_unregister(vm, &vm->pio_bus, &pit->dev);
+port61:
+	if (cfg->flags & KVM_PIT_SPEAKER_DUMMY)
+		io_bus_unregister(vm, &vm->pio_bus, &pit->port61);
 free:
 	kfree(pit);
 	return err;

@@ -30,27 +30,32 @@ static unsigned long count(struct shrinker *s, struct shrink_control *sc)
 	return n > 0 ? n : SHRINK_EMPTY;
 }
 
+/* VMs that a call looks at: roots in use are counted, and nobody gives them back */
+#define SCAN_VMS	64
+
 /* Reclaim may come from under any lock but mmu.lock: never wait for table_vms_lock */
 static unsigned long scan(struct shrinker *s, struct shrink_control *sc)
 {
 	unsigned long freed = 0;
+	unsigned int looks = 0;
 	struct vm *vm, *next;
 	LIST_HEAD(done);
 
 	if (!mutex_trylock(&table_vms_lock))
 		return SHRINK_STOP;
 	list_for_each_entry_safe(vm, next, &vms, mmu.shrink_link) {
-		if (freed >= sc->nr_to_scan)
+		if (freed >= sc->nr_to_scan || looks++ == SCAN_VMS)
 			break;
 		write_lock(&vm->mmu.lock);
 		freed += mmu_op(vm, shrink, vm, sc->nr_to_scan - freed);
 		write_unlock(&vm->mmu.lock);
 		/* the next call begins with the others */
 		list_move_tail(&vm->mmu.shrink_link, &done);
+		cond_resched();
 	}
 	list_splice_tail(&done, &vms);
 	mutex_unlock(&table_vms_lock);
-	return freed;
+	return freed ?: SHRINK_STOP;
 }
 
 /* Fewer would not hold what one instruction needs at a time */

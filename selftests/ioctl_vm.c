@@ -409,6 +409,8 @@ TEST_F(vmfile, tsc_khz)
 	EXPECT_EQ(khz / 2, ioctl(vcpu, KVM_GET_TSC_KHZ, 0));
 	close(vcpu);
 	EXPECT_ERR(EINVAL, self->bare, KVM_SET_TSC_KHZ, ~0ul);
+	/* no TSC runs at more than 16 GHz */
+	EXPECT_ERR(EINVAL, self->bare, KVM_SET_TSC_KHZ, 16000001);
 }
 
 TEST_F(vmfile, ioeventfd)

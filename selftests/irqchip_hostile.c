@@ -7,6 +7,9 @@
  * again: tpr_shadow=N
  */
 #include "irq.h"
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
 
 KIND_SUITE(irqchip_hostile)
 
@@ -189,6 +192,71 @@ TEST_F(irqchip_hostile, noise)
 
 	for (s = 1; s <= 12; s++)
 		noise(variant->kind, s * 0x9e3779b97f4a7c15ull);
+}
+
+/* Starts the timer of the PIT, or exits where there is none */
+static void guest_starts_pit(void)
+{
+	for (;;) {
+		outb(0x43, 0x14);
+		outb(0x40, 1);
+	}
+}
+
+static atomic_bool pit_tried;
+
+static void *run_on(void *arg)
+{
+	struct vcpu *v = arg;
+
+	while (!atomic_load(&pit_tried))
+		vcpu_run_any(v);
+	return NULL;
+}
+
+/*
+ * As many devices as there may be, but for one: the PIT's ports do not all fit,
+ * while a guest uses those that do. It is gone with all that it has begun.
+ */
+TEST_F(irqchip_hostile, pit_without_room)
+{
+	struct kvm_ioeventfd ioev = {
+		.fd = eventfd(0, EFD_CLOEXEC), .len = 1,
+		.flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct vm *vm = vm_new(variant->kind);
+	struct vcpu *v;
+	pthread_t t;
+	unsigned int i;
+
+	require(!ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
+	for (i = 0; !ioctl(vm->fd, KVM_IOEVENTFD, &ioev); i++)
+		ioev.addr = 0x1000 + i;
+	ASSERT_EQ(ENOSPC, errno);
+	ASSERT_LT(500, i);
+	ioev.addr = 0x1000;
+	ioev.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
+	require(!ioctl(vm->fd, KVM_IOEVENTFD, &ioev));
+
+	v = vcpu_new(vm, 0, guest_starts_pit);
+	atomic_store(&pit_tried, false);
+	t = vcpu_thread(v, run_on);
+	for (i = 0; i < 50; i++) {
+		EXPECT_EQ(-1, ioctl(vm->fd, KVM_CREATE_PIT2, &pit));
+		EXPECT_EQ(ENOSPC, errno);
+		sched_yield();
+	}
+	atomic_store(&pit_tried, true);
+	pthread_join(t, NULL);
+	/* with room for both */
+	ioev.addr = 0x1001;
+	require(!ioctl(vm->fd, KVM_IOEVENTFD, &ioev));
+	EXPECT_EQ(0, ioctl(vm->fd, KVM_CREATE_PIT2, &pit));
+	EXPECT_EQ(-1, ioctl(vm->fd, KVM_CREATE_PIT2, &pit));
+	EXPECT_EQ(EEXIST, errno);
+	vm_free(vm);
+	close(ioev.fd);
 }
 
 /* Afterwards everything works */

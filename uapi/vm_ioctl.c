@@ -231,7 +231,7 @@ PASS_ON(set_clock, vm, x86_set_clock)
 static bool tsc_khz_possible(unsigned long khz)
 {
 	return !khz || khz == x86_host.tsc_khz ||
-	       (x86_host.tsc_scaling && khz <= INT_MAX);
+	       (x86_host.tsc_scaling && khz <= X86_TSC_KHZ_MAX);
 }
 
 /* The frequency that vCPUs created later start with */

@@ -229,7 +229,7 @@ int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz)
 	if (!khz)
 		khz = x86_host.tsc_khz;
 	if (!about_host_khz(khz)) {
-		if (!x86_host.tsc_scaling)
+		if (!x86_host.tsc_scaling || khz > X86_TSC_KHZ_MAX)
 			return -EINVAL;
 		ratio = mul_u64_u32_div(RATIO_ONE, khz, x86_host.tsc_khz);
 		if (!ratio)

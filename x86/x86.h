@@ -355,6 +355,8 @@ extern bool x86_tsc_unstable;	/* [a] from then on; the host never takes it back 
 void x86_tsc_suspend(void);
 void x86_tsc_resume(void);
 void x86_tsc_resumed(struct vcpu *vcpu);	/* in vcpu_load() */
+/* 16 GHz, so that a lifetime of ticks can be worked out in 64 bits */
+#define X86_TSC_KHZ_MAX	16000000u
 int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz);	/* 0, -EINVAL */
 u64 x86_tsc_offset(struct vcpu *vcpu);		/* KVM_VCPU_TSC_OFFSET */
 void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host);
