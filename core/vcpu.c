@@ -202,32 +202,31 @@ void vcpu_destroy(struct vcpu *vcpu)
 
 /* ---- kicks ------------------------------------------------------------------------- */
 
-/* From HLT; true if it was blocked */
-static bool wake(struct vcpu *vcpu)
+/* From HLT, if it is blocked */
+static void wake(struct vcpu *vcpu)
 {
 	if (!rcuwait_wake_up(&vcpu->wait))
-		return false;
+		return;
 	WRITE_ONCE(vcpu->ready, true);
 	vcpu->stats.halt_wakeups++;
-	return true;
 }
 
 void vcpu_kick(struct vcpu *vcpu)
 {
-	int me, cpu;
+	int me = get_cpu(), cpu;
 
-	if (wake(vcpu))
-		return;
-	me = get_cpu();
 	/*
 	 * A full barrier after the caller's request, before mode: pairs with the
-	 * one in enter_guest().
+	 * one in enter_guest(). Who is in the guest sees the request before it
+	 * sleeps.
 	 */
 	smp_mb();
 	if (READ_ONCE(vcpu->mode) == VCPU_IN_GUEST) {
 		cpu = READ_ONCE(vcpu->cpu);
 		if (cpu != me && cpu >= 0 && cpu_online(cpu))
 			compat_send_reschedule(cpu);
+	} else {
+		wake(vcpu);
 	}
 	put_cpu();
 }

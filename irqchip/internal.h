@@ -179,6 +179,8 @@ void irqchip_update_watched(struct irqchip *chip);
 
 int routes_default(struct irqchip *chip);
 void routes_free(struct irqchip *chip);
+/* An edge of user space's: up, and down again. As irqchip_set_line(). */
+void irqchip_pulse(struct vm *vm, u32 gsi);
 /* The GSI that leads to a pin, or -1. RCU read lock held. */
 int routes_pin_to_gsi(struct irqchip *chip, enum chip_kind kind,
 		      unsigned int pin);

@@ -193,9 +193,10 @@ static inline int lapic_pending_by_hand(struct vcpu *vcpu)
 {
 	const struct lapic_head *head = (const void *)vcpu->lapic;
 
-	if (likely(!READ_ONCE(head->changed) && !head->by_guest))
-		return head->vector;
-	return lapic_pending_by_hand_slow(vcpu);
+	if (head->by_guest)
+		return lapic_pending_by_hand_slow(vcpu);
+	return READ_ONCE(head->changed) ? irqchip_pending_slow(vcpu) :
+					  head->vector;
 }
 
 /*

@@ -110,16 +110,14 @@ void eventfds_free(struct vm *vm)
 
 /* ---- the signal ------------------------------------------------------------- */
 
-static void inject(struct irqfd *irqfd)
+static __always_inline void inject(struct irqfd *irqfd)
 {
 	struct vm *vm = irqfd->vm;
 
-	if (irqfd->resampler) {
+	if (irqfd->resampler)
 		irqchip_set_line(vm, IRQ_SRC_RESAMPLE, irqfd->gsi, true);
-	} else {
-		irqchip_set_line(vm, IRQ_SRC_USER, irqfd->gsi, true);
-		irqchip_set_line(vm, IRQ_SRC_USER, irqfd->gsi, false);
-	}
+	else
+		irqchip_pulse(vm, irqfd->gsi);
 }
 
 static void deactivate_locked(struct irqfd *irqfd)

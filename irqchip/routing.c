@@ -24,6 +24,7 @@ enum route_type {
 struct route {
 	u8 type;		/* enum route_type */
 	u8 pin;
+	bool plain;		/* an MSI to one CPU by its id, fixed and edge */
 	u32 address_lo, address_hi, data;
 };
 
@@ -56,6 +57,26 @@ static int deliver_msi(struct irqchip *chip, u32 lo, u32 hi, u32 data)
 	if (lo & BIT(3) && msg.logical && msg.mode == MODE_FIXED)
 		msg.mode = MODE_LOWEST;
 	return lapic_deliver(chip, &msg, NULL);
+}
+
+static bool is_plain(const struct route *r)
+{
+	const u32 unusual = 7 << 8 | MSI_LEVEL;		/* delivery mode */
+
+	return !(r->data & unusual) && !(r->address_lo & (BIT(2) | BIT(3)));
+}
+
+/* The same for the most usual ones */
+static bool deliver_plain(struct irqchip *chip, const struct route *r)
+{
+	u32 dest = r->address_lo >> 12 & 0xff;
+
+	if (!r->plain)
+		return false;
+	trace_kvm_msi_set_irq((u64)r->address_hi << 32 | r->address_lo, r->data);
+	if (chip->vm->irq.x2apic_format)
+		dest |= r->address_hi & 0xffffff00;
+	return lapic_deliver_one(chip, dest, r->data & 0xff);
 }
 
 static int drive(struct irqchip *chip, const struct route *r,
@@ -94,6 +115,39 @@ int irqchip_set_line(struct vm *vm, enum irq_source src, u32 gsi, bool level)
 	}
 	rcu_read_unlock();
 	return ret;
+}
+
+/* Is it an MSI? Then it is sent. */
+static bool pulse_msi(struct vm *vm, u32 gsi)
+{
+	struct irqchip *chip = vm->irqchip;
+	const struct route *r;
+	const struct routes *t;
+	bool msi = false;
+
+	rcu_read_lock();
+	t = rcu_dereference(chip->routes);
+	if (likely(t && gsi < t->nr)) {
+		/* an MSI has the GSI for itself */
+		r = t->entry[array_index_nospec(gsi, t->nr)];
+		msi = r->type == ROUTE_MSI;
+		if (msi) {
+			trace_kvm_set_irq(gsi, true, IRQ_SRC_USER);
+			if (!deliver_plain(chip, r))
+				deliver_msi(chip, r->address_lo, r->address_hi,
+					    r->data);
+		}
+	}
+	rcu_read_unlock();
+	return msi;
+}
+
+void irqchip_pulse(struct vm *vm, u32 gsi)
+{
+	if (pulse_msi(vm, gsi))
+		return;
+	irqchip_set_line(vm, IRQ_SRC_USER, gsi, true);
+	irqchip_set_line(vm, IRQ_SRC_USER, gsi, false);
 }
 
 int irqchip_send_msi(struct vm *vm, const struct kvm_msi *msi)
@@ -193,6 +247,7 @@ static int fill(struct vm *vm, struct routes *t,
 		r.address_lo = e->u.msi.address_lo;
 		r.address_hi = e->u.msi.address_hi;
 		r.data = e->u.msi.data;
+		r.plain = is_plain(&r);
 		if (gsi < vm->irqchip->nr_user_pins && r.data & MSI_LEVEL)
 			__set_bit(r.data & 0xff, t->level_vectors);
 		break;

@@ -37,7 +37,9 @@ bool vmx_fast_events(struct vcpu *vcpu)
 {
 	if (READ_ONCE(vcpu->requests) & ~SERVED ||
 	    __xfer_to_guest_mode_work_pending() || !ordinary(vcpu) ||
-	    lapic_init_sipi_pending(vcpu) || !lapic_sync_pv_eoi_fast(vcpu))
+	    lapic_init_sipi_pending(vcpu) ||
+	    (unlikely(vcpu->arch.pv_eoi != PV_EOI_NONE) &&
+	     !lapic_sync_pv_eoi_fast(vcpu)))
 		return false;
 	/* the last event has arrived, but for one of the fast handler's own */
 	vmx_cancel_injection(vcpu);
@@ -72,7 +74,8 @@ int vmx_fast_tpr(struct vcpu *vcpu)
 int vmx_fast_hlt(struct vcpu *vcpu)
 {
 	if (!ordinary(vcpu) || !(vcpu_rflags(vcpu) & X86_EFLAGS_IF) ||
-	    !lapic_sync_pv_eoi_fast(vcpu))
+	    (unlikely(vcpu->arch.pv_eoi != PV_EOI_NONE) &&
+	     !lapic_sync_pv_eoi_fast(vcpu)))
 		return FAST_FULL;
 	vcpu->stats.halts++;
 	vmx_skip_insn(vcpu);

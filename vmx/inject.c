@@ -37,6 +37,19 @@ void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, info | INTR_INFO_VALID_MASK);
 }
 
+void vmx_inject_irq(struct vcpu *vcpu, u8 vector)
+{
+	u32 info = INTR_TYPE_EXT_INTR | vector;
+
+	if (unlikely(!vmx_surely_enterable(vcpu) || vcpu->vmx.v86)) {
+		vmx_inject(vcpu, info, 0, 0);
+		return;
+	}
+	vcpu->vmx.event_given = true;
+	vmx_end_hlt(vcpu);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, info | INTR_INFO_VALID_MASK);
+}
+
 /* An event in VMX form back into arch.ev, to be injected by the next entry */
 static void requeue(struct vcpu *vcpu, u32 info, u32 error, u32 len)
 {

@@ -301,6 +301,8 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host);
  * @insn_len: for software events
  */
 void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len);
+/* The same for an external interrupt */
+void vmx_inject_irq(struct vcpu *vcpu, u8 vector);
 void vmx_cancel_injection(struct vcpu *vcpu);	/* take it back into arch.ev */
 
 /* Could it be delivered now? SDM 3C table 25-3 */

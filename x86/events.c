@@ -211,11 +211,14 @@ static void begin_exception(struct vcpu *vcpu)
 static void inject_irq(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
-	u32 type = ev->irq.soft ? INTR_TYPE_SOFT_INTR : INTR_TYPE_EXT_INTR;
 
 	trace_kvm_inj_virq(ev->irq.vector, ev->irq.soft, false);
 	vcpu->stats.irq_injected++;
-	vmx_inject(vcpu, type | ev->irq.vector, 0, ev->reinject_len);
+	if (unlikely(ev->irq.soft))
+		vmx_inject(vcpu, INTR_TYPE_SOFT_INTR | ev->irq.vector, 0,
+			   ev->reinject_len);
+	else
+		vmx_inject_irq(vcpu, ev->irq.vector);
 }
 
 static void inject_nmi(struct vcpu *vcpu)
@@ -316,8 +319,33 @@ static void inject_held(struct vcpu *vcpu)
 	inject_irq(vcpu);
 }
 
+/* Nothing waits but perhaps an interrupt of the irqchip's, as most often? */
+static __always_inline bool only_irqs(const struct vcpu *vcpu)
+{
+	const struct x86_events *ev = &vcpu->arch.ev;
+
+	return !(ev->exception.pending | ev->exception.injected |
+		 ev->irq.injected | ev->irq.held | ev->smi_pending |
+		 ev->nmi_injected | ev->nmi_pending) &&
+	       vcpu->lapic && !vcpu->arch.guest_debug &&
+	       vcpu->arch.pv_eoi == PV_EOI_NONE &&
+	       !READ_ONCE(vcpu->run->request_interrupt_window);
+}
+
+/* inject_events() then */
+static __always_inline void inject_irqs(struct vcpu *vcpu)
+{
+	vcpu->arch.unhalted = false;
+	if (lapic_pending_by_hand(vcpu) < 0)
+		return;
+	if (vmx_irq_allowed(vcpu) && take_irq(vcpu))
+		inject_irq(vcpu);
+	if (lapic_pending_by_hand(vcpu) >= 0)
+		vmx_request_irq_window(vcpu);
+}
+
 /* As x86_inject_events() */
-static int inject_events(struct vcpu *vcpu)
+static noinline int inject_events(struct vcpu *vcpu)
 {
 	struct x86_events *ev = &vcpu->arch.ev;
 	bool given = true, unhalted = vcpu->arch.unhalted;
@@ -389,8 +417,12 @@ int x86_inject_events(struct vcpu *vcpu)
 	u32 assists = lapic_assists(vcpu);
 	bool by_cpu = assists & IRQ_ASSIST_DELIVERY &&
 		      vmx_apic_choose(vcpu, !irqs_held_back(vcpu));
-	int ret = inject_events(vcpu);
+	int ret = 0;
 
+	if (likely(only_irqs(vcpu)))
+		inject_irqs(vcpu);
+	else
+		ret = inject_events(vcpu);
 	if (assists & IRQ_ASSIST_TPR)
 		vmx_apic_entry(vcpu, assists, by_cpu);
 	return ret;
