@@ -214,7 +214,7 @@ static void guest_auto_eoi(void)
 	}
 }
 
-/* The PIC's acknowledgement is the EOI */
+/* The PIC's acknowledgment is the EOI */
 TEST_F(irqchip_eventfd, auto_eoi)
 {
 	int fd = new_eventfd(), re = new_eventfd();
