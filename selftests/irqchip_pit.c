@@ -263,12 +263,18 @@ TEST_F(irqchip_pit, reinjection)
 	ASSERT_LT(1, expect_done(self->vcpu));
 }
 
-static void guest_away_for_long(void)
+/* Ticks in a second: more than a host has time for that checks all it does? */
+static unsigned int tick_hz(void)
+{
+	return access("/proc/lockdep_stats", F_OK) ? 4000 : 400;
+}
+
+static void guest_away_for_long(u64 hz)
 {
 	pic_init(1);
 	irq_handler(0x20, 0x2f, irq_pic);
 	outb(0x21, 0xfe);
-	pit_load(0, 2, PIT_HZ / 4000);
+	pit_load(0, 2, PIT_HZ / hz);
 	GUEST_SYNC(1);
 	/* a thousand that are owed, and new ones */
 	sti();
@@ -281,8 +287,9 @@ static void guest_away_for_long(void)
 TEST_F(irqchip_pit, nobody_takes_them)
 {
 	vcpu_set_entry(self->vcpu, guest_away_for_long);
+	vcpu_args(self->vcpu, 1, (u64)tick_hz());
 	expect_sync(self->vcpu, 1);
-	usleep(500000);
+	usleep(2000000000 / tick_hz());
 	expect_done(self->vcpu);
 }
 
@@ -300,14 +307,26 @@ static bool timer_runs(void)
 	return runs;
 }
 
-static void guest_takes_none(void)
+/* Whether it ends, after a thousand ticks. One that expires is not seen for a moment */
+static bool timer_stops(void)
+{
+	int unseen = 0;
+
+	for (int i = 0; i < 1000 && unseen < 10; i++) {
+		unseen = timer_runs() ? 0 : unseen + 1;
+		usleep(10000);
+	}
+	return unseen == 10;
+}
+
+static void guest_takes_none(u64 hz)
 {
 	u64 start;
 
 	pic_init(1);
 	irq_handler(0x20, 0x2f, irq_pic);
 	outb(0x21, 0xfe);
-	pit_load(0, 2, PIT_HZ / 4000);
+	pit_load(0, 2, PIT_HZ / hz);
 	GUEST_SYNC(1);
 	sti();
 	while (irq_hits[0x20] < 20)
@@ -315,7 +334,7 @@ static void guest_takes_none(void)
 	cli();
 	GUEST_SYNC(2);
 	/* more than a thousand ticks, while it runs */
-	for (start = rdtsc(); rdtsc() - start < 30000000;)
+	for (start = rdtsc(); (rdtsc() - start) * hz < 120000000000;)
 		cpu_pause();
 	irq_hits[0x20] = 0;
 	sti();
@@ -336,10 +355,10 @@ static void guest_takes_none(void)
 static void takes_none(struct vcpu *vcpu)
 {
 	vcpu_set_entry(vcpu, guest_takes_none);
+	vcpu_args(vcpu, 1, (u64)tick_hz());
 	for (int i = 1; i <= 3; i++) {
 		expect_sync(vcpu, i);
-		usleep(400000);
-		require(!timer_runs());
+		require(timer_stops());
 	}
 	expect_done(vcpu);
 }
@@ -376,10 +395,9 @@ TEST_F(irqchip_pit, before_vcpus)
 	ps.channels[0].mode = 2;
 	ps.channels[0].gate = 1;
 	ps.channels[0].rw_mode = 3;
-	ps.channels[0].count = PIT_HZ / 4000;
+	ps.channels[0].count = PIT_HZ / tick_hz();
 	ASSERT_EQ(0, ioctl(vm->fd, KVM_SET_PIT2, &ps));
-	usleep(400000);
-	ASSERT_FALSE(timer_runs());
+	ASSERT_TRUE(timer_stops());
 	expect_done(vcpu_new(vm, 0, guest_finds_it));
 	vm_free(vm);
 }
