@@ -484,6 +484,8 @@ static const struct {
 
 static bool op_has(struct emul_ctx *ctx, enum emul_feature feature)
 {
+	if (feature == EMUL_HAS_MONITOR)
+		return x86_has_monitor(to_vcpu(ctx));
 	return x86_cpuid_bit(to_vcpu(ctx), feature_bits[feature].function, 0,
 			     feature_bits[feature].reg, feature_bits[feature].bit);
 }

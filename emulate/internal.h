@@ -570,7 +570,7 @@ X(int); X(int3); X(into); X(int1);
 X(sgdt); X(lgdt); X(smsw); X(lmsw); X(invlpg); X(mov_from_cr); X(mov_to_cr);
 X(mov_from_dr); X(mov_to_dr); X(clts); X(rdmsr); X(wrmsr); X(rdtsc);
 X(rdtscp); X(rdpmc); X(cpuid); X(hlt); X(invd); X(xgetbv); X(xsetbv);
-X(vmcall); X(clac); X(clflush); X(swapgs); X(fsgsbase); X(rdpid);
+X(vmcall); X(clac); X(monitor); X(clflush); X(swapgs); X(fsgsbase); X(rdpid);
 /* vector.c */
 X(vec_move); X(vzero);
 /* fpu.c */

@@ -334,6 +334,15 @@ int emul_x_clac(struct emul_ctx *ctx)
 	return EMUL_OK;
 }
 
+/*
+ * MONITOR and MWAIT. A wait may end at any time (SDM 2B MWAIT), so this one is
+ * over at once and nothing has to be watched for it.
+ */
+int emul_x_monitor(struct emul_ctx *ctx)
+{
+	return ctx->cpl ? fault_ud(ctx) : EMUL_OK;
+}
+
 int emul_x_swapgs(struct emul_ctx *ctx)
 {
 	u64 base;

@@ -39,6 +39,8 @@ static const struct emul_opcode group7_mem[8] = {
 NO_PREFIX(vmcall, OP(vmcall, M, NONE, NONE, NONE, 0));
 NO_PREFIX(clac, OPF(SMAP, clac, M, NONE, NONE, NONE, 0));
 NO_PREFIX(stac, OPF(SMAP, clac, M, NONE, NONE, NONE, 1));
+/* MONITOR, MWAIT */
+NO_PREFIX(monitor, OPF(MONITOR, monitor, M, NONE, NONE, NONE, 0));
 NO_PREFIX(xgetbv, OP(xgetbv, M, NONE, NONE, NONE, 0));
 NO_PREFIX(xsetbv, OP(xsetbv, M, NONE, NONE, NONE, 0));
 
@@ -55,7 +57,7 @@ static const struct emul_opcode group7_c0[8] = {
 };
 
 static const struct emul_opcode group7_c8[8] = {
-	NOX(M, NONE), NOX(M, NONE),			/* MONITOR, MWAIT */
+	SUB(monitor, A_GRP_PFX), SUB(monitor, A_GRP_PFX),
 	SUB(clac, A_GRP_PFX), SUB(stac, A_GRP_PFX),
 	NOX(M, NONE), NOX(M, NONE), NOX(M, NONE), NOX(M, NONE),
 };

@@ -57,6 +57,73 @@ TEST_F(realmode_insns, stac)
 	expect_exit(v, KVM_EXIT_HLT);
 }
 
+/* ---- MONITOR and MWAIT: the same ------------------------------------------ */
+
+REAL(ri_mwait,
+	"movw $" AT(ri_mwait, mwait_ud) ", 0x18\n"
+	"movw $0, 0x1a\n"
+	"xor %si, %si\n"
+	"mov $0x600, %eax\n"
+	"xor %ecx, %ecx\n"
+	"xor %edx, %edx\n"
+	".byte 0x0f, 0x01, 0xc8\n"	/* monitor */
+	"xor %eax, %eax\n"
+	".byte 0x0f, 0x01, 0xc9\n"	/* mwait */
+	"mov %si, %ax\n"
+	"out %ax, $0x80\n"
+	"hlt\n"
+	"mwait_ud: inc %si\n"
+	"pop %bx\n"
+	"add $3, %bx\n"
+	"push %bx\n"
+	"iret\n");
+
+/* How many of the two are #UD */
+static unsigned int undefined_mwait(struct vcpu *v)
+{
+	unsigned int n;
+
+	START(v, ri_mwait);
+	n = OUT16(v);
+	expect_exit(v, KVM_EXIT_HLT);
+	return n;
+}
+
+static int announce_monitor(struct vcpu *v, bool on)
+{
+	struct kvm_cpuid2 *c = kvm_supported_cpuid();
+	struct kvm_cpuid_entry2 *e = cpuid_entry(c, 1, 0);
+
+	e->ecx = on ? e->ecx | 1u << 3 : e->ecx & ~(1u << 3);
+	return ioctl(v->fd, KVM_SET_CPUID2, c);
+}
+
+static int be_strict(struct vcpu *v)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS2,
+		.args = { KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS },
+	};
+
+	return ioctl(v->vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
+TEST_F(realmode_insns, mwait)
+{
+	ASSERT_EQ(0, announce_monitor(self->vcpu, true));
+	ASSERT_EQ(0, be_strict(self->vcpu));
+	ASSERT_EQ(0, undefined_mwait(self->vcpu));
+}
+
+TEST_F(realmode_insns, mwait_denied)
+{
+	ASSERT_EQ(0, announce_monitor(self->vcpu, false));
+	ASSERT_EQ(0, undefined_mwait(self->vcpu));
+	/* unless the VMM wants the guest to see what a CPU would do */
+	ASSERT_EQ(0, be_strict(self->vcpu));
+	ASSERT_EQ(2, undefined_mwait(self->vcpu));
+}
+
 /* ---- INT3 and INTO with prefixes ----------------------------------------- */
 
 REAL(ri_traps,

@@ -200,16 +200,10 @@ int vmx_exit_wrmsr(struct vcpu *vcpu)
 	return run_wrmsr(vcpu);
 }
 
-/*
- * MONITOR and MWAIT do nothing, which they may, so that a guest whose CPUID
- * denies them survives; unless the VMM turned that quirk off.
- */
+/* They do nothing, which they may; as in the emulator, emul_x_monitor() */
 static int monitor_mwait(struct vcpu *vcpu)
 {
-	if (vcpu->vm->arch.disabled_quirks & KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS &&
-	    !x86_gcap(vcpu, GCAP_MWAIT))
-		return vmx_exit_ud(vcpu);
-	return vmx_skip_insn(vcpu);
+	return x86_has_monitor(vcpu) ? vmx_skip_insn(vcpu) : vmx_exit_ud(vcpu);
 }
 
 int vmx_exit_mwait(struct vcpu *vcpu)

@@ -13,8 +13,8 @@
  *  V3. Every exception exits: the CPU would use the vector table as an IDT. What
  *      virtual-8086 mode forbids and real mode does not comes as #GP or #SS and
  *      is emulated; so are accesses beyond 64 KiB with the limits of "unreal"
- *      mode, CLAC and STAC (#UD), what is not aligned (#AC), INT3 and INTO, whose
- *      length only decoding tells. Other exceptions, interrupts and NMIs are
+ *      mode, CLAC, STAC, MONITOR and MWAIT (#UD), what is not aligned (#AC), INT3 and
+ *      INTO, whose length only decoding tells. Other exceptions, interrupts and NMIs are
  *      delivered by the emulator.
  *  V4. State that virtual-8086 mode cannot show is emulated until it is gone:
  *      bases other than selector * 16, 32-bit code or stacks, small limits, a
@@ -217,7 +217,7 @@ int vmx_v86_exception(struct vcpu *vcpu, u8 vector)
 	case GP_VECTOR:
 	case SS_VECTOR:
 		return run_emulate(vcpu, NULL);
-	case UD_VECTOR:		/* CLAC and STAC want CPL 0 */
+	case UD_VECTOR:		/* CLAC, STAC, MONITOR and MWAIT want CPL 0 */
 		return run_emulate_undefined(vcpu);
 	}
 	x86_queue_exception(vcpu, vector);

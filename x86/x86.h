@@ -86,6 +86,17 @@ static inline bool x86_gcap(struct vcpu *vcpu, enum x86_guest_cap cap)
 	return vcpu->arch.gcaps & BIT_ULL(cap);
 }
 
+/*
+ * May the guest execute MONITOR and MWAIT? Even where its CPUID denies them, so
+ * that it survives, unless the VMM turned that quirk off.
+ */
+static inline bool x86_has_monitor(struct vcpu *vcpu)
+{
+	return !(READ_ONCE(vcpu->vm->arch.disabled_quirks) &
+		 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) ||
+	       x86_gcap(vcpu, GCAP_MWAIT);
+}
+
 /* A paravirtual feature: CPUID tells, but binds only where user space wants it */
 static inline bool x86_pv_has(struct vcpu *vcpu, enum x86_guest_cap cap)
 {
