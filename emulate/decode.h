@@ -65,8 +65,8 @@ static __always_inline u64 form(const struct emul_modrm *m)
 }
 
 /*
- * The rest of a memory operand, with 32-bit and 64-bit addresses. Adding the
- * address of the next instruction where d->rip_rel is set is left to the end.
+ * The displacement of a memory operand. Cutting d->ea to 32 bits is the caller's
+ * affair.
  */
 static __always_inline unsigned long
 decode_disp(struct emul_ctx *ctx, unsigned long n, u64 addr)
