@@ -269,12 +269,17 @@ static unsigned int tick_hz(void)
 	return access("/proc/lockdep_stats", F_OK) ? 4000 : 400;
 }
 
-static void guest_away_for_long(u64 hz)
+static void begin_ticks(u64 hz)
 {
 	pic_init(1);
 	irq_handler(0x20, 0x2f, irq_pic);
 	outb(0x21, 0xfe);
 	pit_load(0, 2, PIT_HZ / hz);
+}
+
+static void guest_away_for_long(u64 hz)
+{
+	begin_ticks(hz);
 	GUEST_SYNC(1);
 	/* a thousand that are owed, and new ones */
 	sti();
@@ -323,10 +328,7 @@ static void guest_takes_none(u64 hz)
 {
 	u64 start;
 
-	pic_init(1);
-	irq_handler(0x20, 0x2f, irq_pic);
-	outb(0x21, 0xfe);
-	pit_load(0, 2, PIT_HZ / hz);
+	begin_ticks(hz);
 	GUEST_SYNC(1);
 	sti();
 	while (irq_hits[0x20] < 20)
