@@ -157,6 +157,14 @@ static inline int irqchip_pending(struct vcpu *vcpu)
 	return irqchip_pending_slow(vcpu);
 }
 
+/* Is it known, without a look, that there is none? */
+static inline bool irqchip_surely_none(struct vcpu *vcpu)
+{
+	const struct lapic_head *head = (const void *)vcpu->lapic;
+
+	return !READ_ONCE(head->changed) && !head->by_guest && head->vector < 0;
+}
+
 /**
  * irqchip_pending_asleep() - the same, of a vCPU that has not run meanwhile
  * @vcpu: the vCPU, by its own thread
@@ -204,6 +212,12 @@ static inline int lapic_pending_by_hand(struct vcpu *vcpu)
  * or not with interrupts off: REQ_EVENT
  */
 int irqchip_ack(struct vcpu *vcpu);
+
+/*
+ * Both in one, for a LAPIC without any of the assists: the vector, or -1. The
+ * guest can be interrupted.
+ */
+int irqchip_take(struct vcpu *vcpu);
 
 /*
  * May an EOI signal eventfds, so that interrupts have to be on? Whether this one

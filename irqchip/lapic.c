@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The local APIC as a whole: life, interrupts in and out, INIT and SIPI,
- * IA32_APIC_BASE, and its state for user space. SDM 3A chapter 11.
+ * The local APIC as a whole: life, interrupts in, INIT and SIPI, IA32_APIC_BASE,
+ * and its state for user space. SDM 3A chapter 11. Interrupts out: lapic_out.c.
  * Rules L1 to L5: lapic.h.
  */
 #include <linux/slab.h>
@@ -131,158 +131,7 @@ bool lapic_accepts_pic(const struct lapic *l)
 	       GET_APIC_DELIVERY_MODE(lvt) == MODE_EXTINT;
 }
 
-/* ---- interrupts out -------------------------------------------------------- */
-
-/* With @isr in service, or -1 */
-static u32 priority(const struct lapic *l, int isr)
-{
-	u32 tpr = lapic_reg(l, APIC_TASKPRI);
-
-	return isr >= 0 && isr >> 4 > tpr >> 4 ? isr & 0xf0 : tpr;
-}
-
-u32 lapic_priority(const struct lapic *l)
-{
-	return priority(l, lapic_in_service(l));
-}
-
-/* PPR (SDM 3A 11.8.3.1), kept in its register */
-static void update_ppr(struct lapic *l)
-{
-	lapic_set_reg(l, APIC_PROCPRI, lapic_priority(l));
-}
-
-static int pending_vector(struct lapic *l)
-{
-	int irr = lapic_highest(l, APIC_IRR), isr;
-	struct lapic_virt *v = l->virt;
-	u32 ppr;
-
-	/* where the CPU delivers it keeps PPR as well */
-	if (irr < 0 && v && v->by_cpu)
-		return -1;
-	isr = lapic_in_service(l);
-	if (v) {
-		v->irr = irr;
-		v->isr = isr;
-		l->vcpu->apic_seen = true;
-	}
-	ppr = priority(l, isr);
-	lapic_set_reg(l, APIC_PROCPRI, ppr);
-	if (!lapic_sw_enabled(l))
-		return -1;
-	return irr >= 0 && (u32)irr >> 4 > ppr >> 4 ? irr : -1;
-}
-
-static int pic_vector(struct lapic *l)
-{
-	int vector = l->chip->vm->irq.split ? l->vcpu->arch.ev.user_irq :
-					      READ_ONCE(l->chip->pic.offer);
-
-	if (vector < 0)
-		return -1;
-	return READ_ONCE(l->extint) || lapic_accepts_pic(l) ? vector : -1;
-}
-
-int irqchip_pending_slow(struct vcpu *vcpu)
-{
-	struct lapic *l = vcpu->lapic;
-	int vector;
-
-	WRITE_ONCE(l->head.changed, false);
-	smp_mb();	/* L3: what is set after this look sets the flag again */
-	if (lapic_timer_due(l))
-		lapic_timer_fired(vcpu);
-	if (lapic_any_posted(l))
-		lapic_collect_posted(l);
-
-	vector = pic_vector(l);
-	if (vector < 0)
-		vector = pending_vector(l);
-	l->head.vector = vector;
-	return vector;
-}
-
-int lapic_pending_by_hand_slow(struct vcpu *vcpu)
-{
-	struct lapic *l = vcpu->lapic;
-
-	if (likely(l->virt && l->virt->by_cpu))
-		return pic_vector(l);
-	return irqchip_pending(vcpu);
-}
-
-int irqchip_ack(struct vcpu *vcpu)
-{
-	struct lapic *l = vcpu->lapic;
-	int vector;
-
-	if (!l)
-		return -1;
-	if (pic_vector(l) >= 0) {
-		/* its EOI may be automatic */
-		if (irqchip_eoi_sleeps(vcpu) && irqs_disabled()) {
-			vcpu_request(vcpu, REQ_EVENT);
-			return -1;
-		}
-		WRITE_ONCE(l->head.changed, true);
-		WRITE_ONCE(l->extint, false);
-		if (!l->chip->vm->irq.split)
-			return pic_ack(l->chip);
-		vector = vcpu->arch.ev.user_irq;
-		vcpu->arch.ev.user_irq = -1;
-		return vector;
-	}
-	vector = l->head.vector;
-	if (READ_ONCE(l->head.changed) || l->head.by_guest || vector < 0 ||
-	    !lapic_test_vec(l, APIC_IRR, vector)) {
-		WRITE_ONCE(l->head.changed, true);
-		vector = pending_vector(l);
-		if (vector < 0)
-			return -1;
-	} else {
-		/* the highest one: no other is above it until something changes */
-		l->head.vector = -1;
-		lapic_set_reg(l, APIC_PROCPRI, vector & 0xf0);
-	}
-	vcpu->apic_seen = false;
-	clear_bit(vector & 31, lapic_vec_word(l, APIC_IRR, vector));
-	__set_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
-	/* it was above PPR, so above all that is in service */
-	l->isrv = vector;
-	l->nr_isr++;
-	return vector;
-}
-
-void lapic_tell_eoi(struct lapic *l, u8 vector)
-{
-	if (unlikely(l->chip->vm->irq.split))
-		lapic_eoi_to_user(l, vector);
-	else
-		ioapic_eoi(l->chip, vector);
-}
-
-void lapic_eoi(struct lapic *l)
-{
-	int vector = lapic_in_service(l);
-
-	trace_kvm_eoi(l->vcpu->id, vector);
-	/* a real one: what the bit says means nothing any more */
-	if (unlikely(l->vcpu->arch.pv_eoi == PV_EOI_OFFERED))
-		l->vcpu->arch.pv_eoi = PV_EOI_STALE;
-	if (vector < 0)
-		return;
-	l->vcpu->apic_seen = false;
-	__clear_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
-	l->isrv = --l->nr_isr ? lapic_highest(l, APIC_ISR) : -1;
-	if (lapic_eoi_is_seen(l, vector))
-		lapic_tell_eoi(l, vector);
-	/* whoever puts something there from now on tells the vCPU */
-	if (!l->virt && lapic_highest(l, APIC_IRR) < 0)
-		update_ppr(l);
-	else
-		lapic_reeval(l);
-}
+/* ---- what others ask ------------------------------------------------------- */
 
 int lapic_highest_irr(struct vcpu *vcpu)
 {
@@ -477,7 +326,7 @@ void lapic_get_state(struct vcpu *vcpu, struct kvm_lapic_state *s)
 	lapic_timer_fired(vcpu);
 	lapic_sync_pv_eoi(vcpu);
 	lapic_collect_posted(l);
-	update_ppr(l);
+	lapic_update_ppr(l);
 	memcpy(s->regs, l->regs, sizeof(s->regs));
 	*state_reg(s->regs, APIC_LVR) = lapic_version(l);
 	*state_reg(s->regs, APIC_TMCCT) = lapic_timer_count(l);

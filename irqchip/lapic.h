@@ -163,12 +163,15 @@ bool lapic_accepts_pic(const struct lapic *l);
 int lapic_accept_vector(struct lapic *l, u8 vector, bool level);
 /* An event of one of the LVT registers. 1, 0 or -1 as above. */
 int lapic_local_deliver(struct lapic *l, unsigned int lvt);
-void lapic_eoi(struct lapic *l);
 u8 lapic_threshold(struct lapic *l);
-/* PPR, as the other registers have it; by any thread */
-u32 lapic_priority(const struct lapic *l);
 void lapic_error(struct lapic *l, u32 bit);
 
+/* ---- lapic_out.c ---- */
+
+/* PPR, as the other registers have it; by any thread */
+u32 lapic_priority(const struct lapic *l);
+void lapic_update_ppr(struct lapic *l);
+void lapic_eoi(struct lapic *l);
 void lapic_tell_eoi(struct lapic *l, u8 vector);
 
 /* ---- split.c ---- */

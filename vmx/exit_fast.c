@@ -16,7 +16,7 @@
  * Nothing that the outer loop does otherwise, or that may sleep: debuggers, soft
  * delivery, system-management mode, a TPR in the guest's memory.
  */
-static bool ordinary(struct vcpu *vcpu)
+static __always_inline bool ordinary(struct vcpu *vcpu)
 {
 	return vcpu->lapic && !vcpu->arch.guest_debug &&
 	       !READ_ONCE(vcpu->run->request_interrupt_window) &&

@@ -11,6 +11,7 @@
  */
 #include "core/run.h"
 #include "core/trace.h"
+#include "vmx/inject.h"
 #include "vmx/private.h"
 #include "x86/x86.h"
 
@@ -39,15 +40,10 @@ void vmx_inject(struct vcpu *vcpu, u32 info, u32 error, u32 insn_len)
 
 void vmx_inject_irq(struct vcpu *vcpu, u8 vector)
 {
-	u32 info = INTR_TYPE_EXT_INTR | vector;
-
-	if (unlikely(!vmx_surely_enterable(vcpu) || vcpu->vmx.v86)) {
-		vmx_inject(vcpu, info, 0, 0);
-		return;
-	}
-	vcpu->vmx.event_given = true;
-	vmx_end_hlt(vcpu);
-	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, info | INTR_INFO_VALID_MASK);
+	if (likely(vmx_delivers_plainly(vcpu)))
+		vmx_inject_plainly(vcpu, vector);
+	else
+		vmx_inject(vcpu, INTR_TYPE_EXT_INTR | vector, 0, 0);
 }
 
 /* An event in VMX form back into arch.ev, to be injected by the next entry */
@@ -145,6 +141,21 @@ void vmx_take_back_event(struct vcpu *vcpu)
 		take_back(vcpu, info);
 }
 
+static noinline void cancel_soft_event(struct vcpu *vcpu)
+{
+	u32 info = vcpu->vmx.soft_event;
+
+	vcpu->vmx.soft_event = 0;
+	requeue(vcpu, info, vcpu->vmx.soft_error, vcpu->vmx.soft_len);
+}
+
+static noinline void cancel_event(struct vcpu *vcpu, u32 info)
+{
+	requeue(vcpu, info, vmcs_read(VM_ENTRY_EXCEPTION_ERROR_CODE),
+		vmcs_read(VM_ENTRY_INSTRUCTION_LEN));
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+}
+
 void vmx_cancel_injection(struct vcpu *vcpu)
 {
 	u32 info;
@@ -152,27 +163,21 @@ void vmx_cancel_injection(struct vcpu *vcpu)
 	if (!vcpu->vmx.event_given)
 		return;
 	clear_given(vcpu);
-	if (vcpu->vmx.soft_event) {
-		info = vcpu->vmx.soft_event;
-		vcpu->vmx.soft_event = 0;
-		requeue(vcpu, info, vcpu->vmx.soft_error, vcpu->vmx.soft_len);
+	if (unlikely(vcpu->vmx.soft_event)) {
+		cancel_soft_event(vcpu);
 		return;
 	}
+	/* the CPU has it, most often */
 	info = vmcs_read(VM_ENTRY_INTR_INFO_FIELD);
-	if (!(info & INTR_INFO_VALID_MASK))
-		return;
-	requeue(vcpu, info, vmcs_read(VM_ENTRY_EXCEPTION_ERROR_CODE),
-		vmcs_read(VM_ENTRY_INSTRUCTION_LEN));
-	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+	if (unlikely(info & INTR_INFO_VALID_MASK))
+		cancel_event(vcpu, info);
 }
 
 /* ---- blocking (SDM 3C table 25-3) ------------------------------------------------ */
 
 bool vmx_irq_allowed(struct vcpu *vcpu)
 {
-	return vcpu_rflags(vcpu) & X86_EFLAGS_IF &&
-	       !(vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
-		 (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	return vmx_irqs_open(vcpu);
 }
 
 bool vmx_nmi_allowed(struct vcpu *vcpu)

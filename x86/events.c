@@ -19,6 +19,7 @@
 #include <asm/vmx.h>
 #include "core/run.h"
 #include "core/trace.h"
+#include "vmx/inject.h"
 #include "x86/priv.h"
 
 /* SDM 3A table 6-4: how exceptions combine */
@@ -344,6 +345,31 @@ static __always_inline void inject_irqs(struct vcpu *vcpu)
 		vmx_request_irq_window(vcpu);
 }
 
+/*
+ * The same for a LAPIC that has none of the assists, which want to be looked at
+ * before and after it
+ */
+static __always_inline void inject_plain_irqs(struct vcpu *vcpu)
+{
+	int vector;
+
+	vcpu->arch.unhalted = false;
+	if (irqchip_surely_none(vcpu))
+		return;
+	if (vmx_irqs_open(vcpu)) {
+		vector = irqchip_take(vcpu);
+		if (likely(vector >= 0)) {
+			if (unlikely(vcpu->arch.pv_eoi_msr & 1))
+				lapic_offer_pv_eoi(vcpu, vector);
+			trace_kvm_inj_virq(vector, false, false);
+			vcpu->stats.irq_injected++;
+			vmx_inject_plainly(vcpu, vector);
+		}
+	}
+	if (unlikely(lapic_pending_by_hand(vcpu) >= 0))
+		vmx_request_irq_window(vcpu);
+}
+
 /* As x86_inject_events() */
 static noinline int inject_events(struct vcpu *vcpu)
 {
@@ -412,7 +438,7 @@ static noinline int inject_events(struct vcpu *vcpu)
 	return 0;
 }
 
-int x86_inject_events(struct vcpu *vcpu)
+static noinline int inject_with_assists(struct vcpu *vcpu)
 {
 	u32 assists = lapic_assists(vcpu);
 	bool by_cpu = assists & IRQ_ASSIST_DELIVERY &&
@@ -426,6 +452,15 @@ int x86_inject_events(struct vcpu *vcpu)
 	if (assists & IRQ_ASSIST_TPR)
 		vmx_apic_entry(vcpu, assists, by_cpu);
 	return ret;
+}
+
+int x86_inject_events(struct vcpu *vcpu)
+{
+	if (vcpu->vm->irq.assists || !only_irqs(vcpu) ||
+	    !vmx_delivers_plainly(vcpu))
+		return inject_with_assists(vcpu);
+	inject_plain_irqs(vcpu);
+	return 0;
 }
 
 /* ---- NMIs and user space's interrupts --------------------------------------------- */

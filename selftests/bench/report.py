@@ -38,7 +38,6 @@ OFF = "_off"
 OFF_OPS = ("eoi", "timer", "hlt_timer", "hlt_wake", "ioeventfd",
            "ioeventfd_pio", "ipi", "irqfd")
 LIMITS.update({op + OFF: LIMITS[op] for op in OFF_OPS})
-LIMITS["irqfd" + OFF] = (.54, .54)
 
 GNUPLOT = """
 set terminal svg size 1100,420 font "sans-serif,11" background rgb "white"
