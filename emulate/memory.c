@@ -10,11 +10,19 @@
  */
 #include "internal.h"
 
-/* Linear addresses have 32 bits outside 64-bit mode (SDM 3A 3.3.7) */
-static inline u64 la_next(const struct emul_ctx *ctx, u64 la, unsigned int by)
+/*
+ * Where an access goes on. Linear addresses of code outside 64-bit mode have 32
+ * bits (SDM 3A 3.3.7). Those of tables, task states and the stacks of 64-bit
+ * handlers have 64 in compatibility mode too (SDM 3A 2.1.5, 5.8.3.1, 6.14.2).
+ */
+static inline u64 la_next(struct emul_ctx *ctx, u64 la, unsigned int by,
+			  unsigned int access)
 {
-	la += by;
-	return is_long(ctx) ? la : (u32)la;
+	u64 next = la + by;
+
+	if (likely(!(next >> 32)) || is_long(ctx) || la >> 32)
+		return next;
+	return access & EMUL_ACC_SYSTEM && is_lma(ctx) ? next : (u32)next;
 }
 
 /* SDM 1 3.3.7.1 */
@@ -192,7 +200,7 @@ int emul_la_read(struct emul_ctx *ctx, u64 la, void *buf, unsigned int len,
 		len -= n;
 		if (!len)
 			return EMUL_OK;
-		la = la_next(ctx, la, n);
+		la = la_next(ctx, la, n, access);
 		n = piece(la, len, most);
 		rc = ctx->ops->read(ctx, la, to, n, access);
 		if (unlikely(rc)) {
@@ -256,7 +264,7 @@ int emul_la_write(struct emul_ctx *ctx, u64 la, const void *buf,
 		len -= n;
 		if (!len)
 			return EMUL_OK;
-		la = la_next(ctx, la, n);
+		la = la_next(ctx, la, n, access);
 		n = piece(la, len, most);
 		rc = ctx->ops->write(ctx, la, from, n, access);
 		if (unlikely(rc)) {
@@ -278,7 +286,7 @@ int emul_la_probe(struct emul_ctx *ctx, u64 la, unsigned int len,
 	unsigned int n;
 	int rc;
 
-	for (; len; len -= n, la = la_next(ctx, la, n)) {
+	for (; len; len -= n, la = la_next(ctx, la, n, access)) {
 		n = piece(la, len, len);
 		rc = ctx->ops->probe(ctx, la, n, access);
 		if (rc)

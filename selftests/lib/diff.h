@@ -32,12 +32,19 @@
 #define D_SUPERVISOR	0x9000
 #define D_ABSENT	0xa000
 #define D_TABLES	0xb000		/* read-only for the guest itself */
-#define D_TABLES_END	0x11000
+#define D_TABLES_END	0x12000
 #define D_SIZE		0x12000		/* what there is, and is compared */
 #define D_VECTORS	64
 
 #define D_ROOT64	D_TABLES
 #define D_ROOT32	(D_TABLES + 0x4000)
+#define D_ROOT64_HIGH	(D_TABLES + 0x6000)
+
+/*
+ * In IA-32e mode all of it is there a second time. What lies in the lower half of
+ * these addresses is not mapped: who drops their upper half does not get far.
+ */
+#define D_HIGH		0xfffffe0040000000ull
 
 enum diff_mode {
 	DIFF_REAL, DIFF_PROT16, DIFF_PROT32, DIFF_V86, DIFF_COMPAT, DIFF_LONG,

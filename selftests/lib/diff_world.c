@@ -130,8 +130,8 @@ static void put_tasks(u8 *mem)
 	put(mem, D_TSS32 + 8, 0x10, 2);
 	put(mem, D_TSS32 + 0x1c, D_ROOT32, 4);
 	put(mem, D_TSS32 + 0x66, 0x88, 2);
-	put(mem, D_TSS64 + 4, D_STACK0 - 0x200, 8);
-	put(mem, D_TSS64 + 0x24, D_STACK0 - 0x400, 8);
+	put(mem, D_TSS64 + 4, D_HIGH + D_STACK0 - 0x200, 8);
+	put(mem, D_TSS64 + 0x24, D_HIGH + D_STACK0 - 0x400, 8);
 	put(mem, D_TSS64 + 0x66, 0x70, 2);
 	for (i = 0; i < 0x20; i++) {
 		mem[D_TSS32 + 0x68 + i] = 0x5a + i * 37;
@@ -175,6 +175,9 @@ static void put_page_tables(u8 *mem)
 	put(mem, D_ROOT64, (D_ROOT64 + 0x1000) | table, 8);
 	put(mem, D_ROOT64 + 0x1000, (D_ROOT64 + 0x2000) | table, 8);
 	put(mem, D_ROOT64 + 0x2000, (D_ROOT64 + 0x3000) | table, 8);
+	put(mem, D_ROOT64 + 8 * (D_HIGH >> 39 & 511), D_ROOT64_HIGH | table, 8);
+	put(mem, D_ROOT64_HIGH + 8 * (D_HIGH >> 30 & 511),
+	    (D_ROOT64 + 0x2000) | table, 8);
 	put(mem, D_ROOT32, (D_ROOT32 + 0x1000) | table, 4);
 	for (i = 0; i < D_SIZE / 0x1000; i++) {
 		u64 e = i * 0x1000 | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
@@ -320,6 +323,13 @@ void diff_sregs(struct diff_case *c, u64 random)
 			.base = D_IDT64, .limit = D_VECTORS * 16 - 1,
 		};
 		diff_segment(c->mem, 0x48, true, &s->tr);
+	}
+	if (c->mode == DIFF_COMPAT) {
+		/* as 64-bit systems have them for their 32-bit processes */
+		s->gdt.base += D_HIGH;
+		s->idt.base += D_HIGH;
+		s->ldt.base += D_HIGH;
+		s->tr.base += D_HIGH;
 	}
 	data_segments(c, random);
 	if (c->mode == DIFF_PROT16) {

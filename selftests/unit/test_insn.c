@@ -10,6 +10,7 @@
 
 static struct guest g;
 static u8 code[0x1000], ram[0x6000], after[0x1000], scratch[0x1000];
+static u8 high[0x1000], edge[0x2000];
 static char why[300];
 static u8 at_breakpoint;	/* what emul_code_breakpoint() said */
 
@@ -47,6 +48,8 @@ static void make_guest(enum emul_mode mode, unsigned int size)
 	memset(&g, 0, sizeof(g));
 	memset(ram, 0, sizeof(ram));
 	memset(after, 0, sizeof(after));
+	memset(high, 0, sizeof(high));
+	memset(edge, 0, sizeof(edge));
 	memset(code, 0xcc, sizeof(code));
 	guest_add(&g, CODE_AT, sizeof(code), code, GR_R | GR_X);
 	guest_add(&g, 0x10000, 0x3000, ram, GR_R | GR_W);
@@ -57,6 +60,9 @@ static void make_guest(enum emul_mode mode, unsigned int size)
 	guest_add(&g, 0x21000, 0x1000, scratch,
 		  GR_R | GR_W | GR_MMIO | GR_POSTED);
 	guest_add(&g, 0x22000, 0x1000, after, GR_R | GR_W);
+	guest_add(&g, 0xfffff000, sizeof(edge), edge, GR_R | GR_W | GR_SYSTEM);
+	guest_add(&g, 0xfffffe0000003000, sizeof(high), high,
+		  GR_R | GR_W | GR_SYSTEM);
 	guest_reset(&g, mode, size);
 	g.ctx.rip = CODE_AT;
 	g.ctx.rflags = mode == EMUL_MODE_VM86 ? 0x23002 : 2;
