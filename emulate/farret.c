@@ -154,26 +154,37 @@ static int ret_real(struct emul_ctx *ctx, struct emul_frame *f, u16 sel,
 	return EMUL_OK;
 }
 
+/* Release parameters from a stack of which @width bytes count */
+static u64 release(struct emul_ctx *ctx, unsigned int width, u64 sp)
+{
+	struct emul_stack st = { .sp = sp, .width = width };
+
+	emul_stack_move(&st, ctx->d.op->imm ? ctx->d.imm : 0);
+	return st.sp;
+}
+
+/* How much of rSP counts for the code that is returned to */
+static unsigned int width_for(struct emul_ctx *ctx, const struct emul_seg *cs,
+			      const struct emul_seg *ss)
+{
+	return is_lma(ctx) && cs->ar & AR_L ? 8 : ss->ar & AR_DB ? 4 : 2;
+}
+
 int emul_x_ret_far(struct emul_ctx *ctx)
 {
-	u64 rip, sel, sp, ss_sel, release;
+	u64 rip, sel, sp, ss_sel;
 	struct emul_seg cs, ss;
 	struct emul_frame f;
-	struct emul_stack st;
 	int rc;
 
-	release = ctx->d.op->imm ? ctx->d.imm : 0;
 	emul_frame_current(ctx, &f, ctx->d.opsize);
 	rc = pop_return(ctx, &f, &rip, &sel, NULL);
 	if (rc)
 		return rc;
-	st.sp = f.sp;
-	st.width = f.width;
-	emul_stack_move(&st, release);
-	f.sp = st.sp;
-	if (!is_prot(ctx))
+	if (!is_prot(ctx)) {
+		f.sp = release(ctx, f.width, f.sp);
 		return ret_real(ctx, &f, sel, rip);
-
+	}
 	rc = return_cs(ctx, sel, &cs);
 	if (rc)
 		return rc;
@@ -181,11 +192,14 @@ int emul_x_ret_far(struct emul_ctx *ctx)
 		rc = emul_check_target(ctx, &cs, rip);
 		if (rc)
 			return rc;
+		/* CS is loaded by then: the stack may have become a 64-bit one */
+		f.sp = release(ctx, width_for(ctx, &cs, &f.ss), f.sp);
 		emul_set_cs(ctx, &cs);
 		ctx->next_rip = rip;
 		emul_frame_commit(ctx, &f, false);
 		return EMUL_OK;
 	}
+	f.sp = release(ctx, f.width, f.sp);
 	rc = pop_stack(ctx, &f, &sp, &ss_sel);
 	if (!rc)
 		rc = return_ss(ctx, (u16)ss_sel, &cs, &ss);
@@ -193,10 +207,8 @@ int emul_x_ret_far(struct emul_ctx *ctx)
 		rc = emul_check_target(ctx, &cs, rip);
 	if (rc)
 		return rc;
-	st.sp = sp;
-	st.width = is_lma(ctx) && cs.ar & AR_L ? 8 : ss.ar & AR_DB ? 4 : 2;
-	emul_stack_move(&st, release);
-	leave_to(ctx, &cs, rip, &ss, st.sp);
+	sp = release(ctx, width_for(ctx, &cs, &ss), sp);
+	leave_to(ctx, &cs, rip, &ss, sp);
 	return EMUL_OK;
 }
 
