@@ -177,9 +177,12 @@ TEST_F(guest_debug, breakpoint_registers)
 	debug(v, KVM_GUESTDBG_USE_HW_BP, (u64)s4, 0x402);
 	expect_debug(v, VEC_DB, (u64)s4);
 	ASSERT_EQ(1, v->run->debug.arch.dr6 & 15);
+	ASSERT_EQ(0x402, v->run->debug.arch.dr7);
 	debug(v, KVM_GUESTDBG_USE_HW_BP, 0x902000, 0x90402);
 	expect_debug(v, VEC_DB, (u64)s7);
 	ASSERT_EQ(1, v->run->debug.arch.dr6 & 15);
+	/* by which debuggers know a watchpoint */
+	ASSERT_EQ(0x90402, v->run->debug.arch.dr7);
 	debug(v, 0, 0, 0);
 	expect_exit(v, KVM_EXIT_MMIO);
 	expect_pio(v, 0x3f8, true, 1, 1);

@@ -175,13 +175,16 @@ static noinline int page_fault(struct vcpu *vcpu, u32 error)
 /* KVM_EXIT_DEBUG, for a debugger that user space is */
 int vmx_debug_exit(struct vcpu *vcpu, u8 vector, u64 dr6)
 {
+	const struct x86_vcpu *a = &vcpu->arch;
 	struct kvm_run *run = vcpu->run;
 
 	run->exit_reason = KVM_EXIT_DEBUG;
 	run->debug.arch.exception = vector;
 	run->debug.arch.pc = vcpu_rip(vcpu) + vmx_segment_base(vcpu, SEG_CS);
 	run->debug.arch.dr6 = dr6 | DR6_RESERVED;
-	run->debug.arch.dr7 = vcpu->arch.dr7;
+	/* the one in force: it says what kind of breakpoint was hit */
+	run->debug.arch.dr7 = a->guest_debug & KVM_GUESTDBG_USE_HW_BP ?
+			      a->guest_debug_dr7 : a->dr7;
 	return RUN_EXIT_USER;
 }
 
