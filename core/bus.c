@@ -9,7 +9,15 @@
 #include "core/bus.h"
 #include "core/vcpu.h"
 
-#define BUS_MAX_RANGES	1000
+/*
+ * Nearly all are ioeventfds: a few for each queue of each device, of which a large
+ * VM has thousands. Memory is accounted to the VM's owner; this bounds the time that
+ * replacing the table takes, and the memory for a single file descriptor.
+ */
+#define BUS_MAX_RANGES	32768
+
+/* How many devices an access with interrupts off may ask */
+#define BUS_MAX_FAST	128
 
 struct bus_range {
 	u64 first, last;	/* inclusive */
@@ -228,6 +236,8 @@ bool io_bus_write_fast(struct vcpu *vcpu, struct bus *bus, u64 addr,
 	if (unlikely(!table))
 		goto out;
 	candidates(table, addr, &i, &end);
+	if (unlikely(end - i > BUS_MAX_FAST))
+		goto out;
 	for (; i < end && !done; i++) {
 		if (!holds(&table->ranges[i], addr, len))
 			continue;
@@ -255,6 +265,7 @@ bool io_bus_search(struct vm *vm, struct bus *bus, u64 addr, unsigned int len)
 	table = srcu_dereference(bus->table, &vm->srcu);
 	if (table) {
 		candidates(table, addr, &i, &end);
+		claimed = end - i > BUS_MAX_FAST;
 		for (; i < end && !claimed; i++)
 			claimed = holds(&table->ranges[i], addr, len);
 	}

@@ -55,7 +55,7 @@ struct io_device {
  * @dev: the device; one device may be registered at several ranges
  *
  * Context: vm->lock held. Ranges may overlap; the earlier one is asked first.
- * Return: 0, -ENOMEM, -ENOSPC where the bus is full (1000 ranges), -EINVAL
+ * Return: 0, -ENOMEM, -ENOSPC where the bus is full (32768 ranges), -EINVAL
  * where the range wraps.
  */
 int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
@@ -101,7 +101,8 @@ int io_bus_write(struct vcpu *vcpu, struct bus *bus, u64 addr, unsigned int len,
  * @data: what is written
  *
  * Context: any, interrupts off, vm->srcu not held.
- * Return: true where it is done; false: nothing is, io_bus_write() has to.
+ * Return: true where it is done; false: nothing is, io_bus_write() has to. That
+ * is so, too, where very many ranges may hold the address.
  */
 bool io_bus_write_fast(struct vcpu *vcpu, struct bus *bus, u64 addr,
 		       unsigned int len, const void *data);
@@ -126,7 +127,7 @@ bool io_bus_search(struct vm *vm, struct bus *bus, u64 addr, unsigned int len);
  * @addr: address
  * @len: 1, 2, 4 or 8
  *
- * Context: any, vm->srcu not held.
+ * Context: any, vm->srcu not held. Where many would have to be asked, it says yes.
  */
 static inline bool io_bus_claims(struct vm *vm, struct bus *bus, u64 addr,
 				 unsigned int len)
