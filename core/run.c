@@ -394,21 +394,23 @@ static void fill_run(struct vcpu *vcpu)
 		sync_regs_out(vcpu);
 }
 
-/* A CPU that waits for INIT or SIPI: sleep until it has got one */
+/* A CPU that waits for INIT: sleep until it has got one, whatever wakes it */
 static int run_uninitialized(struct vcpu *vcpu)
 {
 	int ret;
 
 	if (compat_immediate_exit(vcpu->run))
 		return -EINTR;
-	ret = block(vcpu);
-	if (ret < 0)
-		return ret;
-	if (signal_pending(current)) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stats.signal_exits++;
-		return -EINTR;
-	}
+	do {
+		ret = block(vcpu);
+		if (ret != RUN_RESUME)
+			return ret;
+		if (signal_pending(current)) {
+			vcpu->run->exit_reason = KVM_EXIT_INTR;
+			vcpu->stats.signal_exits++;
+			return -EINTR;
+		}
+	} while (vcpu->arch.mp_state == KVM_MP_STATE_UNINITIALIZED);
 	return -EAGAIN;
 }
 
