@@ -222,6 +222,7 @@ TEST_F(cpu, tpr_access_reporting)
 TEST_F(cpu, mp_state)
 {
 	struct kvm_mp_state s;
+	struct kvm_sregs sregs;
 
 	EXPECT_ERR(0, self->irq, KVM_GET_MP_STATE, &s);
 	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, s.mp_state);
@@ -229,6 +230,16 @@ TEST_F(cpu, mp_state)
 	EXPECT_ERR(0, self->irq, KVM_SET_MP_STATE, &s);
 	EXPECT_ERR(0, self->irq, KVM_GET_MP_STATE, &s);
 	EXPECT_EQ(KVM_MP_STATE_HALTED, s.mp_state);
+	/* a reset by registers alone ends it for the boot CPU */
+	EXPECT_ERR(0, self->irq, KVM_GET_SREGS, &sregs);
+	sregs.cs.base = 0xf0000;
+	EXPECT_ERR(0, self->irq, KVM_SET_SREGS, &sregs);
+	EXPECT_ERR(0, self->irq, KVM_GET_MP_STATE, &s);
+	EXPECT_EQ(KVM_MP_STATE_HALTED, s.mp_state);
+	sregs.cs.base = 0xffff0000;
+	EXPECT_ERR(0, self->irq, KVM_SET_SREGS, &sregs);
+	EXPECT_ERR(0, self->irq, KVM_GET_MP_STATE, &s);
+	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, s.mp_state);
 	s.mp_state = 99;
 	EXPECT_ERR(EINVAL, self->irq, KVM_SET_MP_STATE, &s);
 	s.mp_state = KVM_MP_STATE_STOPPED;

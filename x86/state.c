@@ -208,13 +208,12 @@ static int set_common(struct vcpu *vcpu, const struct kvm_sregs2 *s,
 	x86_cpuid_runtime(vcpu);
 
 	/*
-	 * VMMs of old start a boot CPU at the reset vector in real mode while
-	 * its state says "halted": it runs.
+	 * VMMs of old reset a boot CPU by its registers alone, to the reset
+	 * vector in real mode, while its state says "halted": it runs.
 	 */
 	if (vcpu->id == vcpu->vm->arch.bsp_vcpu_id &&
 	    vcpu_rip(vcpu) == 0xfff0 && s->cs.selector == 0xf000 &&
-	    !(s->cr0 & X86_CR0_PE) &&
-	    vcpu->arch.mp_state == KVM_MP_STATE_UNINITIALIZED)
+	    s->cs.base == 0xffff0000 && !(s->cr0 & X86_CR0_PE))
 		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
