@@ -245,9 +245,12 @@ static inline bool lapic_init_sipi_pending(struct vcpu *vcpu)
 /* A corrected machine check, or the like, is told: the LVT's CMCI register */
 void lapic_cmci(struct vcpu *vcpu);
 void lapic_reset_cmci(struct vcpu *vcpu);	/* KVM_X86_SETUP_MCE */
-/* The INIT that waits while the vCPU is in SMM, for user space to save */
+/* The INIT that waits, as while the vCPU is in SMM, for user space to save */
 bool lapic_init_latched(struct vcpu *vcpu);
 void lapic_latch_init(struct vcpu *vcpu, bool init);
+/* KVM_MP_STATE_SIPI_RECEIVED, with the vector from KVM_SET_VCPU_EVENTS */
+void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector);
+void lapic_latch_sipi(struct vcpu *vcpu);
 /* Act on latched INIT/SIPI: x86_vcpu_reset(), mp_state, CS from the vector */
 void lapic_accept_init_sipi(struct vcpu *vcpu);
 

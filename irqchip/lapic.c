@@ -174,13 +174,29 @@ bool lapic_init_sipi_slow(struct vcpu *vcpu)
 
 bool lapic_init_latched(struct vcpu *vcpu)
 {
-	return vcpu->lapic && test_bit(LAPIC_INIT, &vcpu->lapic->head.events);
+	unsigned long events = vcpu->lapic ?
+			       READ_ONCE(vcpu->lapic->head.events) : 0;
+
+	/* where a SIPI has come, too, KVM_GET_MP_STATE tells what becomes of both */
+	return events & BIT(LAPIC_INIT) &&
+	       (vcpu->arch.smm || !(events & BIT(LAPIC_SIPI)));
 }
 
 void lapic_latch_init(struct vcpu *vcpu, bool init)
 {
 	if (vcpu->lapic)
 		assign_bit(LAPIC_INIT, &vcpu->lapic->head.events, init);
+}
+
+void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector)
+{
+	if (vcpu->lapic)
+		WRITE_ONCE(vcpu->lapic->sipi_vector, vector);
+}
+
+void lapic_latch_sipi(struct vcpu *vcpu)
+{
+	set_bit(LAPIC_SIPI, &vcpu->lapic->head.events);
 }
 
 void lapic_accept_init_sipi(struct vcpu *vcpu)

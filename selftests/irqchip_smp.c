@@ -6,6 +6,7 @@
  * again: enable_apicv=N
  * again: posted_interrupts=N
  */
+#include <sys/time.h>
 #include "smp.h"
 
 KIND_SUITE(irqchip_smp)
@@ -203,6 +204,82 @@ TEST_F(irqchip_smp, init_sipi)
 	ASSERT_EQ(0x800, s.cs.selector);
 	ASSERT_EQ(SIPI_PAGE(8), s.cs.base);
 	ASSERT_EQ(0, s.cr0 & 1);
+	vm_free(vm);
+}
+
+/* As a VMM starts a CPU by itself, or goes on where a SIPI had just come */
+TEST_F(irqchip_smp, sipi_of_user_space)
+{
+	struct vm *vm = irq_vm_new(variant->kind);
+	struct kvm_vcpu_events e;
+	struct vcpu *ap;
+	pthread_t t;
+
+	vcpu_new_bare(vm, 0);
+	ap = vcpu_new_bare(vm, 1);
+	memcpy(vm_hva(vm, SIPI_PAGE(9)), trampoline, sizeof(trampoline));
+	e = vcpu_events(ap);
+	e.flags = KVM_VCPUEVENT_VALID_SIPI_VECTOR;
+	e.sipi_vector = 9;
+	vcpu_set_events(ap, &e);
+	vcpu_set_mp_state(ap, KVM_MP_STATE_SIPI_RECEIVED);
+	ASSERT_EQ(KVM_MP_STATE_RUNNABLE, vcpu_mp_state(ap));
+	ASSERT_EQ(SIPI_PAGE(9), vcpu_sregs(ap).cs.base);
+	ASSERT_EQ(0x900, vcpu_sregs(ap).cs.selector);
+	ASSERT_EQ(0, vcpu_regs(ap).rip);
+	/* and where nobody asks before it runs */
+	vcpu_set_mp_state(ap, KVM_MP_STATE_SIPI_RECEIVED);
+	t = vcpu_start(ap);
+	while (*(volatile u16 *)vm_hva(vm, SIPI_PAGE(9) + 0x80) != 1)
+		sched_yield();
+	vcpu_stop(ap, t);
+	vm_free(vm);
+}
+
+TEST_F(irqchip_smp, init_of_user_space)
+{
+	struct vm *vm = irq_vm_new(variant->kind);
+	struct kvm_vcpu_events e;
+	struct vcpu *ap;
+
+	vcpu_new_bare(vm, 0);
+	ap = vcpu_new_bare(vm, 1);
+	vcpu_set_mp_state(ap, KVM_MP_STATE_RUNNABLE);
+	e = vcpu_events(ap);
+	ASSERT_EQ(0, e.smi.latched_init);
+	e.flags = KVM_VCPUEVENT_VALID_SMM;
+	e.smi.latched_init = 1;
+	vcpu_set_events(ap, &e);
+	ASSERT_EQ(1, vcpu_events(ap).smi.latched_init);
+	ASSERT_EQ(KVM_MP_STATE_INIT_RECEIVED, vcpu_mp_state(ap));
+	ASSERT_EQ(0, vcpu_events(ap).smi.latched_init);
+	vm_free(vm);
+}
+
+static void on_alarm(int sig)
+{
+}
+
+/* KVM_RUN of a CPU that waits for INIT sleeps until there is one, or a signal */
+TEST_F(irqchip_smp, waits_for_init)
+{
+	struct itimerval on = { { 0, 50000 }, { 0, 50000 } }, off = {};
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct vm *vm = irq_vm_new(variant->kind);
+	struct vcpu *ap;
+
+	vcpu_new_bare(vm, 0);
+	ap = vcpu_new_bare(vm, 1);
+	require(!sigaction(SIGALRM, &sa, NULL));
+	require(!setitimer(ITIMER_REAL, &on, NULL));
+	EXPECT_EQ(EINTR, vcpu_run_raw(ap));
+	EXPECT_EQ(KVM_EXIT_INTR, ap->run->exit_reason);
+	if (on_our_module()) {
+		require(!ioctl(ap->fd, KVM_NMI));
+		EXPECT_EQ(EINTR, vcpu_run_raw(ap));
+	}
+	require(!setitimer(ITIMER_REAL, &off, NULL));
+	EXPECT_EQ(KVM_MP_STATE_UNINITIALIZED, vcpu_mp_state(ap));
 	vm_free(vm);
 }
 

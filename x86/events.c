@@ -579,7 +579,7 @@ int x86_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *e)
 	e->smi.smm = vcpu->arch.smm;
 	e->smi.pending = ev->smi_pending;
 	e->smi.smm_inside_nmi = vcpu->arch.smm_nmi_blocked;
-	e->smi.latched_init = vcpu->arch.smm && lapic_init_latched(vcpu);
+	e->smi.latched_init = lapic_init_latched(vcpu);
 	e->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING |
 		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
 	if (vma->triple_fault_event) {
@@ -631,7 +631,8 @@ static void set_smm(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
 	vcpu->arch.ev.smi_pending = e->smi.pending;
 	vcpu->arch.smm_nmi_blocked = e->smi.smm && e->smi.smm_inside_nmi;
 	x86_set_smm(vcpu, e->smi.smm);
-	if (e->smi.smm)
+	/* zero does not take back one that has just come to a CPU not in SMM */
+	if (e->smi.smm || e->smi.latched_init)
 		lapic_latch_init(vcpu, e->smi.latched_init);
 }
 
@@ -669,6 +670,8 @@ int x86_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *e)
 		ev->nmi_pending = min_t(u8, e->nmi.pending, 2);
 	vmx_set_nmi_blocked(vcpu, e->nmi.masked);
 
+	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
+		lapic_set_sipi_vector(vcpu, e->sipi_vector);
 	if (e->flags & KVM_VCPUEVENT_VALID_SMM) {
 		x86_process_smi(vcpu);
 		set_smm(vcpu, e);

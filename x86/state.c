@@ -335,11 +335,13 @@ int x86_set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *s)
 	default:
 		return -EINVAL;
 	}
-	/* a SIPI has been accepted already by the time it could be seen */
-	if (s->mp_state == KVM_MP_STATE_SIPI_RECEIVED)
-		vcpu->arch.mp_state = KVM_MP_STATE_RUNNABLE;
-	else
+	/* not seen here: one that has come is accepted when the state is looked at */
+	if (s->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
+		vcpu->arch.mp_state = KVM_MP_STATE_INIT_RECEIVED;
+		lapic_latch_sipi(vcpu);
+	} else {
 		vcpu->arch.mp_state = s->mp_state;
+	}
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
 }
