@@ -173,7 +173,9 @@ static u64 op_irqfd(u64 n)
 {
 	u64 count = irq_bench.count, end = count + n;
 
-	for (sti(); count < end; count = irq_bench.count)
+	sti();
+	irq_bench.ready = 1;
+	for (; count < end; count = irq_bench.count)
 		spin(count);
 	return 0;	/* the host knows better */
 }

@@ -16,7 +16,7 @@ struct irq_bench {
 	volatile u64 at;	/* TSC in the last handler of IRQ_VECTOR */
 	volatile u64 count;	/* interrupts handled */
 	volatile u64 eoi;	/* ticks, sum */
-	volatile u64 ready;	/* vCPU 1 takes interrupts */
+	volatile u64 ready;	/* who is to be interrupted takes interrupts */
 };
 
 struct irq_op {

@@ -8,6 +8,7 @@
  */
 #define SELFTEST_LIB
 #include "run.h"
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include "irq_ops.h"
 
@@ -120,9 +121,10 @@ struct signaller {
 	u64 offset;		/* of the guest's TSC */
 	u64 ticks;
 	int fd;
+	atomic_bool there;
 };
 
-/* From the write to the guest's handler */
+/* From the write to the guest's handler, which runs on the other CPU */
 static void *signal_irqfd(void *arg)
 {
 	struct signaller *s = arg;
@@ -130,6 +132,9 @@ static void *signal_irqfd(void *arg)
 	u64 one = 1;
 
 	pin_to_cpu(1);
+	s->there = true;
+	while (!b->ready)
+		;
 	for (u64 i = 0; i < b->n; i++) {
 		u64 count = b->count, t = rdtsc();
 
@@ -170,11 +175,14 @@ static void measure(unsigned int op, unsigned int kind, const char *name,
 		peer = vcpu_thread(vm->vcpus[1], run_peer);
 
 	run_to_ucall(vcpu, false);
-	before = count ? exits(vm) : -1;
 	if (o->irqfd) {
 		s.offset = tsc_offset(vcpu);
-		pthread_create(&signaller, NULL, signal_irqfd, &s);
+		require(!pthread_create(&signaller, NULL, signal_irqfd, &s));
+		/* it begins here, where a guest that runs would keep it waiting */
+		while (!s.there)
+			sched_yield();
 	}
+	before = count ? exits(vm) : -1;
 	run_to_ucall(vcpu, false);
 	ticks = vcpu->uc[1];
 	if (o->irqfd) {
