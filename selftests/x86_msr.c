@@ -39,6 +39,10 @@ TEST_F(x86_msr, listed)
 		u32 msr = l->indices[i];
 		u64 value;
 
+		/* special registers have it; KVM_X86_SETUP_MCE's */
+		EXPECT_NE(MSR_EFER, msr);
+		EXPECT_NE(MSR_MCG_CAP, msr);
+
 		/* machine-check banks and others of the in-tree KVM need set-up */
 		if (!on_our_module() && msr != MSR_STAR && msr != MSR_TSC &&
 		    msr != MSR_PAT)
@@ -127,6 +131,9 @@ static const struct {
 	{ MSR_MTRR_PHYSMASK0, 0xf80000800, 0xf80000001 },
 	{ MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NX, 1ull << 20 },
 	{ MSR_MISC_ENABLE, 0x1801, 0 },
+	/* as other CPUs have it: thermal control, prefetchers, ... */
+	{ MSR_MISC_ENABLE, 0x1809, 0 },
+	{ MSR_MISC_ENABLE, 0x4000850089, 0 },
 	{ MSR_TSC_ADJUST, 0x123456789, 0 },
 };
 
@@ -177,6 +184,12 @@ static void guest_values(void)
 		GUEST_ASSERT_EQ(guest_cpu()->error, 0);
 		GUEST_ASSERT_EQ(rdmsr(g[i].msr), g[i].good);
 	}
+	GUEST_ASSERT_EQ(try_wrmsr(MSR_MISC_ENABLE, 0x1809), GUEST_NO_EXCEPTION);
+	GUEST_ASSERT_EQ(rdmsr(MSR_MISC_ENABLE), 0x1809);
+	/* LBR: nothing is recorded, and the flag says so */
+	GUEST_ASSERT_EQ(try_wrmsr(MSR_DEBUGCTL, 1), GUEST_NO_EXCEPTION);
+	GUEST_ASSERT_EQ(rdmsr(MSR_DEBUGCTL), 0);
+	GUEST_ASSERT_EQ(try_wrmsr(MSR_DEBUGCTL, 1ull << 32), VEC_GP);
 	GUEST_ASSERT_EQ(try_rdmsr(NOWHERE), VEC_GP);
 	GUEST_ASSERT_EQ(try_wrmsr(NOWHERE, 0), VEC_GP);
 	/* read-only */
@@ -191,8 +204,30 @@ static void guest_values(void)
 
 TEST_F(x86_msr, guest_values)
 {
+	vcpu_set_msr(self->vcpu, MSR_MISC_ENABLE, 0x1801);
 	vcpu_set_entry(self->vcpu, guest_values);
 	expect_done(self->vcpu);
+	EXPECT_EQ(1, vcpu_set_msr(self->vcpu, MSR_DEBUGCTL, 1));
+	EXPECT_EQ(0, vcpu_get_msr(self->vcpu, MSR_DEBUGCTL));
+}
+
+/* What is known of the host can be given to a vCPU */
+TEST_F(x86_msr, features_of_vcpu)
+{
+	struct kvm_msr_list *l = msr_list(KVM_GET_MSR_FEATURE_INDEX_LIST);
+
+	for (unsigned int i = 0; i < l->nmsrs; i++) {
+		u32 msr = l->indices[i];
+
+		/* those of VMX and AMD's are the in-tree KVM's alone */
+		if (!on_our_module() && msr != MSR_PERF_CAPABILITIES)
+			continue;
+		EXPECT_EQ(1, vcpu_set_msr(self->vcpu, msr,
+					  vcpu_get_msr(self->vcpu, msr))) {
+			TH_LOG("MSR %#x", msr);
+		}
+	}
+	free(l);
 }
 
 /* The guest's and user space's views are one */

@@ -495,9 +495,13 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 			wrmsrl(MSR_IA32_FLUSH_CMD, value);
 		return 0;
 	case MSR_IA32_DEBUGCTLMSR:
-		/* LBR, BTS and branch tracing are not offered: BTF alone */
-		if (value & ~(u64)DEBUGCTLMSR_BTF)
+		/*
+		 * BTS and others come with what CPUID tells. Every CPU has LBR,
+		 * and clears it when it likes (SDM 3B 18.4): here it does at once.
+		 */
+		if (value & ~(u64)(DEBUGCTLMSR_BTF | DEBUGCTLMSR_LBR))
 			return -EINVAL;
+		value &= ~(u64)DEBUGCTLMSR_LBR;
 		vmcs_write(GUEST_IA32_DEBUGCTL, value);
 		vmx_renew_interrupt_shadow(vcpu);
 		return 0;

@@ -138,14 +138,26 @@ static int set_ucode_rev(struct vcpu *vcpu, u32 index, u64 value, bool host)
 #define MISC_ENABLE_RO (MSR_IA32_MISC_ENABLE_BTS_UNAVAIL | \
 			MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL | \
 			MSR_IA32_MISC_ENABLE_EMON)
-#define MISC_ENABLE_KNOWN (MISC_ENABLE_RO | MSR_IA32_MISC_ENABLE_FAST_STRING | \
-			   MSR_IA32_MISC_ENABLE_TCC | \
-			   MSR_IA32_MISC_ENABLE_ENHANCED_SPEEDSTEP | \
-			   MSR_IA32_MISC_ENABLE_MWAIT | \
-			   MSR_IA32_MISC_ENABLE_LIMIT_CPUID | \
-			   MSR_IA32_MISC_ENABLE_XTPR_DISABLE | \
-			   MSR_IA32_MISC_ENABLE_XD_DISABLE | \
-			   MSR_IA32_MISC_ENABLE_TURBO_DISABLE)
+/*
+ * What may be written on some family 6 CPU or other (SDM 4 tables 2-2 and 2-3 on;
+ * prefetchers, thermal control, SpeedStep, ...). No more than kept, but for MWAIT.
+ */
+#define MISC_ENABLE_RW (MSR_IA32_MISC_ENABLE_FAST_STRING | \
+			MSR_IA32_MISC_ENABLE_TCC | \
+			MSR_IA32_MISC_ENABLE_TM1 | \
+			MSR_IA32_MISC_ENABLE_PREFETCH_DISABLE | \
+			MSR_IA32_MISC_ENABLE_FERR | \
+			MSR_IA32_MISC_ENABLE_TM2 | \
+			MSR_IA32_MISC_ENABLE_ENHANCED_SPEEDSTEP | \
+			MSR_IA32_MISC_ENABLE_MWAIT | \
+			MSR_IA32_MISC_ENABLE_ADJ_PREF_DISABLE | \
+			MSR_IA32_MISC_ENABLE_SPEEDSTEP_LOCK | \
+			MSR_IA32_MISC_ENABLE_LIMIT_CPUID | \
+			MSR_IA32_MISC_ENABLE_XTPR_DISABLE | \
+			MSR_IA32_MISC_ENABLE_XD_DISABLE | \
+			MSR_IA32_MISC_ENABLE_DCU_PREF_DISABLE | \
+			MSR_IA32_MISC_ENABLE_TURBO_DISABLE | \
+			MSR_IA32_MISC_ENABLE_IP_PREF_DISABLE)
 
 static int get_misc_enable(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 {
@@ -157,10 +169,12 @@ static int set_misc_enable(struct vcpu *vcpu, u32 index, u64 value, bool host)
 {
 	u64 old = vcpu->arch.misc_enable;
 
-	if (value & ~MISC_ENABLE_KNOWN)
-		return 1;
-	if (!host)
+	if (!host) {
+		/* reserved ones, unless user space has set them */
+		if (value & ~(MISC_ENABLE_RW | MISC_ENABLE_RO | old))
+			return 1;
 		value = (value & ~MISC_ENABLE_RO) | (old & MISC_ENABLE_RO);
+	}
 	vcpu->arch.misc_enable = value;
 	if ((old ^ value) & MSR_IA32_MISC_ENABLE_MWAIT)
 		x86_cpuid_runtime(vcpu);
@@ -270,6 +284,18 @@ static int get_perf_status(struct vcpu *vcpu, u32 index, u64 *value, bool host)
 	return 0;
 }
 
+/* Guests have no PMU, and CPUID no PDCM (SDM 3B 20.8): there for user space alone */
+static int get_perf_caps(struct vcpu *vcpu, u32 index, u64 *value, bool host)
+{
+	*value = 0;
+	return !host;
+}
+
+static int set_perf_caps(struct vcpu *vcpu, u32 index, u64 value, bool host)
+{
+	return !host || value;
+}
+
 /* ---- the table -------------------------------------------------------------------- */
 
 const struct msr_desc x86_msr_table[] = {
@@ -317,14 +343,17 @@ const struct msr_desc x86_msr_table[] = {
 	  .get = get_zero, .set = set_misc_features },
 	{ MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_EIP, MSR_F_LIST | MSR_F_VMX,
 	  ANYONE },
-	{ MSR_IA32_MCG_CAP, MSR_IA32_MCG_CTL, MSR_F_LIST, ANYONE,
+	/* KVM_X86_SETUP_MCE's */
+	{ MSR_IA32_MCG_CAP, MSR_IA32_MCG_CAP, 0, ANYONE,
+	  .get = mce_get, .set = mce_set },
+	{ MSR_IA32_MCG_STATUS, MSR_IA32_MCG_CTL, MSR_F_LIST, ANYONE,
 	  .get = mce_get, .set = mce_set },
 	{ MSR_IA32_PERF_STATUS, MSR_IA32_PERF_STATUS, MSR_F_RO, ANYONE,
 	  .get = get_perf_status, .set = set_ignored },
 	{ MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, MSR_F_LIST, ANYONE,
 	  .get = get_misc_enable, .set = set_misc_enable },
 	{ MSR_IA32_DEBUGCTLMSR, MSR_IA32_DEBUGCTLMSR, MSR_F_VMX, ANYONE },
-	/* last branch and interrupt records: never filled, LBR cannot be set */
+	/* last branch and interrupt records: never filled, LBR stays clear */
 	{ MSR_IA32_LASTBRANCHFROMIP, MSR_IA32_LASTINTTOIP,
 	  MSR_F_RO | MSR_F_RO_HOST, ANYONE, .get = get_zero },
 	/* POWER_CTL: C1E and others that mean nothing here */
@@ -344,6 +373,8 @@ const struct msr_desc x86_msr_table[] = {
 	  .get = mce_get_ctl2, .set = mce_set_ctl2 },
 	{ MSR_MTRRdefType, MSR_MTRRdefType, 0, GCAP_MTRR,
 	  .get = mtrr_get, .set = mtrr_set },
+	{ MSR_IA32_PERF_CAPABILITIES, MSR_IA32_PERF_CAPABILITIES, 0, ANYONE,
+	  .get = get_perf_caps, .set = set_perf_caps },
 	{ MSR_IA32_MC0_CTL, MSR_IA32_MCx_CTL(X86_MCE_BANKS) - 1, 0, ANYONE,
 	  .get = mce_get, .set = mce_set },
 	/* energy counters of CPUs without: reads as zero */
@@ -378,7 +409,8 @@ const struct msr_desc x86_msr_table[] = {
 	/* where user space offers it, and not otherwise */
 	{ MSR_KVM_MIGRATION_CONTROL, MSR_KVM_MIGRATION_CONTROL, 0,
 	  GCAP_MIGRATION, .get = pv_get_msr, .set = pv_set_msr },
-	{ MSR_EFER, MSR_EFER, MSR_F_LIST, ANYONE,
+	/* user space has it in the special registers */
+	{ MSR_EFER, MSR_EFER, 0, ANYONE,
 	  .get = get_efer, .set = set_efer },
 	{ MSR_STAR, MSR_SYSCALL_MASK, MSR_F_LIST | MSR_F_VMX, GCAP_LM },
 	{ MSR_FS_BASE, MSR_GS_BASE, MSR_F_VMX, GCAP_LM },

@@ -72,6 +72,8 @@ static inline bool vec_has_error(unsigned int vec)
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
 #define MSR_MISC_ENABLE		0x1a0
+#define MSR_DEBUGCTL		0x1d9
+#define MSR_PERF_CAPABILITIES	0x345
 #define MSR_PAT			0x277
 #define MSR_EFER		0xc0000080
 #define MSR_STAR		0xc0000081
