@@ -176,6 +176,8 @@ TEST_F(x86_state, fpu)
 	struct kvm_fpu a, b;
 
 	VCPU_IOCTL_OK(KVM_GET_FPU, &a);
+	/* a VMM may start the guest's code without a word about the FPU */
+	EXPECT_EQ(0x37f, a.fcw);
 	for (int i = 0; i < 8; i++)
 		memset(a.fpr[i], i + 1, 10);
 	for (int i = 0; i < 16; i++)
@@ -188,6 +190,25 @@ TEST_F(x86_state, fpu)
 	EXPECT_EQ(0, memcmp(a.xmm, b.xmm, sizeof(a.xmm)));
 	EXPECT_EQ(a.fcw, b.fcw);
 	EXPECT_EQ(a.fsw, b.fsw);
+}
+
+/* Clients leave the field out, and states of the in-tree KVM have 0 there */
+TEST_F(x86_state, fpu_without_mxcsr)
+{
+	struct kvm_fpu f;
+	u32 x[1024];
+
+	VCPU_IOCTL_OK(KVM_GET_FPU, &f);
+	f.mxcsr = 0;
+	VCPU_IOCTL_OK(KVM_SET_FPU, &f);
+	VCPU_IOCTL_OK(KVM_GET_XSAVE, x);
+	EXPECT_EQ(0x1f80, x[6]);
+	x[6] = 0x9f80;
+	x[128] |= 3;
+	VCPU_IOCTL_OK(KVM_SET_XSAVE, x);
+	VCPU_IOCTL_OK(KVM_SET_FPU, &f);
+	VCPU_IOCTL_OK(KVM_GET_XSAVE, x);
+	EXPECT_EQ(0x9f80, x[6]);
 }
 
 static u8 xmm_out[16];

@@ -189,23 +189,31 @@ int x86_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *x)
 
 /* ---- FXSAVE and XSAVE images; the state is in memory outside KVM_RUN ---------- */
 
+/* XSAVE does not write what is in its initial state (SDM 1 13.6) */
+static u64 present(struct vcpu *vcpu)
+{
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return XFEATURE_MASK_FPSSE;
+	return vcpu->arch.fpu.fpstate->regs.xsave.header.xfeatures;
+}
+
+static u32 get_mxcsr(struct vcpu *vcpu)
+{
+	return present(vcpu) & XFEATURE_MASK_SSE ?
+	       vcpu->arch.fpu.fpstate->regs.fxsave.mxcsr : MXCSR_DEFAULT;
+}
+
 int x86_get_fpu(struct vcpu *vcpu, struct kvm_fpu *f)
 {
 	const struct fxregs_state *fx = &vcpu->arch.fpu.fpstate->regs.fxsave;
-	u64 present = XFEATURE_MASK_FPSSE;
 
 	BUILD_BUG_ON(sizeof(f->fpr) != sizeof(fx->st_space));
-	/* XSAVE does not write what is in its initial state (SDM 1 13.6) */
-	if (boot_cpu_has(X86_FEATURE_XSAVE))
-		present = vcpu->arch.fpu.fpstate->regs.xsave.header.xfeatures;
 	memset(f, 0, sizeof(*f));
-	f->mxcsr = MXCSR_DEFAULT;
-	if (present & XFEATURE_MASK_SSE) {
+	if (present(vcpu) & XFEATURE_MASK_SSE)
 		memcpy(f->xmm, fx->xmm_space, sizeof(f->xmm));
-		f->mxcsr = fx->mxcsr;
-	}
+	f->mxcsr = get_mxcsr(vcpu);
 	f->fcw = 0x37f;
-	if (!(present & XFEATURE_MASK_FP))
+	if (!(present(vcpu) & XFEATURE_MASK_FP))
 		return 0;
 	memcpy(f->fpr, fx->st_space, sizeof(f->fpr));
 	f->fcw = fx->cwd;
@@ -217,14 +225,20 @@ int x86_get_fpu(struct vcpu *vcpu, struct kvm_fpu *f)
 	return 0;
 }
 
+/*
+ * MXCSR 0, with all exceptions unmasked and pending ones to come, is what those
+ * have who do not fill the field: it stays as it is.
+ */
 int x86_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *f)
 {
 	struct xregs_state *xs = &vcpu->arch.fpu.fpstate->regs.xsave;
 	struct fxregs_state *fx = &vcpu->arch.fpu.fpstate->regs.fxsave;
+	u32 mxcsr;
 
 	/* reserved bits would make the host's FXRSTOR fault (SDM 1 11.6.6) */
 	if (f->mxcsr & ~x86_host.mxcsr_mask)
 		return -EINVAL;
+	mxcsr = f->mxcsr ?: get_mxcsr(vcpu);
 	memcpy(fx->st_space, f->fpr, sizeof(f->fpr));
 	fx->cwd = f->fcw;
 	fx->swd = f->fsw;
@@ -233,7 +247,7 @@ int x86_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *f)
 	fx->rip = f->last_ip;
 	fx->rdp = f->last_dp;
 	memcpy(fx->xmm_space, f->xmm, sizeof(f->xmm));
-	fx->mxcsr = f->mxcsr;
+	fx->mxcsr = mxcsr;
 	/* have XRSTOR load it rather than the initial state */
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
 		xs->header.xfeatures |= XFEATURE_MASK_FPSSE;

@@ -57,13 +57,17 @@ static void reset_msrs(struct vcpu *vcpu)
 	pvclock_reset(vcpu);
 }
 
-/* SDM 1 13.6, 3A table 10-1: FCW 40H after power-on; INIT leaves the FPU alone */
+/*
+ * As FNINIT has it (SDM 1 13.6), not as after power-on, where FCW has 40H (SDM 3A
+ * table 10-1): VMMs begin in the middle of a guest, without the firmware that would
+ * have executed it. INIT leaves the FPU alone.
+ */
 static void reset_fpu(struct vcpu *vcpu)
 {
 	struct fpstate *fp = vcpu->arch.fpu.fpstate;
 
 	memset(&fp->regs.fxsave, 0, sizeof(fp->regs.fxsave));
-	fp->regs.fxsave.cwd = 0x40;
+	fp->regs.fxsave.cwd = 0x37f;
 	fp->regs.fxsave.mxcsr = MXCSR_DEFAULT;
 	/* the other components are in their initial state */
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
