@@ -227,19 +227,13 @@ PASS_ON(ioeventfd, vm, ioeventfd_assign)
 PASS_ON_VOID(get_clock, vm, x86_get_clock)
 PASS_ON(set_clock, vm, x86_set_clock)
 
-/* 0 stands for the host's; another needs hardware that scales */
-static bool tsc_khz_possible(unsigned long khz)
-{
-	return !khz || khz == x86_host.tsc_khz ||
-	       (x86_host.tsc_scaling && khz <= X86_TSC_KHZ_MAX);
-}
-
-/* The frequency that vCPUs created later start with */
+/* The frequency that vCPUs created later start with; 0: the host's */
 static long set_tsc_khz(struct vm *vm, void *data, unsigned long khz)
 {
-	if (!tsc_khz_possible(khz))
+	khz = khz ?: x86_host.tsc_khz;
+	if (!x86_tsc_khz_possible(khz))
 		return -EINVAL;
-	WRITE_ONCE(vm->arch.default_tsc_khz, khz ?: x86_host.tsc_khz);
+	WRITE_ONCE(vm->arch.default_tsc_khz, khz);
 	return 0;
 }
 

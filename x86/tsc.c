@@ -222,15 +222,22 @@ static bool about_host_khz(u32 khz)
 	return diff * 1000000 <= (u64)x86_host.tsc_khz * TOLERANCE_PPM;
 }
 
+bool x86_tsc_khz_possible(unsigned long khz)
+{
+	if (khz > X86_TSC_KHZ_MAX)
+		return false;
+	return about_host_khz(khz) || x86_host.tsc_scaling;
+}
+
 int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz)
 {
 	u64 ratio = RATIO_ONE, now;
 
 	if (!khz)
 		khz = x86_host.tsc_khz;
+	if (!x86_tsc_khz_possible(khz))
+		return -EINVAL;
 	if (!about_host_khz(khz)) {
-		if (!x86_host.tsc_scaling || khz > X86_TSC_KHZ_MAX)
-			return -EINVAL;
 		ratio = mul_u64_u32_div(RATIO_ONE, khz, x86_host.tsc_khz);
 		if (!ratio)
 			return -EINVAL;

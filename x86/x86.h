@@ -369,6 +369,8 @@ void x86_tsc_resumed(struct vcpu *vcpu);	/* in vcpu_load() */
 /* 16 GHz, so that a lifetime of ticks can be worked out in 64 bits */
 #define X86_TSC_KHZ_MAX	16000000u
 int x86_set_tsc_khz(struct vcpu *vcpu, u32 khz);	/* 0, -EINVAL */
+/* The host's, or near enough; any up to the limit where the CPU scales */
+bool x86_tsc_khz_possible(unsigned long khz);
 u64 x86_tsc_offset(struct vcpu *vcpu);		/* KVM_VCPU_TSC_OFFSET */
 void x86_set_tsc_offset(struct vcpu *vcpu, u64 offset, bool host);
 
