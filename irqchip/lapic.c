@@ -374,13 +374,9 @@ int lapic_set_state(struct vcpu *vcpu, const struct kvm_lapic_state *s)
 	u32 count, id;
 
 	id = *(u32 *)(from + APIC_ID);
-	if (lapic_x2apic(l)) {
-		if (!vcpu->vm->irq.x2apic_format)
-			id >>= 24;
-		if (id != (vcpu->vm->irq.x2apic_format ? vcpu->id :
-			   (vcpu->id & 0xff)))
-			return -EINVAL;
-	}
+	/* one of 8 bits is no more than looked at (api.rst 4.57) */
+	if (lapic_x2apic(l) && vcpu->vm->irq.x2apic_format && id != vcpu->id)
+		return -EINVAL;
 
 	if (vcpu->arch.pv_eoi == PV_EOI_OFFERED)
 		vcpu->arch.pv_eoi = PV_EOI_STALE;

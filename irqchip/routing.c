@@ -12,7 +12,7 @@
 
 #define MSI_LEVEL	BIT(15)		/* of the data: SDM 3A 11.11.2 */
 
-#define MAX_PER_GSI	2	/* a pin of the PIC and one of the IOAPIC, or an MSI */
+#define MAX_PER_GSI	3	/* a pin of each PIC and one of the IOAPIC, or an MSI */
 
 enum route_type {
 	ROUTE_NONE,
@@ -222,11 +222,20 @@ static int fill_irqchip(struct routes *t, struct route *r, u32 gsi,
 	return 0;
 }
 
+/* The two PICs are two chips */
+static bool same_chip(const struct route *a, const struct route *b)
+{
+	return a->type == b->type && (a->type != ROUTE_PIC ||
+				      a->pin / (PIC_PINS / 2) ==
+				      b->pin / (PIC_PINS / 2));
+}
+
 static int fill(struct vm *vm, struct routes *t,
 		const struct kvm_irq_routing_entry *e)
 {
 	u32 gsi = array_index_nospec(e->gsi, t->nr);
 	struct route *slot = t->entry[gsi], r = {};
+	unsigned int i;
 	int err;
 
 	switch (e->type) {
@@ -255,15 +264,12 @@ static int fill(struct vm *vm, struct routes *t,
 		return -EINVAL;
 	}
 
-	if (slot[0].type == ROUTE_NONE) {
-		slot[0] = r;
-		return 0;
-	}
-	/* a second one only for the other chip */
-	if (slot[1].type != ROUTE_NONE || slot[0].type == ROUTE_MSI ||
-	    r.type == ROUTE_MSI || slot[0].type == r.type)
-		return -EINVAL;
-	slot[1] = r;
+	/* another one only for another chip, so that there is room */
+	for (i = 0; i < MAX_PER_GSI && slot[i].type != ROUTE_NONE; i++)
+		if (slot[i].type == ROUTE_MSI || r.type == ROUTE_MSI ||
+		    same_chip(&slot[i], &r))
+			return -EINVAL;
+	slot[i] = r;
 	return 0;
 }
 

@@ -204,10 +204,21 @@ TEST_F(vmfile, gsi_routing)
 {
 	struct {
 		struct kvm_irq_routing h;
-		struct kvm_irq_routing_entry e[2];
+		struct kvm_irq_routing_entry e[4];
 	} r = { 0 };
 
 	EXPECT_ERR(0, self->irq, KVM_SET_GSI_ROUTING, &r);
+	/* one pin of each chip for the same GSI */
+	for (unsigned int i = 0; i < 4; i++) {
+		r.e[i].gsi = 12;
+		r.e[i].type = KVM_IRQ_ROUTING_IRQCHIP;
+		r.e[i].u.irqchip.irqchip = i % 3;
+		r.e[i].u.irqchip.pin = 4 + i;
+	}
+	r.h.nr = 3;
+	EXPECT_ERR(0, self->irq, KVM_SET_GSI_ROUTING, &r);
+	r.h.nr = 4;
+	EXPECT_ERR(EINVAL, self->irq, KVM_SET_GSI_ROUTING, &r);
 	r.h.nr = 1;
 	r.e[0].gsi = 30;
 	r.e[0].type = KVM_IRQ_ROUTING_IRQCHIP;
@@ -396,9 +407,14 @@ TEST_F(vmfile, tsc_khz)
 {
 	int khz = ioctl(self->bare, KVM_GET_TSC_KHZ, 0), vcpu;
 
+	ASSERT_LT(0, khz);
+	/* as a host of the same kind measured its own */
+	EXPECT_ERR(0, self->bare, KVM_SET_TSC_KHZ, khz + 1);
+	EXPECT_EQ(khz + 1, ioctl(self->bare, KVM_GET_TSC_KHZ, 0));
+	EXPECT_ERR(0, self->bare, KVM_SET_TSC_KHZ, 0);
+	EXPECT_EQ(khz, ioctl(self->bare, KVM_GET_TSC_KHZ, 0));
 	if (!kvm_check(KVM_CAP_VM_TSC_CONTROL))
 		skip_test("no TSC scaling");
-	ASSERT_LT(0, khz);
 	EXPECT_ERR(0, self->bare, KVM_SET_TSC_KHZ, khz / 2);
 	EXPECT_EQ(khz / 2, ioctl(self->bare, KVM_GET_TSC_KHZ, 0));
 	vcpu = ioctl(self->bare, KVM_CREATE_VCPU, 0);

@@ -468,6 +468,14 @@ TEST_F(irqchip_lapic, state)
 	ASSERT_EQ(1 << 2, lapic_state_reg(&s, APIC_IRR + 0x20));
 	ASSERT_EQ(0x77, lapic_state_reg(&s, APIC_LVTT));
 	ASSERT_EQ(0x1ff, lapic_state_reg(&s, APIC_SPIV));
+	/* the id of 8 bits is not the state's to say */
+	lapic_state_set(&s, APIC_ID, 5 << 24);
+	require(!ioctl(self->vcpu->fd, KVM_SET_LAPIC, &s));
+	if (on_our_module()) {
+		s = lapic_state(self->vcpu);
+		ASSERT_EQ(0, lapic_state_reg(&s, APIC_ID));
+	}
+	lapic_state_set(&s, APIC_ID, 0);
 	lapic_state_set(&s, APIC_TPR, 0x20);
 	lapic_state_set(&s, APIC_LVTT, 0x78);
 	lapic_state_set(&s, APIC_IRR + 0x20, 1 << 2 | 1 << 9);
