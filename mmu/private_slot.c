@@ -48,7 +48,9 @@ int mmu_set_identity_map_addr(struct vm *vm, gpa_t addr)
 	if (addr & ~PAGE_MASK || addr >= SZ_4G)
 		return -EINVAL;
 	mutex_lock(&vm->mmu.slots_lock);
-	if (!READ_ONCE(vm->nr_vcpus)) {
+	/* a vCPU that is being made, or could not be, may have made the slot */
+	if (!READ_ONCE(vm->nr_vcpus) &&
+	    !xa_load(&vm->mmu.slot_ids, SLOT_PRIVATE_IDENTITY)) {
 		vm->mmu.identity_map = addr ?: IDENTITY_DEFAULT;
 		r = 0;
 	}
