@@ -252,9 +252,13 @@ static int op_pio_out(struct emul_ctx *ctx, u16 port, unsigned int size,
 	unsigned int i;
 
 	trace_kvm_pio(TRACE_PIO_OUT, port, size, count, data);
-	for (i = 0; i < count; i++)
-		if (io_bus_write(vcpu, &vcpu->vm->pio_bus, port, size, data + i * size))
+	for (i = 0; i < count; i++) {
+		const void *item = data + i * size;
+
+		if (io_bus_write(vcpu, &vcpu->vm->pio_bus, port, size, item) &&
+		    !coalesced_write(vcpu, true, port, size, item))
 			break;
+	}
 	if (i == count)
 		return EMUL_OK;
 	/* what the devices took is not repeated */

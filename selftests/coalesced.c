@@ -165,6 +165,42 @@ TEST_F(coalesced, pio)
 	EXPECT_EQ(0x22334455, *(u32 *)e[1].data);
 }
 
+static void guest_outs_string(void)
+{
+	static const u8 s[] = { 1, 2, 3, 4, 5 };
+	const u8 *p = s;
+	u64 n = sizeof(s);
+
+	asm volatile("rep outsb" : "+S"(p), "+c"(n) : "d"(PORT) : "memory");
+	GUEST_DONE();
+}
+
+TEST_F(coalesced, pio_string)
+{
+	struct kvm_coalesced_mmio *e = self->ring->coalesced_mmio;
+	struct vcpu *v = self->vcpu;
+
+	if (!vm_check(self->vm, KVM_CAP_COALESCED_PIO))
+		skip_test("no coalesced PIO");
+	zone(self->vm, true, PORT, 8, true);
+	vcpu_set_entry(v, guest_outs_string);
+	expect_done(v);
+	ASSERT_EQ(5, self->ring->last);
+	for (unsigned int i = 0; i < 5; i++) {
+		EXPECT_EQ(PORT, e[i].phys_addr);
+		EXPECT_EQ(1, e[i].len);
+		EXPECT_EQ(i + 1, e[i].data[0]);
+	}
+	/* the rest goes to user space where there is no room: as above */
+	if (!on_our_module())
+		return;
+	self->ring->first = 8;
+	vcpu_set_entry(v, guest_outs_string);
+	EXPECT_EQ(3, *(u8 *)expect_pio(v, PORT, true, 1, 3));
+	expect_done(v);
+	ASSERT_EQ(7, self->ring->last);
+}
+
 /* The ring is user space's to spoil: at worst its own writes are not in it */
 TEST_F(coalesced, spoiled_ring)
 {
