@@ -151,13 +151,6 @@ static bool segments_enterable(struct vcpu *vcpu)
 	return segs_ok(vcpu, s, false);
 }
 
-static bool canonical(struct vcpu *vcpu, u64 addr)
-{
-	unsigned int shift = x86_cr4(vcpu) & X86_CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
-}
-
 /* SDM 3C 27.3.1.2, 27.3.1.3: 64 bits of those that 64-bit mode uses, 32 of others */
 static bool bases_ok(struct vcpu *vcpu, const struct vmx_seg s[NR_SEGS])
 {
@@ -170,11 +163,13 @@ static bool bases_ok(struct vcpu *vcpu, const struct vmx_seg s[NR_SEGS])
 	    (usable(&s[SEG_DS]) && s[SEG_DS].base > U32_MAX) ||
 	    (usable(&s[SEG_ES]) && s[SEG_ES].base > U32_MAX))
 		return false;
-	return canonical(vcpu, s[SEG_FS].base) &&
-	       canonical(vcpu, s[SEG_GS].base) &&
-	       canonical(vcpu, s[SEG_TR].base) &&
-	       (!usable(&s[SEG_LDTR]) || canonical(vcpu, s[SEG_LDTR].base)) &&
-	       canonical(vcpu, gdt.base) && canonical(vcpu, idt.base);
+	return x86_canonical_register(vcpu, s[SEG_FS].base) &&
+	       x86_canonical_register(vcpu, s[SEG_GS].base) &&
+	       x86_canonical_register(vcpu, s[SEG_TR].base) &&
+	       (!usable(&s[SEG_LDTR]) ||
+		x86_canonical_register(vcpu, s[SEG_LDTR].base)) &&
+	       x86_canonical_register(vcpu, gdt.base) &&
+	       x86_canonical_register(vcpu, idt.base);
 }
 
 /**

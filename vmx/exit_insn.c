@@ -275,7 +275,7 @@ static int operand_gva(struct vcpu *vcpu, u32 info, u64 disp, u32 len, gva_t *gv
 	vmx_read_seg(vcpu, &seg, reg);
 	if (vcpu_64bit(vcpu)) {
 		*gva = off + (reg >= SEG_FS ? seg.base : 0);
-		if (__is_canonical_address(*gva, x86_cr4(vcpu) & X86_CR4_LA57 ? 57 : 48))
+		if (x86_canonical(vcpu, *gva))
 			return 0;
 	} else {
 		bool down = !(seg.ar & VMX_AR_TYPE_CODE_MASK) && seg.ar & BIT(2);
@@ -325,8 +325,7 @@ int vmx_exit_invpcid(struct vcpu *vcpu)
 		return ret == -EAGAIN ? RUN_RESUME : ret;
 	if (type > 3 || desc.pcid >> 12 ||
 	    (type < 2 && desc.pcid && !(x86_cr4(vcpu) & X86_CR4_PCIDE)) ||
-	    (type == 0 && !__is_canonical_address(desc.gva,
-				x86_cr4(vcpu) & X86_CR4_LA57 ? 57 : 48))) {
+	    (type == 0 && !x86_canonical(vcpu, desc.gva))) {
 		x86_inject_gp(vcpu);
 		return RUN_RESUME;
 	}

@@ -414,23 +414,18 @@ int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *value)
 	return -ENOENT;
 }
 
-static bool canonical(struct vcpu *vcpu, u64 value)
-{
-	return __is_canonical_address(value, x86_gcap(vcpu, GCAP_LA57) ? 57 : 48);
-}
-
 int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 {
 	switch (index) {
 	case MSR_FS_BASE:
 	case MSR_GS_BASE:
-		if (!canonical(vcpu, value))
+		if (!x86_canonical_register(vcpu, value))
 			return -EINVAL;
 		vmx_set_segment_base(vcpu, index == MSR_FS_BASE ? SEG_FS : SEG_GS,
 				     value);
 		return 0;
 	case MSR_KERNEL_GS_BASE:
-		if (!canonical(vcpu, value))
+		if (!x86_canonical_register(vcpu, value))
 			return -EINVAL;
 		write_kernel_gs_base(vcpu, value);
 		return 0;
@@ -441,12 +436,12 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 			vmcs_write(GUEST_SYSENTER_CS, (u32)value);
 		return 0;
 	case MSR_IA32_SYSENTER_ESP:
-		if (!canonical(vcpu, value))
+		if (!x86_canonical_register(vcpu, value))
 			return -EINVAL;
 		vmcs_write(GUEST_SYSENTER_ESP, value);
 		return 0;
 	case MSR_IA32_SYSENTER_EIP:
-		if (!canonical(vcpu, value))
+		if (!x86_canonical_register(vcpu, value))
 			return -EINVAL;
 		vmcs_write(GUEST_SYSENTER_EIP, value);
 		return 0;
@@ -454,13 +449,13 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 value, bool host)
 		write_switched(vcpu, &vcpu->vmx.star, value);
 		return 0;
 	case MSR_LSTAR:
-		if (!canonical(vcpu, value))
+		if (!x86_canonical_register(vcpu, value))
 			return -EINVAL;
 		write_switched(vcpu, &vcpu->vmx.lstar, value);
 		return 0;
 	case MSR_CSTAR:
 		/* Intel CPUs keep it and never use it: SYSCALL is 64-bit only */
-		if (!canonical(vcpu, value))
+		if (!x86_canonical_register(vcpu, value))
 			return -EINVAL;
 		vcpu->vmx.cstar = value;
 		return 0;

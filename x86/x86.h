@@ -130,11 +130,23 @@ static inline unsigned int x86_virt_bits(struct vcpu *vcpu)
 	return vcpu->arch.cr4 & X86_CR4_LA57 ? 57 : 48;	/* never guest-owned */
 }
 
+static inline bool x86_canonical_to(u64 va, unsigned int bits)
+{
+	return (u64)((s64)(va << (64 - bits)) >> (64 - bits)) == va;
+}
+
 static inline bool x86_canonical(struct vcpu *vcpu, u64 va)
 {
-	unsigned int shift = 64 - x86_virt_bits(vcpu);
+	return x86_canonical_to(va, x86_virt_bits(vcpu));
+}
 
-	return (u64)((s64)(va << shift) >> shift) == va;
+/*
+ * For what MSRs and segment bases hold, which VM entry looks at too: the width
+ * that the CPU has, whatever the paging mode is (SDM 1 3.3.7.1).
+ */
+static inline bool x86_canonical_register(struct vcpu *vcpu, u64 va)
+{
+	return x86_canonical_to(va, x86_gcap(vcpu, GCAP_LA57) ? 57 : 48);
 }
 
 /* ---- CPUID (x86/cpuid.c) ------------------------------------------------- */
