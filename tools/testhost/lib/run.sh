@@ -126,6 +126,12 @@ cmd_show()
 write_bochsrc()
 {
 	local dir=$1 com2=$2 bios vga='' strict='' mem=$mem resident
+	local cpu=${cpu_model%%+*} added
+
+	if [ "$cpu" != "$cpu_model" ]; then
+		added=${cpu_model#*+}
+		cpu+=", add_features=\"${added//+/ }\""
+	fi
 
 	# The outer host of a nested one has to keep that one's memory and image.
 	[ "$which" != nested ] || mem=$((mem + 1024))
@@ -143,7 +149,7 @@ write_bochsrc()
 		memory: guest=$mem, host=$resident
 		romimage: file=$bios
 		vgaromimage: file=$vga
-		cpu: model=$cpu_model, count=$cpus, ips=100000000, reset_on_triple_fault=0$strict
+		cpu: model=$cpu, count=$cpus, ips=100000000, reset_on_triple_fault=0$strict
 		ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 		ata0-master: type=cdrom, path="$dir/host.iso", status=inserted
 		boot: cdrom
@@ -307,6 +313,12 @@ cmd_run()
 		[ "$tlb" != strict ] ||
 			say "the packaged Bochs has no strict TLB: going on without"
 		tlb=plain
+		case $cpu_model in
+		*+*)
+			say "the packaged Bochs cannot add ${cpu_model#*+}:" \
+				"going on with another CPU"
+			cpu_model= ;;
+		esac
 		# A kernel warns about the XSAVE area of its Skylake, and
 		# from Haswell on it loses virtual interrupts.
 		cpu_model=${cpu_model:-corei7_ivy_bridge_3770k}
