@@ -20,6 +20,7 @@ struct mode {
 static const struct mode mode_32 = { CPU_PROT32, PT_32, 32 };
 static const struct mode mode_pae = { CPU_PROT32, PT_PAE, 32 };
 static const struct mode mode_64 = { CPU_LONG, PT_4LEVEL, 64 };
+static const struct mode mode_la57 = { CPU_LONG, PT_5LEVEL, 64 };
 
 enum access { READ, WRITE, EXEC, NR_ACCESS };
 
@@ -260,16 +261,15 @@ TEST_F(paging, upper_levels)
 	levels_test(self->vm, self->vcpu, &mode_64);
 }
 
-/* Level 3 and 4 in 64-bit mode: a VA of its own in another 512 GiB */
-TEST_F(paging, topmost_levels)
+/* Level 3 and above in 64-bit mode: @va is in another 512 GiB than all else */
+static void topmost_test(struct __test_metadata *_metadata, struct vm *vm,
+			 struct vcpu *vcpu, const struct mode *mode, int levels,
+			 u64 va)
 {
-	const u64 va = 0x7f8000000000;
-	struct env e = {
-		.mode = &mode_64, .wp = true, .nx = GUEST_HAS_NX(),
-	};
+	struct env e = { .mode = mode, .wp = true, .nx = GUEST_HAS_NX() };
 
-	*(u8 *)vm_hva(self->vm, G_DATA) = 0xc3;
-	for (int level = 3; level <= 4; level++) {
+	*(u8 *)vm_hva(vm, G_DATA) = 0xc3;
+	for (int level = 3; level <= levels; level++) {
 		static const u64 less[] = { PTE_P, PTE_W, PTE_U, 0 };
 
 		for (size_t i = 0; i < ARRAY_SIZE(less); i++) {
@@ -277,18 +277,18 @@ TEST_F(paging, topmost_levels)
 			u64 x;
 
 			for (int user = 0; user < 2; user++) {
-				e.pt = pt_new(self->vm, PT_4LEVEL);
+				e.pt = pt_new(vm, mode->pt);
 				e.user = user;
 				pt_map(&e.pt, va, G_DATA, PAGE_4K,
 				       PTE_W | PTE_U);
 				x = pt_get(&e.pt, va, level) & ~less[i];
 				pt_set(&e.pt, va, level, x);
-				enter(self->vcpu, &e);
+				enter(vcpu, &e);
 				for (enum access a = READ; a < NR_ACCESS;
 				     a++) {
 					int want = expected(&e, x, a);
 
-					p = probe(self->vcpu, insn_of(&e, a),
+					p = probe(vcpu, insn_of(&e, a),
 						  va, 0xc3);
 					ASSERT_EQ(want < 0 ? -1 : VEC_PF,
 						  p.vector);
@@ -300,6 +300,12 @@ TEST_F(paging, topmost_levels)
 			}
 		}
 	}
+}
+
+TEST_F(paging, topmost_levels)
+{
+	topmost_test(_metadata, self->vm, self->vcpu, &mode_64, 4,
+		     0x7f8000000000);
 }
 
 /* ---- SMEP and SMAP ------------------------------------------------------ */
@@ -520,6 +526,57 @@ TEST_F(paging, accessed_dirty)
 	ad_test(_metadata, self->vm, self->vcpu, &mode_pae, PAGE_2M);
 	ad_test(_metadata, self->vm, self->vcpu, &mode_64, PAGE_4K);
 	ad_test(_metadata, self->vm, self->vcpu, &mode_64, PAGE_2M);
+}
+
+/* ---- five levels -------------------------------------------------------- */
+
+#define NEED_LA57							\
+	do {								\
+		if (!GUEST_HAS_LA57())					\
+			skip_test("no 5-level paging");			\
+	} while (0)
+
+TEST_F(paging, la57_4k)
+{
+	NEED_LA57;
+	*(u8 *)vm_hva(self->vm, G_DATA) = 0xc3;
+	rights_test(self->vm, self->vcpu, &mode_la57, PAGE_4K);
+}
+
+TEST_F(paging, la57_2m)
+{
+	NEED_LA57;
+	BIG_SETUP;
+	rights_test(self->vm, self->vcpu, &mode_la57, PAGE_2M);
+}
+
+TEST_F(paging, la57_levels)
+{
+	NEED_LA57;
+	*(u8 *)vm_hva(self->vm, G_DATA) = 0xc3;
+	levels_test(self->vm, self->vcpu, &mode_la57);
+	topmost_test(_metadata, self->vm, self->vcpu, &mode_la57, 5,
+		     0x007f7f8000000000);
+	topmost_test(_metadata, self->vm, self->vcpu, &mode_la57, 5,
+		     0xff807f8000000000);
+}
+
+TEST_F(paging, la57_bits)
+{
+	struct vcpu *v = self->vcpu;
+	struct vm *vm = self->vm;
+
+	NEED_LA57;
+	vm_add_mem(vm, 1, 0x40000000, PAGE_4M, 0);
+	ad_test(_metadata, vm, v, &mode_la57, PAGE_4K);
+	ad_test(_metadata, vm, v, &mode_la57, PAGE_2M);
+	rsvd_test(_metadata, vm, v, &mode_la57, PAGE_4K, 1, 1ull << 51, true);
+	rsvd_test(_metadata, vm, v, &mode_la57, PAGE_2M, 2, 1ull << 13, true);
+	rsvd_test(_metadata, vm, v, &mode_la57, PAGE_4K, 2, PTE_NX, false);
+	if (GUEST_HAS_SMEP())
+		smep_smap_test(vm, v, &mode_la57, true, false);
+	if (GUEST_HAS_SMAP())
+		smep_smap_test(vm, v, &mode_la57, true, true);
 }
 
 /* ---- at the edges ------------------------------------------------------- */

@@ -44,7 +44,7 @@ TEST_F(torture, mode_4level)
 
 TEST_F(torture, mode_5level)
 {
-	if (!guest_has(7, 0, 'c', 16))
+	if (!GUEST_HAS_LA57())
 		skip_test("no 5-level paging");
 	ASSERT_TRUE(some_rounds(variant->kind, 1 << FMT_5L, false, 4, 2000));
 }

@@ -53,6 +53,7 @@ enum pt_mode {
 	PT_32,		/* two levels; 4M pages with CR4.PSE */
 	PT_PAE,
 	PT_4LEVEL,
+	PT_5LEVEL,
 };
 
 struct pt {
@@ -190,6 +191,7 @@ bool guest_has(u32 leaf, u32 sub, char reg, unsigned int bit);
 #define GUEST_HAS_RDSEED()	guest_has(7, 0, 'b', 18)
 #define GUEST_HAS_SMAP()	guest_has(7, 0, 'b', 20)
 #define GUEST_HAS_PKU()		guest_has(7, 0, 'c', 3)
+#define GUEST_HAS_LA57()	guest_has(7, 0, 'c', 16)
 #define GUEST_HAS_1G()		guest_has(0x80000001, 0, 'd', 26)
 #define GUEST_HAS_RDTSCP()	guest_has(0x80000001, 0, 'd', 27)
 #define GUEST_HAS_NX()		guest_has(0x80000001, 0, 'd', 20)

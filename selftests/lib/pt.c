@@ -12,6 +12,7 @@ static const struct pt_format {
 	[PT_32]	    = { .levels = 2, .bits = 10, .top_bits = 10, .entry_size = 4 },
 	[PT_PAE]    = { .levels = 3, .bits = 9, .top_bits = 2, .entry_size = 8 },
 	[PT_4LEVEL] = { .levels = 4, .bits = 9, .top_bits = 9, .entry_size = 8 },
+	[PT_5LEVEL] = { .levels = 5, .bits = 9, .top_bits = 9, .entry_size = 8 },
 };
 
 u64 pt_alloc(struct vm *vm)

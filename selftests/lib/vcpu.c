@@ -191,6 +191,8 @@ void vcpu_set_mode(struct vcpu *vcpu, enum cpu_mode mode, const struct pt *pt)
 			s.cr4 |= X86_CR4_PSE;
 		else
 			s.cr4 |= X86_CR4_PAE;
+		if (pt->mode == PT_5LEVEL)
+			s.cr4 |= X86_CR4_LA57;
 		if (pt->mode == PT_PAE && GUEST_HAS_NX())
 			s.efer = EFER_NX;
 	}
