@@ -5,8 +5,9 @@
  *  H1. The window in which it looks follows what the last halts were like: it
  *      grows while events come soon after it, and is taken back where they take
  *      longer than the limit. No thread that wants the CPU waits for it.
- *  H2. Before a deadline that the CPU counts (lapic_deadline()), sleeping ends
- *      early by what waking up takes, as measured. The rest is waited for awake.
+ *  H2. Before a TSC deadline (lapic_deadline()), sleeping ends early by what waking
+ *      up takes, as measured. The rest is waited for awake; no timer counts then,
+ *      from lapic_timer_hold() to lapic_timer_unhold().
  */
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
@@ -157,28 +158,38 @@ static void learn(struct vcpu *vcpu, u64 expiry)
 	vcpu->wake_ticks += ((s64)took - (s64)vcpu->wake_ticks) / 4;
 }
 
-/* Awake until the deadline. False: somebody else wants the CPU. */
-static bool wait_awake(struct vcpu *vcpu)
+/*
+ * Awake until the deadline. @expiry: when the timer expired that has ended the
+ * sleep before, or 0. False: somebody else wants the CPU.
+ */
+static bool wait_awake(struct vcpu *vcpu, u64 deadline, u64 expiry)
 {
-	while (lapic_deadline(vcpu)) {
-		lapic_timer_expired(vcpu);
-		if (enough(vcpu))
-			return true;
-		if (others_want_cpu())
-			return false;
+	bool done;
+
+	lapic_timer_hold(vcpu);
+	if (expiry)
+		learn(vcpu, expiry);
+	do {
+		done = enough(vcpu);
+		if (done || others_want_cpu())
+			goto out;
 		cpu_relax();
-	}
-	return enough(vcpu);
+	} while (rdtsc() < deadline);
+	done = true;
+out:
+	lapic_timer_unhold(vcpu);
+	return done;
 }
 
-/* Return: an event has come, and not only a signal */
-static bool sleep(struct vcpu *vcpu, u64 deadline)
+/*
+ * Return: an event has come, and not only a signal. @expiry: when the deadline's
+ * timer expired, if that was it, or 0.
+ */
+static bool sleep(struct vcpu *vcpu, u64 deadline, u64 *expiry)
 {
 	bool waited = false, event;
-	u64 expiry = 0;
 
-	if (deadline)
-		expiry = lapic_timer_block(vcpu, vcpu->wake_ticks);
+	*expiry = deadline ? lapic_timer_block(vcpu, vcpu->wake_ticks) : 0;
 	prepare_to_rcuwait(&vcpu->wait);
 	WRITE_ONCE(vcpu->blocked, true);
 	for (;;) {
@@ -191,15 +202,15 @@ static bool sleep(struct vcpu *vcpu, u64 deadline)
 	}
 	WRITE_ONCE(vcpu->blocked, false);
 	finish_rcuwait(&vcpu->wait);
-	if (waited && expiry && vcpu_requested(vcpu, REQ_TIMER))
-		learn(vcpu, expiry);
+	if (!waited || !vcpu_requested(vcpu, REQ_TIMER))
+		*expiry = 0;
 	return event;
 }
 
 bool vcpu_halt(struct vcpu *vcpu)
 {
 	bool halted = vcpu->arch.mp_state == KVM_MP_STATE_HALTED;
-	u64 start = stopwatch(), took, deadline;
+	u64 start = stopwatch(), took, deadline, expiry = 0;
 	bool slept = false, event = false;
 
 	/* vmx_fast_hlt() may have looked a moment ago */
@@ -208,17 +219,20 @@ bool vcpu_halt(struct vcpu *vcpu)
 	vcpu->looked = false;
 	deadline = lapic_deadline(vcpu);
 	if (halted && deadline && rdtsc() + vcpu->wake_ticks >= deadline &&
-	    wait_awake(vcpu))
+	    wait_awake(vcpu, deadline, 0))
 		return false;
 	/* a guest that looks for events by itself says so (MSR_KVM_POLL_CONTROL) */
 	if (!halted || !vcpu->halt_poll_ns || !vcpu->arch.poll_control ||
 	    others_want_cpu() || !poll(vcpu)) {
-		event = sleep(vcpu, deadline);
+		event = sleep(vcpu, deadline, &expiry);
 		slept = true;
 	}
 	took = stopwatch_ns(start);
 	if (halted)
 		adapt(vcpu, took);
 	trace_kvm_vcpu_wakeup(took, slept, true);
-	return event;
+	if (!halted || !expiry)
+		return event;
+	wait_awake(vcpu, deadline, expiry);
+	return false;
 }

@@ -367,13 +367,17 @@ void lapic_timer_fired(struct vcpu *vcpu);
 extern bool (*lapic_set_timer)(struct vcpu *vcpu, u64 at);
 /* Has it expired? Then the interrupt is pending; REQ_EVENT. Interrupts may be off. */
 void lapic_timer_expired(struct vcpu *vcpu);
-/* The host's TSC at a deadline that the CPU counts; 0: there is none */
+/* The host's TSC at the TSC deadline; 0: there is none */
 u64 lapic_deadline(struct vcpu *vcpu);
 /*
- * The vCPU is about to sleep: what the CPU counts, an hrtimer has to, and expire
+ * The vCPU is about to sleep: an hrtimer has to count the deadline, and expire
  * @early ticks of the host's TSC before. Return: the host's TSC then, or 0.
  */
 u64 lapic_timer_block(struct vcpu *vcpu, u64 early);
+/* The caller waits for the deadline itself, and nothing counts it until ... */
+void lapic_timer_hold(struct vcpu *vcpu);
+/* ... this: it has come, and the interrupt is pending, or is counted again */
+void lapic_timer_unhold(struct vcpu *vcpu);
 /* The vCPU thread moved: move its timers to this CPU */
 void lapic_migrate_timers(struct vcpu *vcpu);
 /* Guest TSC offset or frequency changed: recompute a pending deadline */

@@ -10,7 +10,8 @@
  * A TSC deadline is counted by the CPU where it can (lapic_set_timer()), until
  * the vCPU sleeps: then by the hrtimer, which stays until the next deadline.
  * timer.cpu_at tells. A vCPU that neither runs nor sleeps needs no timer: it
- * looks at the clock when it enters the guest.
+ * looks at the clock when it enters the guest. One that waits awake for the rest
+ * of the time holds both (lapic_timer_hold()).
  *
  * A guest can not storm the host: a periodic timer's period has a lower limit,
  * and it stops when it has expired twice while the vCPU's thread did not look
@@ -262,21 +263,39 @@ void lapic_tsc_changed(struct vcpu *vcpu)
 
 u64 lapic_deadline(struct vcpu *vcpu)
 {
-	return vcpu->lapic ? vcpu->lapic->timer.cpu_at : 0;
+	struct lapic *l = vcpu->lapic;
+	u64 now, tsc, at;
+
+	if (!l || !l->timer.deadline)
+		return 0;
+	if (l->timer.cpu_at)
+		return l->timer.cpu_at;
+	if (unlikely(READ_ONCE(x86_tsc_unstable)))
+		return 0;
+	now = rdtsc();
+	tsc = x86_guest_tsc(vcpu, now);
+	if (l->timer.deadline <= tsc)
+		return now;
+	at = now + x86_host_ticks(vcpu, l->timer.deadline - tsc);
+	return at < now ? ~0ull : at;
 }
 
 u64 lapic_timer_block(struct vcpu *vcpu, u64 early)
 {
 	struct lapic *l = vcpu->lapic;
 	u64 at = lapic_deadline(vcpu), now, ns = FAR_FUTURE_NS;
+	bool by_cpu;
 
 	if (!at)
 		return 0;
+	by_cpu = l->timer.cpu_at;
 	leave_cpu_timer(l);
 	now = rdtsc();
 	/* not so early that it would not be worth sleeping */
-	if (at > now && at - now > early)
+	if (early && at > now && at - now > early)
 		at -= early;
+	else if (!by_cpu)
+		return at;		/* the hrtimer counts just that */
 	if (at <= now) {
 		fire_now(l);
 		return 0;
@@ -285,6 +304,23 @@ u64 lapic_timer_block(struct vcpu *vcpu, u64 early)
 		ns = mul_u64_u32_div(at - now, NSEC_PER_MSEC, x86_host.tsc_khz) + 1;
 	start_at(l, ktime_add_ns(ktime_get(), ns));
 	return at;
+}
+
+void lapic_timer_hold(struct vcpu *vcpu)
+{
+	struct lapic *l = vcpu->lapic;
+
+	leave_cpu_timer(l);
+	stop_hrtimer(l);
+	/* an expiry, too, is what lapic_timer_unhold() begins with */
+	atomic_set(&l->timer.pending, NOTHING);
+	vcpu_take_request(vcpu, REQ_TIMER);
+}
+
+void lapic_timer_unhold(struct vcpu *vcpu)
+{
+	atomic_set(&vcpu->lapic->timer.pending, EXPIRED);
+	lapic_timer_fired(vcpu);
 }
 
 /* ---- expiry and migration ------------------------------------------------- */
