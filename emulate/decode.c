@@ -279,6 +279,7 @@ int emul_decode(struct emul_ctx *ctx)
 	ctx->hit = 0;
 	ctx->stop = false;
 	ctx->no_trap = false;
+	ctx->io_allowed = false;
 	if (unlikely(!ctx->insn_len))
 		return fetch_first(ctx);
 	if (unlikely(ctx->code_size < 4))

@@ -428,6 +428,7 @@ struct emul_insn {
  * @d: the decoded instruction (for tracing the caller may look at it)
  * @new_rflags: value for the commit
  * @next_rip: the same of RIP
+ * @io_allowed: INS or OUTS has passed the check of its port
  * @batch: items of a batched INS that wait in @pio_buf
  * @wr_now: bytes written by this run through the instruction (E3)
  * @wr_done: bytes written by all of them
@@ -456,6 +457,7 @@ struct emul_ctx {
 	u8 hit;
 	bool stop;
 	bool no_trap;
+	bool io_allowed;
 	u16 io_len;
 	void *io_data;
 	struct emul_fault fault;

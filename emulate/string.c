@@ -411,9 +411,17 @@ int emul_x_io_string(struct emul_ctx *ctx)
 
 	if (size > 4)
 		size = 4;
-	rc = emul_check_io(ctx, port, size);
-	if (rc)
-		return rc;
+	/*
+	 * Once: what it has read must not be taken for the device's answer, nor
+	 * the other way round, when a later iteration goes on after an exit.
+	 */
+	if (!ctx->io_allowed) {
+		rc = emul_check_io(ctx, port, size);
+		if (rc)
+			return rc;
+		emul_replay_reset(ctx);
+		ctx->io_allowed = true;
+	}
 	touch_registers(ctx);
 	for (i = 0; i < MAX_ITERATIONS; i++) {
 		count = ctx->d.rep ?
