@@ -432,7 +432,8 @@ int emul_read_desc(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
 int emul_read_desc_high(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
 			struct emul_desc *desc);
 int emul_set_accessed(struct emul_ctx *ctx, struct emul_desc *desc);
-int emul_set_busy(struct emul_ctx *ctx, struct emul_desc *desc, bool busy);
+int emul_set_busy(struct emul_ctx *ctx, struct emul_desc *desc);
+int emul_clear_busy(struct emul_ctx *ctx, struct emul_desc *desc);
 void emul_desc_seg(const struct emul_desc *desc, u16 sel, struct emul_seg *s);
 void emul_null_seg(u16 sel, struct emul_seg *s);
 void emul_v86_seg(u16 sel, struct emul_seg *s);
@@ -478,7 +479,9 @@ int emul_tss_stack(struct emul_ctx *ctx, unsigned int cpl, u32 ext, u16 *ss,
 		   u64 *sp);
 int emul_check_target(struct emul_ctx *ctx, const struct emul_seg *cs, u64 rip);
 
-/* run.c: around what is no instruction */
+/* run.c: around what is no instruction. While that comes to EMUL_RETRY, do it again. */
+#define EMUL_EVENT_TRIES	64
+
 void emul_begin_event(struct emul_ctx *ctx);
 int emul_end_event(struct emul_ctx *ctx, int rc);
 

@@ -293,9 +293,14 @@ int emul_deliver(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 int emul_interrupt(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 		   bool has_error, u32 error)
 {
-	emul_begin_event(ctx);
-	return emul_end_event(ctx, emul_deliver(ctx, vector, event, has_error,
-						error, ctx->rip));
+	unsigned int tries;
+	int rc = EMUL_RETRY;
+
+	for (tries = 0; tries < EMUL_EVENT_TRIES && rc == EMUL_RETRY; tries++) {
+		emul_begin_event(ctx);
+		rc = emul_deliver(ctx, vector, event, has_error, error, ctx->rip);
+	}
+	return emul_end_event(ctx, rc);
 }
 
 /*

@@ -227,7 +227,7 @@ int emul_x_ltr(struct emul_ctx *ctx)
 	rc = read_system_desc(ctx, (u16)sel, BIT(SYS_TSS32) |
 			      (is_lma(ctx) ? 0 : BIT(SYS_TSS16)), &desc, &s);
 	if (!rc)
-		rc = emul_set_busy(ctx, &desc, true);
+		rc = emul_set_busy(ctx, &desc);
 	if (rc)
 		return rc;
 	s.ar |= 2;

@@ -51,7 +51,7 @@ void emul_begin_event(struct emul_ctx *ctx)
 
 int emul_end_event(struct emul_ctx *ctx, int rc)
 {
-	/* tables, a TSS or a stack in a device; a descriptor never holds still */
+	/* tables, a TSS or a stack in a device; a descriptor never held still */
 	if (rc == EMUL_IO || rc == EMUL_RETRY)
 		return EMUL_UNHANDLED;
 	return rc ? rc : commit(ctx);

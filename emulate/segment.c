@@ -73,16 +73,43 @@ int emul_read_desc_high(struct emul_ctx *ctx, u16 sel, u8 vector, u32 error,
 	return rc;
 }
 
-/* Set or clear bits in the type of a descriptor in memory */
-static int change_type(struct emul_ctx *ctx, struct emul_desc *desc, u64 set,
-		       u64 clear)
+/*
+ * Set bits in the type of a descriptor in memory: of that which was checked. If
+ * another vCPU has changed it meanwhile, EMUL_RETRY asks for new checks.
+ */
+static int set_type(struct emul_ctx *ctx, struct emul_desc *desc, u64 set)
+{
+	u64 found = desc->low, new = desc->low | set << 40;
+	int rc;
+
+	if (new == found)
+		return EMUL_OK;
+	rc = emul_la_cmpxchg(ctx, desc->la, &found, &new, 8, EMUL_ACC_SYSTEM);
+	if (rc == EMUL_OK)
+		desc->low = new;
+	return rc;
+}
+
+int emul_set_accessed(struct emul_ctx *ctx, struct emul_desc *desc)
+{
+	return set_type(ctx, desc, AR_ACCESSED);
+}
+
+/* One that another vCPU has made busy is to be found busy by new checks */
+int emul_set_busy(struct emul_ctx *ctx, struct emul_desc *desc)
+{
+	return set_type(ctx, desc, 2);
+}
+
+/* Of a task that is left: whatever else is in its descriptor stays */
+int emul_clear_busy(struct emul_ctx *ctx, struct emul_desc *desc)
 {
 	unsigned int tries;
 	u64 new;
 	int rc;
 
 	for (tries = 0; tries < 64; tries++) {
-		new = (desc->low | set << 40) & ~(clear << 40);
+		new = desc->low & ~(2ULL << 40);
 		if (new == desc->low)
 			return EMUL_OK;
 		rc = emul_la_cmpxchg(ctx, desc->la, &desc->low, &new, 8,
@@ -93,16 +120,6 @@ static int change_type(struct emul_ctx *ctx, struct emul_desc *desc, u64 set,
 			return rc;
 	}
 	return EMUL_RETRY;
-}
-
-int emul_set_accessed(struct emul_ctx *ctx, struct emul_desc *desc)
-{
-	return change_type(ctx, desc, AR_ACCESSED, 0);
-}
-
-int emul_set_busy(struct emul_ctx *ctx, struct emul_desc *desc, bool busy)
-{
-	return change_type(ctx, desc, busy ? 2 : 0, busy ? 0 : 2);
 }
 
 void emul_desc_seg(const struct emul_desc *desc, u16 sel, struct emul_seg *s)

@@ -131,11 +131,10 @@ static int load_ldt(struct emul_ctx *ctx, u16 sel)
 	return EMUL_OK;
 }
 
-static int load_cs(struct emul_ctx *ctx, u16 sel)
+static int check_cs(struct emul_ctx *ctx, u16 sel, struct emul_seg *s)
 {
 	u32 ar, error = sel & ~3u;
 	struct emul_desc desc;
-	struct emul_seg s;
 	int rc;
 
 	if (!error)
@@ -151,17 +150,40 @@ static int load_cs(struct emul_ctx *ctx, u16 sel)
 	if (!(ar & AR_P))
 		return fault_sel(ctx, VEC_NP, error);
 	rc = emul_set_accessed(ctx, &desc);
+	emul_desc_seg(&desc, sel, s);
+	return rc;
+}
+
+/*
+ * Check and load one segment of the new task. There is no way back any more: where
+ * another vCPU has changed the descriptor between the two, look again at once.
+ */
+static int load_segment(struct emul_ctx *ctx, enum emul_segreg seg, u16 sel,
+			unsigned int cpl)
+{
+	unsigned int tries;
+	struct emul_seg s;
+	int rc = EMUL_RETRY;
+
+	for (tries = 0; tries < 64 && rc == EMUL_RETRY; tries++)
+		rc = seg == EMUL_CS ? check_cs(ctx, sel, &s) :
+		     seg == EMUL_SS ? emul_check_ss(ctx, sel, cpl, VEC_TS, 0, &s) :
+		     emul_check_data_seg(ctx, seg, sel, cpl, VEC_TS, &s);
 	if (rc)
-		return rc;
-	emul_desc_seg(&desc, sel, &s);
-	emul_set_cs(ctx, &s);
+		return rc == EMUL_RETRY ? EMUL_UNHANDLED : rc;
+	if (seg == EMUL_CS)
+		emul_set_cs(ctx, &s);
+	else
+		ctx->ops->set_seg(ctx, seg, &s);
 	return EMUL_OK;
 }
 
 /* Segments of the new task, in the order in which they are checked */
 static int load_segments(struct emul_ctx *ctx, const u16 sel[6])
 {
-	static const u8 data[] = { EMUL_DS, EMUL_ES, EMUL_FS, EMUL_GS };
+	static const u8 order[] = {
+		EMUL_CS, EMUL_SS, EMUL_DS, EMUL_ES, EMUL_FS, EMUL_GS,
+	};
 	unsigned int cpl = sel[EMUL_CS] & 3, i;
 	struct emul_seg s;
 	int rc;
@@ -187,19 +209,10 @@ static int load_segments(struct emul_ctx *ctx, const u16 sel[6])
 		ctx->ops->set_seg(ctx, i, &s);
 	}
 	ctx->cpl = cpl;
-	rc = load_cs(ctx, sel[EMUL_CS]);
-	if (rc)
-		return rc;
-	rc = emul_check_ss(ctx, sel[EMUL_SS], cpl, VEC_TS, 0, &s);
-	if (rc)
-		return rc;
-	ctx->ops->set_seg(ctx, EMUL_SS, &s);
-	for (i = 0; i < ARRAY_SIZE(data); i++) {
-		rc = emul_check_data_seg(ctx, data[i], sel[data[i]], cpl,
-					 VEC_TS, &s);
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		rc = load_segment(ctx, order[i], sel[order[i]], cpl);
 		if (rc)
 			return rc;
-		ctx->ops->set_seg(ctx, data[i], &s);
 	}
 	return EMUL_OK;
 }
@@ -296,7 +309,7 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 	if (rc)
 		return rc;
 	if (cause == EMUL_TASK_IRET || cause == EMUL_TASK_JMP) {
-		rc = emul_set_busy(ctx, &old_desc, false);
+		rc = emul_clear_busy(ctx, &old_desc);
 		if (rc)
 			return rc;
 		/* a task that jumps to itself */
@@ -310,7 +323,7 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 			return rc;
 	}
 	if (cause != EMUL_TASK_IRET) {
-		rc = emul_set_busy(ctx, &desc, true);
+		rc = emul_set_busy(ctx, &desc);
 		if (rc)
 			return rc;
 	}
@@ -332,7 +345,13 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 int emul_task_switch(struct emul_ctx *ctx, u16 sel, enum emul_task_cause cause,
 		     bool has_error, u32 error)
 {
-	emul_begin_event(ctx);
-	return emul_end_event(ctx, emul_do_task_switch(ctx, sel, cause, has_error,
-						       error, ctx->rip));
+	unsigned int tries;
+	int rc = EMUL_RETRY;
+
+	for (tries = 0; tries < EMUL_EVENT_TRIES && rc == EMUL_RETRY; tries++) {
+		emul_begin_event(ctx);
+		rc = emul_do_task_switch(ctx, sel, cause, has_error, error,
+					 ctx->rip);
+	}
+	return emul_end_event(ctx, rc);
 }
