@@ -377,7 +377,7 @@ static u64 op_get_dr(struct emul_ctx *ctx, unsigned int dr)
 {
 	struct x86_vcpu *a = &to_vcpu(ctx)->arch;
 
-	return dr < 4 ? a->db[dr] : dr == 6 ? a->dr6 : a->dr7;
+	return dr < 4 ? a->db[array_index_nospec(dr, 4)] : dr == 6 ? a->dr6 : a->dr7;
 }
 
 static int op_set_dr(struct emul_ctx *ctx, unsigned int dr, u64 val)
@@ -463,7 +463,7 @@ enum { EAX, EBX, ECX, EDX };
 
 static const struct {
 	u32 function;
-	u8 reg, bit;
+	u8 reg, bit, index;
 } feature_bits[EMUL_NR_FEATURES] = {
 	[EMUL_HAS_MMX] = { 1, EDX, 23 },
 	[EMUL_HAS_CLFLUSH] = { 1, EDX, 19 },
@@ -484,13 +484,15 @@ static const struct {
 	[EMUL_HAS_RDPID] = { 7, ECX, 22 },
 	[EMUL_HAS_LZCNT] = { 0x80000001, ECX, 5 },
 	[EMUL_HAS_RDTSCP] = { 0x80000001, EDX, 27 },
+	[EMUL_HAS_XGETBV1] = { 0xd, EAX, 2, 1 },
 };
 
 static bool op_has(struct emul_ctx *ctx, enum emul_feature feature)
 {
 	if (feature == EMUL_HAS_MONITOR)
 		return x86_has_monitor(to_vcpu(ctx));
-	return x86_cpuid_bit(to_vcpu(ctx), feature_bits[feature].function, 0,
+	return x86_cpuid_bit(to_vcpu(ctx), feature_bits[feature].function,
+			     feature_bits[feature].index,
 			     feature_bits[feature].reg, feature_bits[feature].bit);
 }
 

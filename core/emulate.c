@@ -157,7 +157,9 @@ static int completed(struct vcpu *vcpu)
 	 * After MOV SS the traps wait for another instruction (SDM 3A 6.8.3): TF
 	 * is still there then, breakpoints have to be kept.
 	 */
-	if (ctx->no_trap || ctx->shadow == EMUL_SHADOW_MOV_SS)
+	if (unlikely(ctx->trap == EMUL_TRAP_NEW_TF))
+		rflags = ctx->rflags;
+	if (ctx->trap == EMUL_TRAP_NONE || ctx->shadow == EMUL_SHADOW_MOV_SS)
 		rflags &= ~X86_EFLAGS_TF;
 	if (ctx->shadow == EMUL_SHADOW_MOV_SS) {
 		held = ctx->hit;

@@ -278,7 +278,7 @@ int emul_decode(struct emul_ctx *ctx)
 	ctx->shadow = EMUL_SHADOW_NONE;
 	ctx->hit = 0;
 	ctx->stop = false;
-	ctx->no_trap = false;
+	ctx->trap = EMUL_TRAP_TF;
 	ctx->io_allowed = false;
 	if (unlikely(!ctx->insn_len))
 		return fetch_first(ctx);

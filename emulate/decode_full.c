@@ -189,12 +189,13 @@ static const u8 *decode_vex(struct emul_ctx *ctx, const u8 *p,
 	d->map = map;
 	d->opcode = *p++;
 
+	/* & 3: nor is there another map for a CPU that runs ahead of the checks */
 	if (d->vex == 1 && map >= 1 && map <= 3) {
-		*pop = &vex_maps[map][d->opcode];
+		*pop = &vex_maps[map & 3][d->opcode];
 	} else if (d->vex == 2 && map >= 1 && map <= 3) {
 		/* as in VEX, but for a few that exist there alone */
-		*pop = map == 3 || (vex_maps[map][d->opcode].imm &&
-				    !(vex_maps[map][d->opcode].attr & A_UD)) ?
+		*pop = map == 3 || (vex_maps[map & 3][d->opcode].imm &&
+				    !(vex_maps[map & 3][d->opcode].attr & A_UD)) ?
 			&emul_vex_imm : &emul_vex_other;
 		if (map == 1 && (d->opcode == 0x72 || d->opcode == 0x71 ||
 				 d->opcode == 0x73))

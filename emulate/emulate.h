@@ -53,7 +53,7 @@ enum emul_feature {
 	EMUL_HAS_AVX, EMUL_HAS_BMI1, EMUL_HAS_AVX2, EMUL_HAS_BMI2,
 	EMUL_HAS_ADX, EMUL_HAS_SMAP, EMUL_HAS_CLFLUSHOPT, EMUL_HAS_CLWB,
 	EMUL_HAS_RDPID, EMUL_HAS_LZCNT, EMUL_HAS_RDTSCP,
-	EMUL_HAS_MONITOR,
+	EMUL_HAS_MONITOR, EMUL_HAS_XGETBV1,
 	EMUL_NR_FEATURES,
 };
 
@@ -131,6 +131,14 @@ enum emul_segreg {
 #define EMUL_SHADOW_NONE	0
 #define EMUL_SHADOW_STI		1
 #define EMUL_SHADOW_MOV_SS	2
+
+/*
+ * emul_ctx.trap: does the single-step trap follow (SDM 3B 18.3.1.4)? As RFLAGS.TF
+ * was before the instruction, as a rule; after SYSCALL and SYSRET as it is then.
+ */
+#define EMUL_TRAP_TF	0
+#define EMUL_TRAP_NEW_TF	1
+#define EMUL_TRAP_NONE	2	/* an event or a task switch was its effect */
 
 /**
  * struct emul_seg - a segment register with its hidden part
@@ -415,8 +423,7 @@ struct emul_insn {
  * Results:
  * @dirty: %EMUL_DIRTY_* and a bit for each general register that changed
  * @shadow: %EMUL_SHADOW_*; the caller clears its own blocking otherwise
- * @no_trap: the single-step trap that RFLAGS.TF asks for is not due: an event
- *	or a task switch was the instruction's effect
+ * @trap: %EMUL_TRAP_*
  * @hit: DR6.B0 to B3 of the data and I/O breakpoints that accesses have hit:
  *	with %EMUL_OK and %EMUL_YIELD a #DB is due as a trap
  * @stop: may be set by a callback: end a REP after this iteration
@@ -456,7 +463,7 @@ struct emul_ctx {
 	u8 shadow;
 	u8 hit;
 	bool stop;
-	bool no_trap;
+	u8 trap;
 	bool io_allowed;
 	u16 io_len;
 	void *io_data;

@@ -279,7 +279,10 @@ static void take_env(struct emul_ctx *ctx, u8 *fx, const u8 *env)
 static int touch_last(struct emul_ctx *ctx, u64 la, unsigned int len,
 		      unsigned int access)
 {
-	return emul_la_probe(ctx, la + len - 1, 1, access | acc_user(ctx));
+	la += len - 1;
+	if (!is_long(ctx))
+		la = (u32)la;
+	return emul_la_probe(ctx, la, 1, access | acc_user(ctx));
 }
 
 static int env_address(struct emul_ctx *ctx, unsigned int len,

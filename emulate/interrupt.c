@@ -284,7 +284,7 @@ int emul_deliver(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 		 vector != VEC_BP && vector != VEC_OF)
 		ev.flags |= FL_RF;
 	/* TF is clear in the handler (SDM 3A 6.12.1.3), and that is when it counts */
-	ctx->no_trap = true;
+	ctx->trap = EMUL_TRAP_NONE;
 	if (ctx->mode == EMUL_MODE_REAL)
 		return deliver_real(ctx, &ev);
 	return deliver_idt(ctx, &ev);
@@ -360,7 +360,7 @@ int emul_x_int(struct emul_ctx *ctx)
 				if (ctx->rflags & FL_VIF)
 					ev.flags |= FL_IF;
 			}
-			ctx->no_trap = true;
+			ctx->trap = EMUL_TRAP_NONE;
 			return deliver_ivt(ctx, &ev, 0, FL_TF |
 					   (virt ? FL_VIF : FL_IF));
 		}

@@ -28,6 +28,12 @@ static void flat_code_stack(struct emul_ctx *ctx, u16 cs_sel, u16 ss_sel,
 	ctx->cpl = cpl;
 }
 
+/*
+ * SYSCALL and SYSRET look at RFLAGS.TF when they are done: systems keep traps of
+ * their users' out of the entry by IA32_FMASK.TF, and the first instruction after
+ * a SYSRET that sets TF is not executed before the trap. SYSENTER leaves TF alone,
+ * and traps at the entry.
+ */
 int emul_x_syscall(struct emul_ctx *ctx)
 {
 	u64 star, efer = ctx->ops->get_msr(ctx, MSR_EFER_NR);
@@ -43,6 +49,7 @@ int emul_x_syscall(struct emul_ctx *ctx)
 	ctx->next_rip = ctx->ops->get_msr(ctx, MSR_LSTAR_NR);
 	ctx->new_rflags = (ctx->rflags &
 			   ~ctx->ops->get_msr(ctx, MSR_SFMASK_NR)) | FL_FIXED;
+	ctx->trap = EMUL_TRAP_NEW_TF;
 	flat_code_stack(ctx, sel, sel + 8, 0, true);
 	return EMUL_OK;
 }
@@ -67,6 +74,7 @@ int emul_x_sysret(struct emul_ctx *ctx)
 	fl = (ctx->regs[EMUL_R11] & 0x3c7fd7) | FL_FIXED;
 	ctx->next_rip = rip;
 	ctx->new_rflags = fl;
+	ctx->trap = EMUL_TRAP_NEW_TF;
 	flat_code_stack(ctx, (sel + (to_64 ? 16 : 0)) | 3, (sel + 8) | 3, 3,
 			to_64);
 	return EMUL_OK;

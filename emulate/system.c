@@ -301,9 +301,13 @@ int emul_x_xgetbv(struct emul_ctx *ctx)
 
 	if (!(ctx->ops->get_cr(ctx, 4) & CR4_OSXSAVE))
 		return fault_ud(ctx);
-	if (nr)
+	/*
+	 * 1: what of it is not in its initial state. A CPU may say so of what is
+	 * (SDM 1 13.6).
+	 */
+	if (nr > 1 || (nr && !ctx->ops->has(ctx, EMUL_HAS_XGETBV1)))
 		return fault_gp(ctx, 0);
-	set_edx_eax(ctx, ctx->ops->get_xcr(ctx, nr));
+	set_edx_eax(ctx, ctx->ops->get_xcr(ctx, 0));
 	return EMUL_OK;
 }
 

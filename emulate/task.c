@@ -286,7 +286,7 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 	u16 link;
 	int rc;
 
-	ctx->no_trap = true;
+	ctx->trap = EMUL_TRAP_NONE;
 
 	rc = new_tss(ctx, sel, cause, &desc, &tr);
 	if (rc)

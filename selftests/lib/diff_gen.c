@@ -586,6 +586,16 @@ void diff_generate(struct diff_case *c, enum diff_mode mode, u64 seed)
 		memcpy(c->mem + D_DATA + i * 0x1000, c->mem + D_DATA, 0x1000);
 	c->regs.r11 &= ~(u64)X86_EFLAGS_RF;	/* for SYSRET */
 	f = choose(g, mode);
+	/*
+	 * Bochs traps by the RFLAGS.TF from before SYSCALL and SYSRET. CPUs do so by
+	 * that of afterwards: systems rely on IA32_FMASK to keep the trap out of the
+	 * entry, and on a trap right after a SYSRET that sets TF (both in
+	 * arch/x86/entry/entry_64.S of Linux).
+	 */
+	if (!strncmp(f->name, "sys", 3) && f->op[1] < 0x10) {
+		c->regs.rflags &= ~(u64)X86_EFLAGS_TF;
+		c->regs.r11 &= ~(u64)X86_EFLAGS_TF;
+	}
 	if (f->op[0] == 0xf3)
 		c->regs.rcx = below(g, 40), c->regs.rdi = address(g);
 	emit_insn(g, f);

@@ -135,6 +135,8 @@ static void *place(const char *word, size_t len, unsigned int *size)
 		return &g.ctx.cpl;
 	if (!strcmp(name, "shadow"))
 		return &g.ctx.shadow;
+	if (!strcmp(name, "trap"))
+		return &g.ctx.trap;
 	if (!strcmp(name, "hit"))
 		return &g.ctx.hit;
 	if (!strcmp(name, "at"))
