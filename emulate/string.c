@@ -341,7 +341,10 @@ static int outs_batch(struct emul_ctx *ctx, u16 port, unsigned int size,
 	return rc;
 }
 
-/* The items of a batch are in ctx->pio_buf: store them */
+/*
+ * The items of a batch are in ctx->pio_buf: store them. What has become of the
+ * memory since it was looked at may take some of them only.
+ */
 static int ins_store(struct emul_ctx *ctx, unsigned int size, unsigned int n,
 		     u64 la, unsigned int *done)
 {
@@ -354,9 +357,14 @@ static int ins_store(struct emul_ctx *ctx, unsigned int size, unsigned int n,
 				   size, acc_user(ctx));
 		emul_replay_reset(ctx);
 		if (rc == EMUL_IO) {
-			/* the queue of device writes is full: no more of them */
+			/* the queue of device writes is full: the rest comes later */
 			ctx->io_len = 0;
-			break;
+			commit(ctx, size, ++i);
+			memmove(ctx->pio_buf, ctx->pio_buf + i * size,
+				(n - i) * size);
+			ctx->batch = n - i;
+		} else if (rc) {
+			commit(ctx, size, i);
 		}
 		if (rc)
 			return rc;
