@@ -389,6 +389,16 @@ static int op_set_dr(struct emul_ctx *ctx, unsigned int dr, u64 val)
 	return emul_set_fault(ctx, vector, vector == GP_VECTOR, 0);
 }
 
+static void op_end_local_bp(struct emul_ctx *ctx)
+{
+	struct vcpu *vcpu = to_vcpu(ctx);
+
+	x86_end_local_breakpoints(vcpu);
+	/* a debugger's stay */
+	if (ctx->db == vcpu->arch.db)
+		ctx->dr7 = vcpu->vmx.drs_active ? vcpu->arch.dr7 : 0;
+}
+
 static u64 op_get_msr(struct emul_ctx *ctx, u32 msr)
 {
 	u64 val = 0;
@@ -591,6 +601,7 @@ const struct emul_ops emul_glue_ops = {
 	.set_cr = op_set_cr,
 	.get_dr = op_get_dr,
 	.set_dr = op_set_dr,
+	.end_local_bp = op_end_local_bp,
 	.get_msr = op_get_msr,
 	.set_msr = op_set_msr,
 	.rdmsr = op_rdmsr,

@@ -232,6 +232,8 @@ struct emul_fault {
  * @set_cr: write it with all side effects; #GP for what the CPU refuses. If
  *	the paging or protection mode changes, ctx->mode and ctx->code_size are
  *	recomputed by the caller before the next instruction.
+ * @end_local_bp: a task switch: clear DR7.L0 to L3 and LE, and what of them is in
+ *	ctx->dr7 (cannot fail)
  * @get_dr, @set_dr: debug register 0-3, 6, 7 (4 and 5 are already mapped)
  * @get_msr: read an MSR as the hardware would, without policy such as a
  *	filter or exits to user space: EFER, SYSENTER_*, STAR, FS_BASE, ...
@@ -294,6 +296,7 @@ struct emul_ops {
 	int (*set_cr)(struct emul_ctx *ctx, unsigned int cr, u64 val);
 	u64 (*get_dr)(struct emul_ctx *ctx, unsigned int dr);
 	int (*set_dr)(struct emul_ctx *ctx, unsigned int dr, u64 val);
+	void (*end_local_bp)(struct emul_ctx *ctx);
 	u64 (*get_msr)(struct emul_ctx *ctx, u32 msr);
 	void (*set_msr)(struct emul_ctx *ctx, u32 msr, u64 val);
 	int (*rdmsr)(struct emul_ctx *ctx, u32 msr, u64 *val);
@@ -548,14 +551,16 @@ enum emul_task_cause {
 	EMUL_TASK_IRET,
 	EMUL_TASK_JMP,
 	EMUL_TASK_GATE,		/* interrupt or exception through a task gate */
+	EMUL_TASK_INT,		/* the same for INT n, INT3 and INTO */
 };
 
 /**
  * emul_task_switch() - hardware task switch
- * @ctx: context; ctx->rip is the address the old task will resume at
+ * @ctx: context; ctx->rip and ctx->rflags are what the old task resumes with, as a
+ *	VM exit saves them (RF: SDM 3C 28.3.3)
  * @sel: selector of the new TSS
- * @cause: &enum emul_task_cause, in the encoding of the exit qualification
- *	(SDM 3C 28.2.1, table 28-2)
+ * @cause: &enum emul_task_cause, up to %EMUL_TASK_GATE in the encoding of the exit
+ *	qualification (SDM 3C 28.2.1, table 28-2)
  * @has_error: push @error onto the new task's stack
  * @error: error code
  *

@@ -226,7 +226,8 @@ static int far_system(struct emul_ctx *ctx, u16 sel, struct emul_desc *desc,
 	if (type == SYS_TASK)
 		sel = desc->low >> 16 & 0xffff;
 	return emul_do_task_switch(ctx, sel, is_call ? EMUL_TASK_CALL :
-				   EMUL_TASK_JMP, false, 0, ctx->next_rip);
+				   EMUL_TASK_JMP, false, 0, ctx->next_rip,
+				   ctx->rflags & ~(u64)FL_RF);
 }
 
 static int far_transfer(struct emul_ctx *ctx, u16 sel, u64 off, bool is_call)

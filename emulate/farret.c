@@ -307,7 +307,7 @@ static int iret_task(struct emul_ctx *ctx)
 	if (rc)
 		return rc;
 	return emul_do_task_switch(ctx, link, EMUL_TASK_IRET, false, 0,
-				   ctx->next_rip);
+				   ctx->next_rip, ctx->rflags & ~(u64)FL_RF);
 }
 
 int emul_x_iret(struct emul_ctx *ctx)

@@ -492,7 +492,7 @@ int emul_deliver(struct emul_ctx *ctx, u8 vector, enum emul_event event,
 /* task.c */
 int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 			enum emul_task_cause cause, bool has_error, u32 error,
-			u64 from);
+			u64 from, u64 flags);
 
 /* flags.c: arithmetic with flags as the CPU makes them */
 u64 emul_alu(unsigned int fn, unsigned int size, u64 dst, u64 src, u64 *flags);

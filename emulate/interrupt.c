@@ -255,8 +255,10 @@ static int deliver_idt(struct emul_ctx *ctx, const struct event *ev)
 		return fault_sel(ctx, VEC_NP, idt_error(ev));
 	if (type == SYS_TASK)
 		return emul_do_task_switch(ctx, gate[0] >> 16 & 0xffff,
-					   EMUL_TASK_GATE, ev->has_error,
-					   ev->error, ev->from);
+					   ev->software ? EMUL_TASK_INT :
+							  EMUL_TASK_GATE,
+					   ev->has_error, ev->error, ev->from,
+					   ev->flags);
 	return deliver_gate(ctx, ev, gate[0], gate[1]);
 }
 

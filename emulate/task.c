@@ -57,6 +57,7 @@ static int new_tss(struct emul_ctx *ctx, u16 sel, enum emul_task_cause cause,
 		   struct emul_desc *desc, struct emul_seg *tr)
 {
 	u8 bad = cause == EMUL_TASK_IRET ? VEC_TS : VEC_GP;
+	/* EXT: not for software interrupts (SDM 3A 6.13) */
 	u32 error = (sel & ~3u) | (cause == EMUL_TASK_GATE);
 	unsigned int type;
 	int rc;
@@ -271,13 +272,12 @@ static int load_task(struct emul_ctx *ctx, const struct tss_format *t,
 	return EMUL_OK;
 }
 
-/* @from: where the old task will go on */
+/* @from, @flags: where and with which flags the old task will go on */
 int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 			enum emul_task_cause cause, bool has_error, u32 error,
-			u64 from)
+			u64 from, u64 flags)
 {
-	bool nests = cause == EMUL_TASK_CALL || cause == EMUL_TASK_GATE;
-	u64 flags = ctx->rflags & ~(u64)FL_RF;
+	bool nests = cause != EMUL_TASK_IRET && cause != EMUL_TASK_JMP;
 	const struct tss_format *t;
 	struct emul_desc desc, old_desc;
 	struct emul_seg tr, old;
@@ -329,6 +329,7 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 	}
 	tr.ar |= 2;
 	ctx->ops->set_seg(ctx, EMUL_TR, &tr);
+	ctx->ops->end_local_bp(ctx);	/* SDM 3B 18.2.4 */
 	rc = ctx->ops->set_cr(ctx, 0, ctx->ops->get_cr(ctx, 0) | CR0_TS);
 	if (!rc)
 		rc = load_task(ctx, t, buf, nests ? FL_NT : 0, has_error,
@@ -345,13 +346,17 @@ int emul_do_task_switch(struct emul_ctx *ctx, u16 sel,
 int emul_task_switch(struct emul_ctx *ctx, u16 sel, enum emul_task_cause cause,
 		     bool has_error, u32 error)
 {
+	u64 flags = ctx->rflags;
 	unsigned int tries;
 	int rc = EMUL_RETRY;
 
+	/* a fault has set it (SDM 3B 18.3.1.1); an instruction is over */
+	if (cause != EMUL_TASK_GATE)
+		flags &= ~(u64)FL_RF;
 	for (tries = 0; tries < EMUL_EVENT_TRIES && rc == EMUL_RETRY; tries++) {
 		emul_begin_event(ctx);
 		rc = emul_do_task_switch(ctx, sel, cause, has_error, error,
-					 ctx->rip);
+					 ctx->rip, flags);
 	}
 	return emul_end_event(ctx, rc);
 }

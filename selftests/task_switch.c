@@ -187,6 +187,46 @@ TEST_F(task_switch, busy)
 	ASSERT_EQ(SEL_TSS_B, p.error);
 }
 
+/* Local breakpoints end, whether or not MOV DR is allowed (SDM 3B 18.2.4) */
+TEST_F(task_switch, local_breakpoints)
+{
+	static const u8 code[] = { 0xea, 0, 0, 0, 0, SEL_TSS_B, 0 };
+	struct kvm_debugregs dr = {
+		.db = { 0x100000, 0x200000, 0x300000, 0x400000 },
+		.dr6 = 0xffff0ff0, .dr7 = 0x111127ff,
+	};
+	struct vcpu *v = self->vcpu;
+
+	vcpu_set_mode(v, CPU_PROT32, NULL);
+	put_tss_b(self->vm, 0);
+	memcpy(vm_hva(self->vm, G_DATA), code, sizeof(code));
+	vcpu_set_entry(v, (void *)G_DATA);
+	require(!ioctl(v->fd, KVM_SET_DEBUGREGS, &dr));
+	out80(_metadata, v, 0xb1);
+	require(!ioctl(v->fd, KVM_GET_DEBUGREGS, &dr));
+	ASSERT_EQ(0x111126aa, dr.dr7);
+	ASSERT_EQ(0x200000, dr.db[1]);
+}
+
+/* The saved flags of a fault have RF set, so that it is not hit twice */
+TEST_F(task_switch, fault)
+{
+	static const u8 code[] = { 0x0f, 0x0b };
+	struct vm *vm = self->vm;
+	struct tss32 *a = vm_hva(vm, G_TSS32(0));
+	u64 *idt = vm_hva(vm, G_IDT_PROBE32);
+	struct vcpu *v = self->vcpu;
+
+	vcpu_set_mode(v, CPU_PROT32, NULL);
+	put_tss_b(vm, 0);
+	idt[VEC_UD] = idt[GATE];
+	memcpy(vm_hva(vm, G_DATA), code, sizeof(code));
+	vcpu_set_entry(v, (void *)G_DATA);
+	out80(_metadata, v, 0xb1);
+	ASSERT_EQ(G_DATA, a->eip);
+	ASSERT_NE(0, a->eflags & X86_EFLAGS_RF);
+}
+
 /*
  * A data segment of the new task is bad: #TS in the new task, or an error of
  * emulation that says so.

@@ -406,6 +406,8 @@ int vmx_exit_task_switch(struct vcpu *vcpu)
 		if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION ||
 		    type == INTR_TYPE_PRIV_SW_EXCEPTION)
 			next_rip += vmx_insn_len(vcpu);
+		if (type == INTR_TYPE_SOFT_INTR || type == INTR_TYPE_SOFT_EXCEPTION)
+			cause = EMUL_TASK_INT;
 		if (type == INTR_TYPE_NMI_INTR)
 			vmx_set_nmi_blocked(vcpu, true);
 	} else if (cause != EMUL_TASK_GATE) {

@@ -74,6 +74,13 @@ int x86_set_dr(struct vcpu *vcpu, unsigned int n, u64 value)
 	return 0;
 }
 
+/* Whatever DR7.GD says: no instruction accesses it. L0 to L3 and LE: SDM 3B 18.2.4 */
+void x86_end_local_breakpoints(struct vcpu *vcpu)
+{
+	vcpu->arch.dr7 &= ~0x155ULL;
+	dr_changed(vcpu);
+}
+
 int x86_get_dr(struct vcpu *vcpu, unsigned int n, u64 *value)
 {
 	int vector = check_access(vcpu, &n);

@@ -124,6 +124,9 @@ void x86_lmsw(struct vcpu *vcpu, u16 msw);
 int x86_set_dr(struct vcpu *vcpu, unsigned int n, u64 value);
 int x86_get_dr(struct vcpu *vcpu, unsigned int n, u64 *value);
 
+/* A task switch does so */
+void x86_end_local_breakpoints(struct vcpu *vcpu);
+
 /* Linear-address width of the guest's paging mode: 48, or 57 with CR4.LA57 */
 static inline unsigned int x86_virt_bits(struct vcpu *vcpu)
 {

@@ -273,6 +273,14 @@ static int g_set_dr(struct emul_ctx *ctx, unsigned int dr, u64 val)
 	return EMUL_OK;
 }
 
+static void g_end_local_bp(struct emul_ctx *ctx)
+{
+	struct guest *g = to_guest(ctx);
+
+	g->dr[7] &= ~0x155ULL;
+	ctx->dr7 = g->dr[7] & 0xff ? g->dr[7] : 0;
+}
+
 static u64 *msr(struct guest *g, u32 nr)
 {
 	switch (nr) {
@@ -450,6 +458,7 @@ const struct emul_ops guest_ops = {
 	.get_idt = g_get_idt, .set_idt = g_set_idt,
 	.get_cr = g_get_cr, .set_cr = g_set_cr,
 	.get_dr = g_get_dr, .set_dr = g_set_dr,
+	.end_local_bp = g_end_local_bp,
 	.get_msr = g_get_msr, .set_msr = g_set_msr,
 	.rdmsr = g_rdmsr, .wrmsr = g_wrmsr,
 	.get_xcr = g_get_xcr, .set_xcr = g_set_xcr,
