@@ -44,8 +44,10 @@ static void prepare(struct vcpu *vcpu)
 		prepare_breakpoints(vcpu);
 	ctx->cpl = vcpu_cpl(vcpu);
 	if (!x86_protected(vcpu)) {
+		/* after PE was cleared in 32-bit code: until CS is loaded again */
+		vmx_read_seg(vcpu, &cs, SEG_CS);
 		ctx->mode = EMUL_MODE_REAL;
-		ctx->code_size = 2;
+		ctx->code_size = cs.ar & VMX_AR_DB_MASK ? 4 : 2;
 		return;
 	}
 	if (ctx->rflags & X86_EFLAGS_VM && !x86_long_mode(vcpu)) {

@@ -413,7 +413,8 @@ struct emul_insn {
  * @rflags: RFLAGS
  * @mode: &enum emul_mode
  * @code_size: 2, 4, 8: operand size that CS.D and CS.L stand for (2 in
- *	real and virtual-8086 mode, 8 in 64-bit mode)
+ *	virtual-8086 mode, 8 in 64-bit mode; 4 in real mode where CR0.PE was cleared
+ *	in a 32-bit segment)
  * @cpl: current privilege level (0 in real mode, 3 in virtual-8086 mode)
  * @insn_len: how many bytes of the instruction are already in @insn; 0 if none
  * @insn: bytes at CS:RIP; at most 15 are ever valid (the rest is slack that

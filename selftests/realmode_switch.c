@@ -117,6 +117,61 @@ TEST_F(realmode_switch, protected_mode_without_paging)
 	ASSERT_EQ(0, vcpu_sregs(v).cr0 & X86_CR0_PE);
 }
 
+/*
+ * ---- and back from a 32-bit segment: CS.D counts until CS is loaded again, and
+ * maybe afterwards, so that what follows is the same in both sizes of code
+ */
+
+asm(".pushsection .rodata\n"
+	".globl rm_wide, rm_wide_end\n"
+	".code16\n"
+	"rm_wide: cli\n"
+	"	lgdtl 0x8000 + (wide_gdtr - rm_wide)\n"
+	"	mov %cr0, %eax\n"
+	"	or $1, %al\n"
+	"	mov %eax, %cr0\n"
+	"	ljmpl $0x18, $0x8000 + (wide_32 - rm_wide)\n"
+	".code32\n"
+	"wide_32: mov $0x10, %eax\n"
+	"	mov %eax, %ds\n"
+	"	mov %cr0, %eax\n"
+	"	and $0xfe, %al\n"
+	"	mov %eax, %cr0\n"
+	"	mov $0x12345678, %eax\n"
+	"	out %eax, $0x80\n"
+	"	mov %eax, 0xd0000000\n"	/* a device */
+	"	mov 0x800000, %eax\n"
+	"	ljmp $0x100, $0x7000 + (wide_real - rm_wide)\n"
+	"wide_real: out %al, $0x80\n"
+	"	hlt\n"
+	"	.balign 8\n"
+	"wide_gdtr: .word 0x7f\n"
+	"	.long 0x100400\n"	/* G_GDT(0) */
+	"rm_wide_end:\n"
+	".code64\n"
+	".popsection\n");
+extern const u8 rm_wide[], rm_wide_end[];
+
+TEST_F(realmode_switch, back_from_32_bit_code)
+{
+	struct vcpu *v = self->vcpu;
+	struct kvm_sregs s;
+
+	START(v, rm_wide);
+	*(u32 *)vm_hva(self->vm, 0x800000) = 0x11223344;
+	ASSERT_EQ(0x12345678, OUT32(v));
+	expect_exit(v, KVM_EXIT_MMIO);
+	ASSERT_EQ(0xd0000000, v->run->mmio.phys_addr);
+	ASSERT_EQ(4, v->run->mmio.len);
+	ASSERT_EQ(0x12345678, *(u32 *)v->run->mmio.data);
+	ASSERT_EQ(0x44, OUT8(v));
+	expect_exit(v, KVM_EXIT_HLT);
+	s = vcpu_sregs(v);
+	ASSERT_EQ(0, s.cr0 & X86_CR0_PE);
+	ASSERT_EQ(0x100, s.cs.selector);
+	ASSERT_EQ(0x1000, s.cs.base);
+}
+
 /* ---- another processor -------------------------------------------------- */
 
 static void guest_start_ap(void)
