@@ -4,6 +4,7 @@
  * and read under vm->srcu.
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include "core/bus.h"
@@ -123,21 +124,24 @@ int io_bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev)
 void io_bus_destroy(struct vm *vm, struct bus *bus)
 {
 	struct bus_table *table = table_locked(vm, bus);
-	unsigned int i, j;
+	struct io_device *dev;
+	unsigned int i;
 
 	if (!table)
 		return;
 	RCU_INIT_POINTER(bus->table, NULL);
+	/* a device may have several ranges: destroy it once */
 	for (i = 0; i < table->nr; i++) {
-		struct io_device *dev = table->ranges[i].dev;
-
-		if (!dev)
-			continue;
-		/* a device may have several ranges: destroy it once */
-		for (j = i + 1; j < table->nr; j++)
-			if (table->ranges[j].dev == dev)
-				table->ranges[j].dev = NULL;
-		dev->ops->destroy(dev);
+		dev = table->ranges[i].dev;
+		if (dev->leaving)
+			table->ranges[i].dev = NULL;
+		dev->leaving = true;
+	}
+	for (i = 0; i < table->nr; i++) {
+		dev = table->ranges[i].dev;
+		if (dev)
+			dev->ops->destroy(dev);
+		cond_resched();
 	}
 	kvfree(table);
 }

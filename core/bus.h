@@ -44,6 +44,7 @@ struct io_device_ops {
 
 struct io_device {
 	const struct io_device_ops *ops;
+	bool leaving;			/* io_bus_destroy() has seen it */
 };
 
 /**
