@@ -37,34 +37,28 @@ static struct bus_table *table_locked(struct vm *vm, struct bus *bus)
 	return rcu_dereference_protected(bus->table, lockdep_is_held(&vm->lock));
 }
 
-/* Where ranges overlap, the later may be the shorter */
-static void set_reach(struct bus_table *table)
+/* Where ranges overlap, the later may be the shorter. Those before @from have it. */
+static void set_reach(struct bus_table *table, unsigned int from)
 {
-	u64 reach = 0;
+	u64 reach = from ? table->ranges[from - 1].reach : 0;
 	unsigned int i;
 
-	for (i = 0; i < table->nr; i++) {
+	for (i = from; i < table->nr; i++) {
 		reach = max(reach, table->ranges[i].last);
 		table->ranges[i].reach = reach;
 	}
 }
 
-/* First addresses, by their low bits, of devices that have write_fast */
-static u64 fast_hint(const struct bus_table *table)
+/* The first address, by its low bits, if its device has write_fast */
+static u64 fast_hint(const struct bus_range *r)
 {
-	u64 hint = 0;
-	unsigned int i;
-
-	for (i = 0; i < table->nr; i++)
-		if (table->ranges[i].dev->ops->write_fast)
-			hint |= BIT_ULL(table->ranges[i].first & 63);
-	return hint;
+	return r->dev->ops->write_fast ? BIT_ULL(r->first & 63) : 0;
 }
 
 static void publish(struct vm *vm, struct bus *bus, struct bus_table *new,
-		    struct bus_table *old)
+		    struct bus_table *old, u64 fast)
 {
-	WRITE_ONCE(bus->fast, fast_hint(new));
+	WRITE_ONCE(bus->fast, fast);
 	rcu_assign_pointer(bus->table, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(old);
@@ -96,8 +90,8 @@ int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
 		memcpy(new->ranges + at + 1, old->ranges + at,
 		       (nr - at) * sizeof(new->ranges[0]));
 	new->nr = nr + 1;
-	set_reach(new);
-	publish(vm, bus, new, old);
+	set_reach(new, at);
+	publish(vm, bus, new, old, bus->fast | fast_hint(&new->ranges[at]));
 	return 0;
 }
 
@@ -105,6 +99,7 @@ int io_bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev)
 {
 	struct bus_table *old = table_locked(vm, bus), *new;
 	unsigned int i, left = 0;
+	u64 fast = 0;
 
 	for (i = 0; old && i < old->nr; i++)
 		left += old->ranges[i].dev != dev;
@@ -113,11 +108,14 @@ int io_bus_unregister(struct vm *vm, struct bus *bus, struct io_device *dev)
 	new = kvmalloc(struct_size(new, ranges, left),
 		       GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	new->nr = 0;
-	for (i = 0; i < old->nr; i++)
-		if (old->ranges[i].dev != dev)
-			new->ranges[new->nr++] = old->ranges[i];
-	set_reach(new);
-	publish(vm, bus, new, old);
+	for (i = 0; i < old->nr; i++) {
+		if (old->ranges[i].dev == dev)
+			continue;
+		fast |= fast_hint(&old->ranges[i]);
+		new->ranges[new->nr++] = old->ranges[i];
+	}
+	set_reach(new, 0);
+	publish(vm, bus, new, old, fast);
 	return 0;
 }
 
