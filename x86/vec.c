@@ -19,18 +19,18 @@ struct image {
 	u8 *data;
 };
 
-/* No memory: the registers read as zero and are not written */
-static bool get_image(struct vcpu *vcpu, struct image *im)
+/*
+ * A few KiB, and nobody to be told that there are none: the instruction has been
+ * taken for one that cannot fail any more.
+ */
+static void get_image(struct vcpu *vcpu, struct image *im)
 {
 	im->size = x86_xsave_size();
-	im->data = kvzalloc(im->size, GFP_KERNEL_ACCOUNT);
-	if (!im->data)
-		return false;
+	im->data = kvzalloc(im->size, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	im->loaded = vcpu->arch.fpu_loaded;
 	if (im->loaded)
 		x86_fpu_put(vcpu);
 	x86_get_xsave(vcpu, im->data, im->size);
-	return true;
 }
 
 /*
@@ -60,8 +60,9 @@ void x86_fpu_read(struct vcpu *vcpu, void *buf, unsigned int off, unsigned int l
 	struct image im;
 
 	memset(buf, 0, len);
-	if (off + len > FXSAVE_SIZE || !get_image(vcpu, &im))
+	if (off + len > FXSAVE_SIZE)
 		return;
+	get_image(vcpu, &im);
 	memcpy(buf, im.data + off, len);
 	put_image(vcpu, &im, 0);
 }
@@ -71,8 +72,9 @@ void x86_fpu_write(struct vcpu *vcpu, const void *buf, unsigned int off,
 {
 	struct image im;
 
-	if (off + len > FXSAVE_SIZE || !get_image(vcpu, &im))
+	if (off + len > FXSAVE_SIZE)
 		return;
+	get_image(vcpu, &im);
 	memcpy(im.data + off, buf, len);
 	put_image(vcpu, &im, XFEATURE_MASK_FPSSE);
 }
@@ -116,8 +118,9 @@ void x86_vec_read(struct vcpu *vcpu, unsigned int reg, void *buf, unsigned int l
 	u8 *p;
 
 	memset(buf, 0, len);
-	if (reg > 31 || len > 64 || !get_image(vcpu, &im))
+	if (reg > 31 || len > 64)
 		return;
+	get_image(vcpu, &im);
 	for (at = 0; at < len; at += n) {
 		p = piece(&im, reg, at, &n, &feature);
 		n = min(n, len - at);
@@ -136,8 +139,9 @@ void x86_vec_write(struct vcpu *vcpu, unsigned int reg, const void *buf,
 	struct image im;
 	u8 *p;
 
-	if (reg > 31 || len > 64 || !get_image(vcpu, &im))
+	if (reg > 31 || len > 64)
 		return;
+	get_image(vcpu, &im);
 	for (at = 0; at < end; at += n) {
 		p = piece(&im, reg, at, &n, &feature);
 		if (at < len)
