@@ -230,10 +230,15 @@ static int op_pio_in(struct emul_ctx *ctx, u16 port, unsigned int size,
 {
 	struct vcpu *vcpu = to_vcpu(ctx);
 	unsigned int i;
+	u32 item;
 
-	for (i = 0; i < count; i++)
-		if (io_bus_read(vcpu, &vcpu->vm->pio_bus, port, size, data + i * size))
+	/* devices do not get to see the pio page, which user space may write to */
+	for (i = 0; i < count; i++) {
+		item = 0;
+		if (io_bus_read(vcpu, &vcpu->vm->pio_bus, port, size, &item))
 			break;
+		memcpy(data + i * size, &item, size);
+	}
 	if (i == count) {
 		trace_kvm_pio(TRACE_PIO_IN, port, size, count, data);
 		return EMUL_OK;
@@ -250,13 +255,14 @@ static int op_pio_out(struct emul_ctx *ctx, u16 port, unsigned int size,
 {
 	struct vcpu *vcpu = to_vcpu(ctx);
 	unsigned int i;
+	u32 item;
 
 	trace_kvm_pio(TRACE_PIO_OUT, port, size, count, data);
+	/* nor what it becomes while they look at it */
 	for (i = 0; i < count; i++) {
-		const void *item = data + i * size;
-
-		if (io_bus_write(vcpu, &vcpu->vm->pio_bus, port, size, item) &&
-		    !coalesced_write(vcpu, true, port, size, item))
+		memcpy(&item, data + i * size, size);
+		if (io_bus_write(vcpu, &vcpu->vm->pio_bus, port, size, &item) &&
+		    !coalesced_write(vcpu, true, port, size, &item))
 			break;
 	}
 	if (i == count)
