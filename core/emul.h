@@ -17,6 +17,8 @@ int mmio_mov_complete(struct vcpu *vcpu);
 /* run_mmio()'s counterpart for a store to memory. Return: as run_mmio(). */
 int run_watched_store(struct vcpu *vcpu, const struct mmu_fault *f);
 
+/* Fill vcpu->run once more with what io_exit_pio() has put there */
+void io_refill_pio(struct vcpu *vcpu);
 int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 		u32 count);
 

@@ -219,6 +219,7 @@ static int act_on(struct vcpu *vcpu, int result)
 	if (unlikely(ctx->d.opcode == 0xcf && !ctx->d.map && ctx->d.length))
 		vmx_set_nmi_blocked(vcpu, false);
 	io->emul_continue = result == EMUL_IO;
+	io->rip = vcpu_rip(vcpu);
 	switch (result) {
 	case EMUL_OK:
 		ret = completed(vcpu);
@@ -252,14 +253,19 @@ static int act_on(struct vcpu *vcpu, int result)
 		WARN_ON_ONCE(result > 0);
 		return result < 0 ? result : -EIO;
 	}
+	if (likely(!io->nr && io->pending != IO_EMUL_PIO &&
+		   io->pending != IO_EMUL_MSR))
+		return ret;
 	/* what went to devices in user space has to be handed out first */
-	if (io->nr) {
-		io->cur = 0;
-		return io_exit_mmio(vcpu);
+	if (unlikely(ret == RUN_EXIT_USER &&
+		     (result == EMUL_OK || result == EMUL_YIELD))) {
+		io_hold_debug(vcpu);
+		io_refill_pio(vcpu);
 	}
-	if (io->pending == IO_EMUL_PIO || io->pending == IO_EMUL_MSR)
+	if (!io->nr)
 		return RUN_EXIT_USER;
-	return ret;
+	io->cur = 0;
+	return io_exit_mmio(vcpu);
 }
 
 /* MMIO in the middle of delivering an event: going on would lose the event */
@@ -342,7 +348,8 @@ int emul_resume(struct vcpu *vcpu)
 	struct vcpu_io *io = &vcpu->io;
 	bool reading = io->reading;
 
-	if (!io->emul_continue)
+	/* user space set another RIP: the instruction is none of ours any more */
+	if (!io->emul_continue || vcpu_rip(vcpu) != io->rip)
 		return RUN_RESUME;
 	if (reading)
 		memcpy(ctx->io_data, io->frags[io->nr - 1].data,
@@ -360,7 +367,7 @@ int emul_resume_msr(struct vcpu *vcpu, u64 value, bool error)
 {
 	struct emul_ctx *ctx = &vcpu->emul;
 
-	if (!vcpu->io.emul_continue)
+	if (!vcpu->io.emul_continue || vcpu_rip(vcpu) != vcpu->io.rip)
 		return RUN_RESUME;
 	if (error)
 		return act_on(vcpu, emul_set_fault(ctx, GP_VECTOR, true, 0));

@@ -9,6 +9,7 @@
 #ifndef CORE_IO_H
 #define CORE_IO_H
 
+#include <linux/kvm.h>
 #include <linux/types.h>
 #include "emulate/mov.h"
 #include "mmu/mmu.h"
@@ -26,6 +27,7 @@ enum io_pending {
 	IO_HYPERCALL,	/* the answer goes to RAX, then RIP moves */
 	IO_EMUL_MSR,	/* RDMSR or WRMSR of the emulator */
 	IO_EMUL_HYPERCALL,	/* the answer goes to RAX; RIP has moved */
+	IO_DEBUG,	/* nothing but a debugger's exit that waits */
 };
 
 /* The widest register has 64 bytes, and MMIO exits carry 8 at most */
@@ -43,13 +45,18 @@ struct vcpu_io {
 	u16 port;		/* [v] */
 	u32 count;		/* [v] items */
 	bool in;		/* [v] */
-	u64 rip;		/* [v] of IN, OUT, RDMSR, WRMSR or a plain move */
+	u64 rip;		/* [v] of what waits for the answer */
 	const struct emul_mov *mov;	/* [v] with IO_MOV_LOAD: in vcpu->mmio_insn */
 
 	bool emul_continue;	/* [v] the emulator waits for the answer */
 	bool reading;		/* [v] a fragment to read is at frags[nr - 1] */
 	u8 nr, cur;		/* [v] fragments, and the one user space has */
 	struct io_fragment frags[IO_MAX_FRAGMENTS];	/* [v] */
+
+	/* A step or a breakpoint of a debugger at what has written to devices */
+	bool debug_held;	/* [v] its exit comes when user space has the writes */
+	u64 debug_rip;		/* [v] */
+	struct kvm_debug_exit_arch debug;	/* [v] */
 };
 
 /* Instructions of 64-bit code that were found to access devices */
@@ -74,6 +81,12 @@ int io_complete(struct vcpu *vcpu);
 
 /* User space's answer to KVM_EXIT_X86_RDMSR and KVM_EXIT_X86_WRMSR: core/msr.c */
 int msr_complete(struct vcpu *vcpu, enum io_pending what);
+
+/*
+ * KVM_EXIT_DEBUG is in vcpu->run, and writes have to be handed out first: keep it.
+ * The caller fills vcpu->run again and sets vcpu->io.pending.
+ */
+void io_hold_debug(struct vcpu *vcpu);
 
 /* Hand the first queued fragment to user space. Return: RUN_EXIT_USER. */
 int io_exit_mmio(struct vcpu *vcpu);

@@ -91,8 +91,14 @@ static int store(struct vcpu *vcpu, gpa_t gpa, u64 rip,
 	trace_kvm_mmio(TRACE_MMIO_WRITE, m->size, gpa, &val);
 	done = devices && io_write_device(vcpu, gpa, &val, m->size);
 	ret = finish(vcpu, rip, m);
+	if (done)
+		return ret;
 	/* user space gets it when the instruction is over: nothing to complete */
-	return done ? ret : exit_mmio(vcpu, gpa, m, val);
+	if (unlikely(ret == RUN_EXIT_USER)) {
+		io_hold_debug(vcpu);
+		vcpu->io.pending = IO_DEBUG;
+	}
+	return exit_mmio(vcpu, gpa, m, val);
 }
 
 static int load(struct vcpu *vcpu, gpa_t gpa, u64 rip, const struct emul_mov *m,

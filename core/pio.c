@@ -28,6 +28,24 @@ static void set_rax(struct vcpu *vcpu, u32 value, unsigned int size)
 		vcpu->regs[GPR_RAX] = value;
 }
 
+static __always_inline void fill_pio(struct kvm_run *run, bool in, u16 port,
+				     unsigned int size, u32 count)
+{
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = count;
+	run->io.data_offset = PIO_PAGE_OFFSET;
+}
+
+void io_refill_pio(struct vcpu *vcpu)
+{
+	struct vcpu_io *io = &vcpu->io;
+
+	fill_pio(vcpu->run, io->in, io->port, io->size, io->count);
+}
+
 /**
  * io_exit_pio() - KVM_EXIT_IO
  * @vcpu: the vCPU; for an OUT the data is in the pio page
@@ -41,14 +59,7 @@ static void set_rax(struct vcpu *vcpu, u32 value, unsigned int size)
 int io_exit_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 		u32 count)
 {
-	struct kvm_run *run = vcpu->run;
-
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
-	run->io.size = size;
-	run->io.port = port;
-	run->io.count = count;
-	run->io.data_offset = PIO_PAGE_OFFSET;
+	fill_pio(vcpu->run, in, port, size, count);
 	vcpu->io.in = in;
 	vcpu->io.port = port;
 	vcpu->io.size = size;
@@ -160,6 +171,31 @@ static int complete_mmio(struct vcpu *vcpu)
 	return emul_resume(vcpu);
 }
 
+void io_hold_debug(struct vcpu *vcpu)
+{
+	struct vcpu_io *io = &vcpu->io;
+
+	io->debug_held = true;
+	io->debug_rip = vcpu_rip(vcpu);
+	io->debug = vcpu->run->debug.arch;
+}
+
+/* The writes are handed out: a debugger's exit that waits for that */
+static int then_debug(struct vcpu *vcpu, int ret)
+{
+	struct vcpu_io *io = &vcpu->io;
+
+	if (likely(!io->debug_held) || ret != RUN_RESUME)
+		return ret;
+	io->debug_held = false;
+	/* no debugger any more, or the guest is sent elsewhere */
+	if (!vcpu->arch.guest_debug || vcpu_rip(vcpu) != io->debug_rip)
+		return RUN_RESUME;
+	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+	vcpu->run->debug.arch = io->debug;
+	return RUN_EXIT_USER;
+}
+
 int io_complete(struct vcpu *vcpu)
 {
 	u8 pending = vcpu->io.pending;
@@ -173,9 +209,11 @@ int io_complete(struct vcpu *vcpu)
 	case IO_PIO_OUT:
 		return complete_pio(vcpu, false);
 	case IO_EMUL_PIO:
-		return emul_resume(vcpu);
+		return then_debug(vcpu, emul_resume(vcpu));
 	case IO_EMUL_MMIO:
-		return complete_mmio(vcpu);
+		return then_debug(vcpu, complete_mmio(vcpu));
+	case IO_DEBUG:
+		return then_debug(vcpu, RUN_RESUME);
 	case IO_MOV_LOAD:
 		return mmio_mov_complete(vcpu);
 	case IO_HYPERCALL:

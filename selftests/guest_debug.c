@@ -88,6 +88,83 @@ TEST_F(guest_debug, single_steps)
 	expect_pio(v, 0x3f8, true, 1, 1);
 }
 
+/*
+ * Writes to devices, and the step or the breakpoint that comes with each: user
+ * space gets both, one after the other.
+ */
+asm(".pushsection .text\n"
+	".globl device_code, d1, d2, d3, d4\n"
+	"device_code: movabs %al, 0xc0000000\n"
+	"d1: add %al, (%rdi)\n"
+	"d2: outsb\n"
+	"d3: out %al, %dx\n"
+	"d4: nop\n"
+	"	hlt\n"
+	".popsection\n");
+extern const u8 device_code[], d1[], d2[], d3[], d4[];
+
+static void start_devices(struct vm *vm, struct vcpu *v)
+{
+	struct kvm_regs r;
+
+	vcpu_set_entry(v, (void *)device_code);
+	r = vcpu_regs(v);
+	r.rax = 5;
+	r.rdx = 0x3f8;
+	r.rsi = 0x901000;
+	r.rdi = 0xc0000000;
+	vcpu_set_regs(v, &r);
+	*(u8 *)vm_hva(vm, 0x901000) = 0x77;
+}
+
+static void step_devices(struct __test_metadata *_metadata, struct vm *vm,
+			 struct vcpu *v, u32 control)
+{
+	start_devices(vm, v);
+	debug(v, control, 0xc0100000, 0x90402);
+	ASSERT_EQ(5, *(u8 *)expect_mmio(v, 0xc0000000, true, 1));
+	expect_debug(v, VEC_DB, (u64)d1);
+	ASSERT_EQ(0x4000, v->run->debug.arch.dr6 & 0xe00f);
+	*(u8 *)expect_mmio(v, 0xc0000000, false, 1) = 0x20;
+	ASSERT_EQ(0x25, *(u8 *)expect_mmio(v, 0xc0000000, true, 1));
+	expect_debug(v, VEC_DB, (u64)d2);
+	ASSERT_EQ(0x77, *(u8 *)expect_pio(v, 0x3f8, true, 1, 1));
+	expect_debug(v, VEC_DB, (u64)d3);
+	ASSERT_EQ(5, *(u8 *)expect_pio(v, 0x3f8, true, 1, 1));
+	expect_debug(v, VEC_DB, (u64)d4);
+	debug(v, 0, 0, 0);
+	expect_exit(v, KVM_EXIT_HLT);
+}
+
+TEST_F(guest_debug, steps_at_devices)
+{
+	if (!on_our_module())
+		skip_test("mainline loses the steps of writes to devices");
+	step_devices(_metadata, self->vm, self->vcpu, KVM_GUESTDBG_SINGLESTEP);
+	step_devices(_metadata, self->vm, self->vcpu,
+		     KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP);
+}
+
+TEST_F(guest_debug, watched_devices)
+{
+	struct vcpu *v = self->vcpu;
+
+	if (!on_our_module())
+		skip_test("mainline does not look at what it emulates");
+	start_devices(self->vm, v);
+	debug(v, KVM_GUESTDBG_USE_HW_BP, 0xc0000000, 0x10402);
+	expect_mmio(v, 0xc0000000, true, 1);
+	expect_debug(v, VEC_DB, (u64)d1);
+	ASSERT_EQ(1, v->run->debug.arch.dr6 & 0xe00f);
+	expect_mmio(v, 0xc0000000, false, 1);
+	expect_mmio(v, 0xc0000000, true, 1);
+	/* nobody to be told any more */
+	debug(v, 0, 0, 0);
+	expect_pio(v, 0x3f8, true, 1, 1);
+	expect_pio(v, 0x3f8, true, 1, 1);
+	expect_exit(v, KVM_EXIT_HLT);
+}
+
 /* The guest's own #PF goes to its handler, which is stepped as well */
 static u64 handled;
 

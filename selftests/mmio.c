@@ -456,6 +456,45 @@ TEST_F(mmio, load_abandoned)
 	ASSERT_EQ(CODE + 4, vcpu_regs(v).rip);
 }
 
+/* nop; or %eax, (%rdi); hlt */
+#define CODE_OR_HLT	0x90909090f4070990ull
+/* nop; insb; nop; hlt */
+#define CODE_INS_HLT	0x90909090f4906c90ull
+
+/* The same for what the emulator has begun */
+TEST_F(mmio, instruction_abandoned)
+{
+	struct vcpu *v = self->vcpu;
+	struct kvm_regs regs;
+
+	if (!on_our_module())
+		skip_test("mainline goes on with the instruction");
+	start(v, CODE_OR_HLT, 0);
+	answer(v, HOLE, 4, 0x12345678);
+	regs = vcpu_regs(v);
+	ASSERT_EQ(CODE + 1, regs.rip);
+	regs.rip = CODE + 3;
+	vcpu_set_regs(v, &regs);
+	expect_exit(v, KVM_EXIT_HLT);
+	ASSERT_EQ(CODE + 4, vcpu_regs(v).rip);
+
+	start(v, CODE_INS_HLT, 0);
+	regs = vcpu_regs(v);
+	regs.rdx = 0x80;
+	regs.rdi = OTHER;
+	vcpu_set_regs(v, &regs);
+	*(u8 *)vm_hva(self->vm, OTHER) = 0x11;
+	*(u8 *)expect_pio(v, 0x80, false, 1, 1) = 0x22;
+	regs = vcpu_regs(v);
+	ASSERT_EQ(CODE + 1, regs.rip);
+	regs.rip = CODE + 3;
+	vcpu_set_regs(v, &regs);
+	expect_exit(v, KVM_EXIT_HLT);
+	ASSERT_EQ(CODE + 4, vcpu_regs(v).rip);
+	ASSERT_EQ(OTHER, vcpu_regs(v).rdi);
+	ASSERT_EQ(0x11, *(u8 *)vm_hva(self->vm, OTHER));
+}
+
 /* ---- from user code ------------------------------------------------------------ */
 
 static u64 user_access(u64 arg)
