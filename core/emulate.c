@@ -276,6 +276,14 @@ static bool event_under_way(struct vcpu *vcpu)
 	return ev->exception.injected || ev->irq.injected || ev->nmi_injected;
 }
 
+/* An INT3, a debugger's breakpoint? What is decoded here is not fetched again. */
+static bool at_int3(struct vcpu *vcpu)
+{
+	struct emul_ctx *ctx = &vcpu->emul;
+
+	return !emul_decode(ctx) && ctx->d.opcode == 0xcc && !ctx->d.map;
+}
+
 int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 {
 	int ret;
@@ -312,6 +320,9 @@ int run_emulate(struct vcpu *vcpu, struct mmu_fault *f)
 	vcpu->io.nr = 0;
 	vcpu->io.reading = false;
 	prepare(vcpu);
+	if (unlikely(vcpu->arch.guest_debug & KVM_GUESTDBG_USE_SW_BP) &&
+	    at_int3(vcpu))
+		return vmx_raise_breakpoint(vcpu);
 	vcpu->emul_rflags = vcpu->emul.rflags;
 	ret = emul_run(&vcpu->emul);
 	if (trace_kvm_emulate_insn_enabled())

@@ -275,4 +275,38 @@ TEST_F(breakpoints, devices)
 	}
 }
 
+static void guest_int3(void)
+{
+	asm volatile(".globl at_int3\nat_int3: int3");
+	GUEST_DONE();
+}
+
+/* A debugger's INT3, in the emulator as well */
+TEST_F(breakpoints, of_a_debugger)
+{
+	struct kvm_guest_debug d = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP,
+	};
+	extern const u8 at_int3[];
+	struct kvm_regs regs;
+	struct vcpu *v;
+
+	for (int forced = 0; forced < 2; forced++) {
+		struct vm *vm = new_vm(variant->kind, forced, &v, guest_int3);
+
+		if (!vm)
+			break;
+		require(!ioctl(v->fd, KVM_SET_GUEST_DEBUG, &d));
+		expect_exit(v, KVM_EXIT_DEBUG);
+		ASSERT_EQ(VEC_BP, v->run->debug.arch.exception);
+		ASSERT_EQ((u64)at_int3, v->run->debug.arch.pc);
+		regs = vcpu_regs(v);
+		ASSERT_EQ((u64)at_int3, regs.rip);
+		regs.rip++;
+		vcpu_set_regs(v, &regs);
+		expect_done(v);
+		vm_free(vm);
+	}
+}
+
 TEST_HARNESS_MAIN

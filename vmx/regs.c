@@ -103,6 +103,11 @@ int vmx_raise_debug(struct vcpu *vcpu, u64 dr6)
 	return RUN_RESUME;
 }
 
+int vmx_raise_breakpoint(struct vcpu *vcpu)
+{
+	return vmx_debug_exit(vcpu, BP_VECTOR, 0);
+}
+
 /* Traps the guest is to take after the instruction just emulated */
 static noinline int raise_traps(struct vcpu *vcpu, u64 rflags, u64 dr6)
 {

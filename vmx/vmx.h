@@ -349,6 +349,9 @@ int vmx_skipped_breakpoints(struct vcpu *vcpu, u64 rflags, u64 dr6);
  */
 int vmx_raise_debug(struct vcpu *vcpu, u64 dr6);
 
+/* KVM_EXIT_DEBUG at an INT3. Return: RUN_EXIT_USER. */
+int vmx_raise_breakpoint(struct vcpu *vcpu);
+
 /* Dump of the VMCS to the log, rate limited, for entry failures */
 void vmx_dump(struct vcpu *vcpu);
 
