@@ -202,10 +202,10 @@ void vcpu_destroy(struct vcpu *vcpu)
 
 /* ---- kicks ------------------------------------------------------------------------- */
 
-/* From HLT, if it is blocked */
+/* From HLT, if it is blocked; after a full barrier, which pairs with sleep()'s */
 static void wake(struct vcpu *vcpu)
 {
-	if (!rcuwait_wake_up(&vcpu->wait))
+	if (!rcuwait_active(&vcpu->wait) || !rcuwait_wake_up(&vcpu->wait))
 		return;
 	WRITE_ONCE(vcpu->ready, true);
 	vcpu->stats.halt_wakeups++;

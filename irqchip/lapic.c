@@ -42,7 +42,8 @@ void lapic_reeval(struct lapic *l)
 		vcpu_request(l->vcpu, REQ_EVENT);
 }
 
-int lapic_accept_vector(struct lapic *l, u8 vector, bool level)
+/* @own: by the vCPU's thread, which looks before it enters the guest */
+static __always_inline int accept(struct lapic *l, u8 vector, bool level, bool own)
 {
 	if (!lapic_sw_enabled(l))
 		return -1;
@@ -62,8 +63,26 @@ int lapic_accept_vector(struct lapic *l, u8 vector, bool level)
 	/* whoever set it has told the vCPU */
 	if (test_and_set_bit(vector & 31, lapic_vec_word(l, APIC_IRR, vector)))
 		return 0;
-	lapic_notify(l);
+	if (own) {
+		WRITE_ONCE(l->head.changed, true);
+		vcpu_request(l->vcpu, REQ_EVENT);
+	} else {
+		lapic_notify(l);
+	}
 	return 1;
+}
+
+int lapic_accept_vector(struct lapic *l, u8 vector, bool level)
+{
+	return accept(l, vector, level, false);
+}
+
+void lapic_timer_deliver(struct lapic *l)
+{
+	u32 val = lapic_reg(l, APIC_LVTT);
+
+	if (!(val & APIC_LVT_MASKED))
+		accept(l, val & APIC_VECTOR_MASK, false, true);
 }
 
 int lapic_local_deliver(struct lapic *l, unsigned int lvt)

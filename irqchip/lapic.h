@@ -163,6 +163,8 @@ bool lapic_accepts_pic(const struct lapic *l);
 int lapic_accept_vector(struct lapic *l, u8 vector, bool level);
 /* An event of one of the LVT registers. 1, 0 or -1 as above. */
 int lapic_local_deliver(struct lapic *l, unsigned int lvt);
+/* The same of LVTT, by the vCPU's thread */
+void lapic_timer_deliver(struct lapic *l);
 u8 lapic_threshold(struct lapic *l);
 void lapic_error(struct lapic *l, u32 bit);
 

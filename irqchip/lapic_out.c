@@ -87,16 +87,19 @@ int lapic_pending_by_hand_slow(struct vcpu *vcpu)
 }
 
 /* From IRR to ISR; it is above PPR, so above all that is in service */
-static __always_inline void serve(struct lapic *l, u8 vector)
+static __always_inline void serve(struct lapic *l, unsigned int vector)
 {
-	clear_bit(vector & 31, lapic_vec_word(l, APIC_IRR, vector));
-	__set_bit(vector & 31, lapic_vec_word(l, APIC_ISR, vector));
+	/* words of either are 16 bytes apart */
+	void *word = l->regs + (vector >> 5) * 0x10;
+
+	clear_bit(vector & 31, word + APIC_IRR);
+	__set_bit(vector & 31, word + APIC_ISR);
 	l->isrv = vector;
 	l->nr_isr++;
 }
 
 /* PPR then, and nothing is above it until something changes */
-static __always_inline void serve_highest(struct lapic *l, u8 vector)
+static __always_inline void serve_highest(struct lapic *l, unsigned int vector)
 {
 	l->head.vector = -1;
 	lapic_set_reg(l, APIC_PROCPRI, vector & 0xf0);

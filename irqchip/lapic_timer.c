@@ -238,7 +238,8 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 value)
 	/* SDM 3A 11.5.4.1: writes in other modes are ignored */
 	if (!l || lapic_timer_mode(l) != APIC_LVT_TIMER_TSCDEADLINE)
 		return;
-	lapic_timer_fired(vcpu);
+	if (lapic_timer_due(l))
+		lapic_timer_fired(vcpu);
 	l->timer.deadline = value;
 	/*
 	 * A timer that runs is started anew, which is cheaper than to cancel
@@ -369,7 +370,7 @@ void lapic_timer_fired(struct vcpu *vcpu)
 		}
 		t->deadline = 0;
 	}
-	lapic_local_deliver(l, APIC_LVTT);
+	lapic_timer_deliver(l);
 }
 
 void lapic_timer_expired(struct vcpu *vcpu)

@@ -40,6 +40,7 @@ static void irq_deadline(struct guest_regs *r)
 static void guest_deadlines(u64 halt)
 {
 	u64 i, when;
+	bool late;
 
 	irq_handler(0x50, 0x50, irq_deadline);
 	x2apic_on();
@@ -62,15 +63,21 @@ static void guest_deadlines(u64 halt)
 		GUEST_ASSERT_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
 	}
 	/* another deadline instead of the first; none instead of the second */
-	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 100000);
+	when = rdtsc() + 100000;
+	wrmsr(MSR_TSC_DEADLINE, when);
 	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 1000);
+	late = rdtsc() >= when;
 	while (came == ROUNDS)
 		irq_wait();
-	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 20000);
+	when = rdtsc() + 20000;
+	wrmsr(MSR_TSC_DEADLINE, when);
 	wrmsr(MSR_TSC_DEADLINE, 0);
+	late |= rdtsc() >= when;
 	for (when = rdtsc() + 40000; rdtsc() < when;)
 		irq_window();
-	GUEST_ASSERT_EQ(came, ROUNDS + 1);
+	/* unless a slow host let them come before they were written again */
+	if (!late)
+		GUEST_ASSERT_EQ(came, ROUNDS + 1);
 	GUEST_DONE();
 }
 

@@ -46,7 +46,7 @@ bool vmx_fast_events(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_TIMER))
 		lapic_timer_fired(vcpu);
 	if (vcpu_take_request(vcpu, REQ_EVENT))
-		x86_inject_events(vcpu);
+		x86_inject_irq_events(vcpu);
 	/* an expiry that this look found, for instance */
 	return !READ_ONCE(vcpu->requests);
 }

@@ -463,6 +463,20 @@ int x86_inject_events(struct vcpu *vcpu)
 	return 0;
 }
 
+void x86_inject_irq_events(struct vcpu *vcpu)
+{
+	const struct x86_events *ev = &vcpu->arch.ev;
+
+	if (unlikely(vcpu->vm->irq.assists ||
+		     ev->exception.pending | ev->exception.injected |
+		     ev->irq.injected | ev->irq.held |
+		     ev->nmi_injected | ev->nmi_pending ||
+		     vcpu->vm->arch.disabled_exits & KVM_X86_DISABLE_EXITS_HLT))
+		x86_inject_events(vcpu);
+	else
+		inject_plain_irqs(vcpu);
+}
+
 /* ---- NMIs and user space's interrupts --------------------------------------------- */
 
 void x86_nmi(struct vcpu *vcpu)

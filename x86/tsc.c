@@ -15,7 +15,7 @@
 #include "core/trace.h"
 #include "x86/priv.h"
 
-#define RATIO_SHIFT	48		/* SDM 3C 25.6.5: TSC multiplier */
+#define RATIO_SHIFT	X86_TSC_RATIO_SHIFT
 #define RATIO_ONE	BIT_ULL(RATIO_SHIFT)
 #define TOLERANCE_PPM	250		/* guest and host frequency are called equal */
 
@@ -33,17 +33,15 @@ static u64 scale(u64 ratio, u64 host_tsc)
 static u64 tsc_at_suspend;
 static u64 tsc_lost;			/* [a] sum over all suspends */
 
-u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc)
+u64 x86_scaled_tsc(struct vcpu *vcpu, u64 host_tsc)
 {
 	return scale(vcpu->arch.tsc_ratio, host_tsc) + vcpu->arch.tsc_offset;
 }
 
-u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks)
+u64 x86_scaled_ticks(struct vcpu *vcpu, u64 ticks)
 {
 	u64 ratio = vcpu->arch.tsc_ratio;
 
-	if (likely(ratio == RATIO_ONE))
-		return ticks;
 	/* the quotient would not fit */
 	if (ticks >> (64 - RATIO_SHIFT) >= ratio)
 		return ~0ull;

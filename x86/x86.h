@@ -273,6 +273,11 @@ void x86_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 err
  * given, and what comes before an entry has to be done anew.
  */
 int x86_inject_events(struct vcpu *vcpu);
+/*
+ * The same in the fast loop, which has seen that the CPU delivers it, and no
+ * debugger, SMI, PV EOI or window of user space's
+ */
+void x86_inject_irq_events(struct vcpu *vcpu);
 
 /* ---- system-management mode (x86/smm.c) ----------------------------------- */
 
@@ -367,10 +372,29 @@ static __always_inline void x86_load_host_xcr0(struct vcpu *vcpu)
 
 /* ---- TSC (x86/tsc.c) ----------------------------------------------------- */
 
+#define X86_TSC_RATIO_SHIFT	48	/* SDM 3C 25.6.5: TSC multiplier */
+
+u64 x86_scaled_tsc(struct vcpu *vcpu, u64 host_tsc);
+u64 x86_scaled_ticks(struct vcpu *vcpu, u64 ticks);
+
+static inline bool x86_tsc_unscaled(const struct vcpu *vcpu)
+{
+	return likely(vcpu->arch.tsc_ratio == BIT_ULL(X86_TSC_RATIO_SHIFT));
+}
+
 /* The guest's TSC when the host's is @host_tsc: scaled, with the offset */
-u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
+static inline u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc)
+{
+	return x86_tsc_unscaled(vcpu) ? host_tsc + vcpu->arch.tsc_offset :
+					x86_scaled_tsc(vcpu, host_tsc);
+}
+
 /* Ticks of the host's TSC until the guest's has made @ticks; no fewer. ~0: too many */
-u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks);
+static inline u64 x86_host_ticks(struct vcpu *vcpu, u64 ticks)
+{
+	return x86_tsc_unscaled(vcpu) ? ticks : x86_scaled_ticks(vcpu, ticks);
+}
+
 void x86_write_tsc(struct vcpu *vcpu, u64 value, bool host);
 /* Called in vcpu_load() when the vCPU came to another CPU */
 void x86_tsc_load(struct vcpu *vcpu);
