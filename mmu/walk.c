@@ -259,6 +259,7 @@ static u32 check_access(struct vcpu *vcpu, const struct walk_env *env,
 			const struct mmu_path *p, u32 access)
 {
 	bool user = access & MMU_ACC_USER;
+	u32 denied = 0;
 
 	if (user && !p->user)
 		return PFEC_P;
@@ -272,13 +273,14 @@ static u32 check_access(struct vcpu *vcpu, const struct walk_env *env,
 	if (!user && p->user && env->cr4 & X86_CR4_SMAP &&
 	    (access & MMU_ACC_SYSTEM || vcpu_cpl(vcpu) == 3 ||
 	     !(vcpu_rflags(vcpu) & X86_EFLAGS_AC)))
-		return PFEC_P;
+		denied = PFEC_P;
 	if (access & MMU_ACC_WRITE && !p->writable &&
 	    (user || env->cr0 & X86_CR0_WP))
-		return PFEC_P;
+		denied = PFEC_P;
+	/* PK is told whatever else forbids the access (SDM 3A 4.7) */
 	if (pkey_denies(vcpu, env, p, access))
-		return PFEC_P | PFEC_PK;
-	return 0;
+		denied = PFEC_P | PFEC_PK;
+	return denied;
 }
 
 /* 0 done, 1 an entry changed under us, -EFAULT */

@@ -422,7 +422,14 @@ static void guest_pkeys(u64 page)
 	GUEST_ASSERT_EQ(user_write(page), NO_FAULT);
 	write_cr0(read_cr0() | X86_CR0_WP);
 	GUEST_ASSERT_EQ(user_write(page), PFEC_P | PFEC_W | PFEC_PK);
+	/* the key is told where the page is read-only as well */
+	GUEST_ASSERT_EQ(guest_user_call(user_write, page + 0x1000),
+			PFEC_P | PFEC_W | PFEC_U | PFEC_PK);
+	wrpkru(1u << (2 * 5));
+	GUEST_ASSERT_EQ(user_write(page + 0x1000), PFEC_P | PFEC_W | PFEC_PK);
 	wrpkru(0);
+	GUEST_ASSERT_EQ(guest_user_call(user_write, page + 0x1000),
+			PFEC_P | PFEC_W | PFEC_U);
 	GUEST_ASSERT_EQ(guest_user_call(user_write, page), NO_FAULT);
 	GUEST_DONE();
 }
@@ -434,6 +441,8 @@ TEST_F(paging, protection_keys)
 	if (!GUEST_HAS_PKU())
 		skip_test("no protection keys");
 	pt_set(pt, G_DATA, 1, pt_get(pt, G_DATA, 1) | PTE_PKEY(5));
+	pt_set(pt, G_DATA + 0x1000, 1, (pt_get(pt, G_DATA + 0x1000, 1) & ~PTE_W) |
+	       PTE_PKEY(5));
 	vcpu_set_entry(self->vcpu, guest_pkeys);
 	vcpu_args(self->vcpu, 1, (u64)G_DATA);
 	expect_done(self->vcpu);
