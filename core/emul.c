@@ -166,6 +166,33 @@ static int op_write(struct emul_ctx *ctx, u64 la, const void *buf,
 	return io->nr == IO_MAX_FRAGMENTS ? EMUL_IO : EMUL_OK;
 }
 
+/*
+ * One that is not aligned, by an exchange of what lies around it. 1, with @old what
+ * was found there, also where only the surroundings have changed meanwhile; -EFAULT:
+ * it takes more than 16 bytes that are aligned, or is no memory.
+ */
+static int cmpxchg_around(struct vcpu *vcpu, gpa_t gpa, void *old,
+			  const void *new, unsigned int len)
+{
+	unsigned int width = (gpa & 7) + len <= 8 ? 8 : 16;
+	unsigned int off = gpa & (width - 1);
+	u8 was[16] __aligned(16), now[16] __aligned(16);
+	int ret;
+
+	if (off + len > width || guest_read(vcpu->vm, gpa - off, was, width))
+		return -EFAULT;
+	if (memcmp(was + off, old, len)) {
+		ret = 1;
+	} else {
+		memcpy(now, was, width);
+		memcpy(now + off, new, len);
+		ret = guest_cmpxchg(vcpu->vm, vcpu, gpa - off, was, now, width);
+	}
+	if (ret > 0)
+		memcpy(old, was + off, len);
+	return ret;
+}
+
 static int op_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 		      unsigned int len, unsigned int access)
 {
@@ -175,12 +202,14 @@ static int op_cmpxchg(struct emul_ctx *ctx, u64 la, void *old, const void *new,
 
 	if (ret)
 		return ret;
-	/* one that is not aligned is a plain write, as to a device */
-	if (!known_mmio(vcpu, gpa) && !(gpa & (len - 1))) {
-		ret = guest_cmpxchg(vcpu->vm, vcpu, gpa, old, new, len);
+	if (!known_mmio(vcpu, gpa)) {
+		ret = gpa & (len - 1) ?
+		      cmpxchg_around(vcpu, gpa, old, new, len) :
+		      guest_cmpxchg(vcpu->vm, vcpu, gpa, old, new, len);
 		if (ret >= 0)
 			return ret ? EMUL_RETRY : EMUL_OK;
 	}
+	/* a plain write, as to a device */
 	return op_write(ctx, la, new, len, access);
 }
 
