@@ -314,6 +314,10 @@ static void fill_stack(struct gen *g, const char *name)
 	if (sp < D_CODE + 0x1000 || sp > D_STACK3 - 0x100)
 		return;
 	fill(g, c->mem + sp, 0x80, n);
+	/* Bochs lacks the #GP for more than an IP (SDM 2A IRET, to virtual-8086 mode) */
+	memcpy(&image, c->mem + sp + 8, 8);
+	if (!strcmp(name, "iret") && n == 4 && image & X86_EFLAGS_VM)
+		memset(c->mem + sp + 2, 0, 2);
 	if (below(g, 6) == 0 && c->mode != DIFF_REAL && c->mode != DIFF_V86)
 		return;
 	if (c->mode == DIFF_REAL || c->mode == DIFF_V86) {
