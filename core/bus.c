@@ -15,7 +15,7 @@
  * VM has thousands. Memory is accounted to the VM's owner; this bounds the time that
  * replacing the table takes, and the memory for a single file descriptor.
  */
-#define BUS_MAX_RANGES	32768
+#define BUS_MAX_RANGES	8192
 
 /* How many devices an access with interrupts off may ask */
 #define BUS_MAX_FAST	128
@@ -79,7 +79,7 @@ int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,
 	if (!new)
 		return -ENOMEM;
 	/* by first address; equal ones in the order of registration */
-	for (at = 0; at < nr && old->ranges[at].first <= addr; at++)
+	for (at = nr; at && old->ranges[at - 1].first > addr; at--)
 		;
 	if (at)
 		memcpy(new->ranges, old->ranges, at * sizeof(new->ranges[0]));

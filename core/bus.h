@@ -56,7 +56,7 @@ struct io_device {
  * @dev: the device; one device may be registered at several ranges
  *
  * Context: vm->lock held. Ranges may overlap; the earlier one is asked first.
- * Return: 0, -ENOMEM, -ENOSPC where the bus is full (32768 ranges), -EINVAL
+ * Return: 0, -ENOMEM, -ENOSPC where the bus is full (8192 ranges), -EINVAL
  * where the range wraps.
  */
 int io_bus_register(struct vm *vm, struct bus *bus, u64 addr, u64 len,

@@ -218,7 +218,7 @@ static void *run_on(void *arg)
  * As many devices as there may be, but for one: the PIT's ports do not all fit,
  * while a guest uses those that do. It is gone with all that it has begun.
  */
-TEST_F(irqchip_hostile, pit_without_room)
+TEST_F_TIMEOUT(irqchip_hostile, pit_without_room, 120)
 {
 	struct kvm_ioeventfd ioev = {
 		.fd = eventfd(0, EFD_CLOEXEC), .len = 1,
