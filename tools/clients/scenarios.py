@@ -317,7 +317,8 @@ def migrate_postcopy(_):
 class Gdb:
     """As much of GDB's remote protocol as a breakpoint takes."""
 
-    RIP = slice(16 * 8, 17 * 8)		# in the answer to "g"
+    RSP = slice(7 * 8, 8 * 8)		# in the answer to "g"
+    RIP = slice(16 * 8, 17 * 8)
 
     def __init__(self, path):
         self.conn = socket.socket(socket.AF_UNIX)
@@ -345,14 +346,17 @@ class Gdb:
         self.send(text)
         return self.answer()
 
-    def rip(self):
+    def register(self, where):
         return int.from_bytes(bytes.fromhex(
-            self.ask("g").replace("x", "0"))[self.RIP], "little")
+            self.ask("g").replace("x", "0"))[where], "little")
+
+    def rip(self):
+        return self.register(self.RIP)
 
 
 @scenario
 def gdb(_):
-    """A hardware breakpoint in the guest's kernel, and single steps."""
+    """Hardware breakpoint and watchpoint in the guest's kernel; steps."""
     with Qemu("-gdb", "unix:/tmp/gdb,server=on,wait=off") as vm:
         vm.up()
         addr = int(vm.run("grep ' hrtimer_nanosleep$' /proc/kallsyms")
@@ -371,6 +375,13 @@ def gdb(_):
             check(gdb.rip() == addr, "stopped elsewhere: %x" % gdb.rip())
             # as GDB does: a step from a breakpoint would end there again
             check(gdb.ask("z1,%x,1" % addr) == "OK", "it cannot be removed")
+            # what the function pushes first
+            top = gdb.register(gdb.RSP) - 8
+            check(gdb.ask("Z2,%x,8" % top) == "OK", "no watchpoint")
+            gdb.send("c")
+            said = gdb.answer()
+            check("watch:%x;" % top in said, "no watchpoint's stop: " + said)
+            check(gdb.ask("z2,%x,8" % top) == "OK", "it cannot be removed")
             seen = [addr]
             for _ in range(10):
                 check(gdb.ask("s").startswith("T05"), "no stop after a step")
