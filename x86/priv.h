@@ -126,6 +126,11 @@ bool cr4_valid(struct vcpu *vcpu, u64 cr4);
 bool efer_valid(struct vcpu *vcpu, u64 efer, bool host);
 
 /* x86/events.c */
+/* DR6 or CR2 as the handler is to find them */
+void x86_deliver_payload(struct vcpu *vcpu);
+
+/* x86/events_user.c */
+/* One that user space saved on its way in (KVM_SET_SREGS, _VCPU_EVENTS); -1: none */
 void x86_restore_irq(struct vcpu *vcpu, int vector);
 
 /* x86/dr.c */
