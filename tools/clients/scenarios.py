@@ -507,6 +507,15 @@ def command(*argv, **more):
     return done.stdout
 
 
+def opened(pid, what):
+    """Does the process have a file of that kind open?"""
+    try:
+        return any(what in os.readlink(f.path)
+                   for f in os.scandir("/proc/%d/fd" % pid))
+    except OSError:
+        return False
+
+
 @scenario
 def perf_kvm_stat(_):
     """perf records a guest's exits, and says how many of which kind."""
@@ -516,6 +525,11 @@ def perf_kvm_stat(_):
             ["perf", "kvm", "stat", "record", "-p", str(vm.proc.pid)],
             cwd=where, stdin=subprocess.DEVNULL, stdout=Qemu.log,
             stderr=Qemu.log)
+        # it says nothing when it has begun
+        for _ in range(600):
+            if opened(perf.pid, "[perf_event]"):
+                break
+            time.sleep(0.1)
         time.sleep(3)
         vm.run("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05; done")
         perf.send_signal(signal.SIGINT)
