@@ -439,21 +439,27 @@ TEST_F(mmio, single_step_trap)
 	expect_done(v);
 }
 
-/* Another RIP while the device has not answered: the load is abandoned */
-TEST_F(mmio, load_abandoned)
+/* From the instruction at CODE + 1, which is not over, to the HLT at CODE + 3 */
+static void abandon(struct __test_metadata *_metadata, struct vcpu *v)
 {
-	struct vcpu *v = self->vcpu;
-	struct kvm_regs regs;
+	struct kvm_regs regs = vcpu_regs(v);
 
-	start(v, CODE_LOAD_HLT, 0);
-	answer(v, HOLE, 4, 0x12345678);
-	regs = vcpu_regs(v);
 	ASSERT_EQ(CODE + 1, regs.rip);
 	regs.rip = CODE + 3;
 	vcpu_set_regs(v, &regs);
 	expect_exit(v, KVM_EXIT_HLT);
-	ASSERT_EQ(0x1122334455667788, vcpu_regs(v).rax);
 	ASSERT_EQ(CODE + 4, vcpu_regs(v).rip);
+}
+
+/* Another RIP while the device has not answered: the load is abandoned */
+TEST_F(mmio, load_abandoned)
+{
+	struct vcpu *v = self->vcpu;
+
+	start(v, CODE_LOAD_HLT, 0);
+	answer(v, HOLE, 4, 0x12345678);
+	abandon(_metadata, v);
+	ASSERT_EQ(0x1122334455667788, vcpu_regs(v).rax);
 }
 
 /* nop; or %eax, (%rdi); hlt */
@@ -471,12 +477,7 @@ TEST_F(mmio, instruction_abandoned)
 		skip_test("mainline goes on with the instruction");
 	start(v, CODE_OR_HLT, 0);
 	answer(v, HOLE, 4, 0x12345678);
-	regs = vcpu_regs(v);
-	ASSERT_EQ(CODE + 1, regs.rip);
-	regs.rip = CODE + 3;
-	vcpu_set_regs(v, &regs);
-	expect_exit(v, KVM_EXIT_HLT);
-	ASSERT_EQ(CODE + 4, vcpu_regs(v).rip);
+	abandon(_metadata, v);
 
 	start(v, CODE_INS_HLT, 0);
 	regs = vcpu_regs(v);
@@ -485,12 +486,7 @@ TEST_F(mmio, instruction_abandoned)
 	vcpu_set_regs(v, &regs);
 	*(u8 *)vm_hva(self->vm, OTHER) = 0x11;
 	*(u8 *)expect_pio(v, 0x80, false, 1, 1) = 0x22;
-	regs = vcpu_regs(v);
-	ASSERT_EQ(CODE + 1, regs.rip);
-	regs.rip = CODE + 3;
-	vcpu_set_regs(v, &regs);
-	expect_exit(v, KVM_EXIT_HLT);
-	ASSERT_EQ(CODE + 4, vcpu_regs(v).rip);
+	abandon(_metadata, v);
 	ASSERT_EQ(OTHER, vcpu_regs(v).rdi);
 	ASSERT_EQ(0x11, *(u8 *)vm_hva(self->vm, OTHER));
 }
